@@ -1,0 +1,163 @@
+// Every operation's contract, once. kernels/cpu/ implements it on host memory; a CUDA module will implement
+// it on a GPU.
+//
+// Conventions. Arguments stand in the order outputs, saved-for-backward, inputs, scalars. Tensors are
+// row-major and contiguous. `T` is the activation type, f32 or bf16, the same for every activation of a call;
+// weights have type T too, unless stated. Sums and statistics are in f32. Outputs never alias inputs unless
+// stated. Weight gradients are f32 and added to; activation gradients are overwritten unless the call says
+// Write::add. `tokens` is the packed length: rows lie end to end, nothing is padded. Every result is the same
+// bytes for any number of threads. A shape or type that does not fit is ExitCode::internal with its values.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "runtime/buffer.h"
+#include "runtime/tensor.h"
+
+namespace limner {
+
+enum class Write : uint8_t { overwrite, add };
+enum class Activation : uint8_t { none, gelu, gelu_tanh, tanh, relu };
+enum class Pooling : uint8_t { mean, cls, max, last, weighted_mean };
+enum class Masking : uint8_t { bidirectional, causal };
+
+// The rows of a packed batch. Row r holds tokens [cu_lengths[r], cu_lengths[r + 1]); a row may be empty only
+// in attention and pooling (its pooled vector is 0). Host arrays, valid during the call (a GPU backend keeps
+// its own copy).
+struct Packing {
+  std::span<const int32_t> cu_lengths;  // rows + 1, starts at 0, ascends
+  std::span<const int64_t> row_keys;    // rows; names a row in random numbers, whatever batch it is in
+  int32_t max_length = 0;
+  int64_t rows() const { return static_cast<int64_t>(cu_lengths.size()) - 1; }
+  int64_t tokens() const { return cu_lengths.back(); }
+};
+
+// Dropout keeps an element with probability 1 - p and scales it by 1 / (1 - p). An element's fate is a
+// function of (key, row key, position in the row, element index), so it does not depend on batch mates or
+// ranks; backward draws it again. `key` mixes seed, step, layer and place. Hidden states: element = column.
+// Attention: element = head * 65536 + key position.
+struct Dropout {
+  float probability = 0.0f;
+  uint64_t key = 0;
+  bool active() const { return probability > 0.0f; }
+};
+
+struct AttentionShape {
+  int64_t heads = 0;
+  int64_t head_size = 0;
+  Masking masking = Masking::bidirectional;
+  Dropout dropout;
+};
+
+struct AdamW {
+  float learning_rate, beta1, beta2, epsilon, weight_decay;
+  int64_t step;          // 1 for the first update
+  float gradient_scale;  // clipping: multiplies every gradient
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual Device device() const = 0;
+  virtual std::string description() const = 0;  // "cpu: AVX-512 (bf16), 2 threads, oneDNN 2.6.3"
+  virtual Buffer allocate(int64_t bytes) = 0;   // zeroed
+  virtual void upload(Tensor device, const void* host) = 0;
+  virtual void download(void* host, Tensor device) = 0;
+  virtual void synchronize() = 0;  // the CPU backend is always done
+  // Scratch memory of the operations below for batches up to this size; called once before the first step.
+  virtual void reserve(int64_t tokens, int64_t widest) = 0;
+
+  // --- Linear layers. weight [out, in] as Hugging Face stores it, bias [out] or absent.
+  // y [tokens, out] = activation(x [tokens, in] * weight^T + bias). pre [tokens, out], if not absent,
+  // receives the value before the activation.
+  virtual void linear_forward(Tensor y, Tensor pre, Tensor x, Tensor weight, Tensor bias,
+                              Activation activation) = 0;
+  // dx [tokens, in] = or += dy [tokens, out] * weight.
+  virtual void linear_backward_input(Tensor dx, Write write, Tensor dy, Tensor weight) = 0;
+  // dweight [out, in] += dy^T * x (f32);  dbias [out] += column sums of dy (f32), or absent.
+  virtual void linear_backward_weight(Tensor dweight, Tensor dbias, Tensor dy, Tensor x) = 0;
+  // dx = dy * activation'(pre). dx may alias dy. gelu is exact (erf), gelu_tanh the tanh form.
+  virtual void activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) = 0;
+
+  // --- Attention over packed rows. qkv [tokens, 3 * heads * head_size]: a token's query, key and value, each
+  // heads x head_size. y [tokens, heads * head_size] = softmax(q k^T / sqrt(head_size)) v within each row.
+  // lse [heads, tokens] f32 receives the log-sum-exp (natural logarithm) of each query's scores; absent in
+  // inference.
+  virtual void attention_forward(Tensor y, Tensor lse, Tensor qkv, const Packing& packing,
+                                 const AttentionShape& shape) = 0;
+  virtual void attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor lse, Tensor qkv,
+                                  const Packing& packing, const AttentionShape& shape) = 0;
+
+  // --- Residual, dropout and layer normalisation in one pass.
+  // sum = residual + dropout(x);  y = (sum - mean) * rstd * gamma + beta, statistics per token over the
+  // width. residual may be absent (then sum = dropout(x)). sum may alias x or residual. sum, mean, rstd
+  // [tokens] f32 are what backward needs; all three absent in inference. gamma, beta [width] f32.
+  virtual void norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, Tensor x, Tensor residual,
+                            Tensor gamma, Tensor beta, float epsilon, const Dropout& dropout,
+                            const Packing& packing) = 0;
+  // dsum: gradient of `sum`, which is the residual's gradient; dx = dropout'(dsum), absent without dropout or
+  // when not wanted. dgamma, dbeta f32 +=. dsum may alias dy.
+  virtual void norm_backward(Tensor dsum, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy, Tensor sum,
+                             Tensor mean, Tensor rstd, Tensor gamma, const Dropout& dropout,
+                             const Packing& packing) = 0;
+  // y = dropout(x), elementwise; y may alias x. Backward is the same call on the gradient. Rows of `packing`
+  // are rows of tokens; for one vector a row, cu_lengths counts 0, 1, 2, ….
+  virtual void dropout(Tensor y, Tensor x, const Dropout& dropout, const Packing& packing) = 0;
+
+  // --- Embeddings. y [tokens, width] = word[ids] + position[positions] + segment[segments]; tables have type
+  // T, ids i32 host arrays; an id out of range is ExitCode::internal with the id. position or segment may be
+  // absent.
+  virtual void embedding_forward(Tensor y, Tensor word, Tensor position, Tensor segment,
+                                 std::span<const int32_t> ids, std::span<const int32_t> positions,
+                                 std::span<const int32_t> segments) = 0;
+  // dword, dposition, dsegment f32 += (absent as above); the order of additions is fixed.
+  virtual void embedding_backward(Tensor dword, Tensor dposition, Tensor dsegment, Tensor dy,
+                                  std::span<const int32_t> ids, std::span<const int32_t> positions,
+                                  std::span<const int32_t> segments) = 0;
+
+  // --- Pooling: one vector a row. pooled [rows, width] f32 from x [tokens, width]. weighted_mean weighs
+  // position i by i + 1. argmax [rows, width] i32 is saved for max only.
+  virtual void pool_forward(Tensor pooled, Tensor argmax, Tensor x, const Packing& packing,
+                            Pooling pooling) = 0;
+  // dx = or += the gradient (all tokens written with overwrite).
+  virtual void pool_backward(Tensor dx, Write write, Tensor dpooled, Tensor argmax, const Packing& packing,
+                             Pooling pooling) = 0;
+  // Each row scaled to Euclidean length 1, in place, f32 (length 0 stays 0).
+  virtual void normalize_rows(Tensor x) = 0;
+
+  // --- Losses. logits [rows, classes] T or f32; loss [rows] f32 is each row's weighted loss; dlogits (type
+  // of logits, may be absent) = gradient of sum(loss) * scale. A row of weight 0 has loss and gradient 0.
+  // labels i32: class, or -1 for a missing label; class_weight [classes] f32 or absent.
+  virtual void cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std::span<const int32_t> labels,
+                             Tensor class_weight, float scale) = 0;
+  // targets [rows, classes] f32 in {0, 1}, NaN for a missing row; loss is the mean over classes of binary
+  // cross-entropy.
+  virtual void binary_cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets,
+                                    Tensor class_weight, float scale) = 0;
+  // targets [rows] f32, NaN missing; logits [rows, 1]; loss = (logit - target)^2.
+  virtual void squared_error(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets, float scale) = 0;
+  // probabilities [rows, classes] f32: softmax or sigmoid of logits.
+  virtual void softmax(Tensor probabilities, Tensor logits) = 0;
+  virtual void sigmoid(Tensor probabilities, Tensor logits) = 0;
+
+  // --- Elementwise, any shape. dst and src of the same element count; types may differ in cast.
+  virtual void cast(Tensor dst, Tensor src) = 0;
+  virtual void add(Tensor dst, Tensor src) = 0;  // dst += src
+  virtual void fill_zero(Tensor dst) = 0;
+
+  // --- Optimizer, over flat f32 ranges. AdamW (Loshchilov and Hutter, 2019), decoupled decay,
+  // bias-corrected, as torch.optim. weights, first, second are updated; shadow (bf16) receives the rounded
+  // weights, or absent.
+  virtual void adamw(Tensor weights, Tensor shadow, Tensor first, Tensor second, Tensor gradient,
+                     const AdamW& update) = 0;
+  virtual double sum_of_squares(Tensor x) = 0;  // fixed order, accumulated in double
+};
+
+std::unique_ptr<Backend> make_cpu_backend(int threads);
+// Does this processor multiply bf16 natively (AVX512-BF16 or AMX)? Decides `precision: auto`.
+bool cpu_has_bf16();
+
+}  // namespace limner

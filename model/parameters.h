@@ -1,0 +1,48 @@
+// One flat buffer of weights, described by one table. No parameter is known by number.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+
+namespace limner {
+
+enum class Decay : uint8_t { none, weight_decay };
+enum class Init : uint8_t { normal, zeros, ones };
+
+struct ParamSpec {
+  std::string name;           // Hugging Face's, with the `bert.` prefix left out:
+                              // "encoder.layer.0.attention.output.dense.weight"
+  std::vector<int64_t> dims;  // q, k, v are one parameter here ("encoder.layer.0.attention.self.qkv.weight"
+                              // [3 * hidden, hidden]), three tensors in the file
+  int64_t offset =
+      0;  // elements, from the start of the flat buffer; each parameter starts at a multiple of 16 elements
+  int layer =
+      0;  // 0 embeddings, 1..layers blocks, layers + 1 pooler and heads: the unit of gradient summation
+  Decay decay = Decay::none;
+  Init init = Init::normal;
+  int64_t elements() const;
+};
+
+struct LayerRange {
+  int64_t offset, elements;
+};
+
+class ParameterTable {
+ public:
+  ParameterTable(const ModelConfig& config, const std::vector<HeadSpec>& heads);
+  const std::vector<ParamSpec>& all() const { return specs_; }
+  const ParamSpec& find(const std::string& name) const;  // unknown: internal error
+  int64_t elements() const { return elements_; }         // of the flat buffer, padding included
+  int64_t parameter_count() const;                       // padding excluded
+  LayerRange layer_range(int layer) const;               // one contiguous range
+  int layer_count() const;                               // layers + 2
+
+ private:
+  std::vector<ParamSpec> specs_;
+  int64_t elements_ = 0;
+};
+
+}  // namespace limner

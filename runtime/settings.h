@@ -1,0 +1,375 @@
+// Every setting of Limner, section by section: default, meaning and range beside each field.
+// docs/configuration.md is generated from this file. Names follow the Hugging Face Trainer where it has one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/config.h"
+
+namespace limner {
+
+struct RunSettings {
+  std::string directory = "runs/limner";
+  int64_t seed = 17;
+  template <class V>
+  void visit(V& v) {
+    v.field("directory", directory, "Folder that receives every file of the run.");
+    v.field("seed", seed, "Seed of every random number.", Range{0, 9e15});
+  }
+};
+
+struct RuntimeSettings {
+  std::string device = "auto";
+  std::string precision = "auto";
+  Auto<int64_t> threads;
+  int64_t collective_timeout = 600;
+  template <class V>
+  void visit(V& v) {
+    v.field("device", device, "Where the model runs. auto: cuda where there is a GPU, else cpu.",
+            OneOf{{"auto", "cpu", "cuda"}});
+    v.field("precision", precision,
+            "Type of activations and of the weights in matrix products. auto: bf16 where the processor "
+            "multiplies it natively, else f32.",
+            OneOf{{"auto", "f32", "bf16"}});
+    v.field("threads", threads, "Threads per rank. auto: the cores of this host shared by its ranks.",
+            Range{1, 1024});
+    v.field("collective_timeout", collective_timeout, "Seconds until a wait for another rank is an error.",
+            Range{1, 86400});
+  }
+};
+
+struct SourceSettings {
+  std::string path;
+  std::string format = "auto";
+  std::map<std::string, std::string> fields;
+  template <class V>
+  void visit(V& v) {
+    v.field("path", path, "CSV, TSV or JSON-lines file, plain or gzip; relative to the working directory.");
+    v.field("format", format, "auto: by the file name (.csv, .tsv, .jsonl, each also .gz).",
+            OneOf{{"auto", "csv", "tsv", "jsonl"}});
+    v.field("fields", fields,
+            "Limner's name of a field: the column or JSON key that holds it. `customer`, `text`, `time` and "
+            "`item` have a meaning of their own; every other name becomes a column. The source that maps "
+            "`text` gives the rows; the others are joined on `customer`.");
+  }
+};
+
+struct CleanSettings {
+  bool nfkc = false;
+  std::string lowercase = "none";
+  bool strip_urls = true;
+  bool strip_html = true;
+  bool collapse_whitespace = true;
+  int64_t min_characters = 1;
+  int64_t max_characters = 100000;
+  template <class V>
+  void visit(V& v) {
+    v.field("nfkc", nfkc, "Normalise texts to Unicode NFKC.");
+    v.field("lowercase", lowercase,
+            "Lower-case texts: none, all, or only those whose letters are mostly Latin.",
+            OneOf{{"none", "latin", "all"}});
+    v.field("strip_urls", strip_urls, "Replace URLs by a blank.");
+    v.field("strip_html", strip_html, "Drop HTML tags and resolve character references.");
+    v.field("collapse_whitespace", collapse_whitespace,
+            "Turn every run of white space into one blank and trim the ends.");
+    v.field("min_characters", min_characters, "Shorter texts are rejected (after cleaning).", Range{1, 1e6});
+    v.field("max_characters", max_characters,
+            "Longer texts are rejected (before cleaning): a quote left open swallows a table.",
+            Range{1, 1e9});
+  }
+};
+
+struct SplitSettings {
+  double train = 0.8;
+  double validation = 0.1;
+  double test = 0.1;
+  std::string by = "row";
+  std::optional<std::string> stratify;
+  template <class V>
+  void visit(V& v) {
+    v.field("train", train, "Share of training rows; the three shares add up to 1.", Range{0, 1});
+    v.field("validation", validation, "Share of validation rows.", Range{0, 1});
+    v.field("test", test, "Share of test rows.", Range{0, 1});
+    v.field("by", by, "row: each row is drawn alone. customer: all rows of a customer go to one part.",
+            OneOf{{"row", "customer"}});
+    v.field("stratify", stratify, "A category field whose shares are kept in each part (only with by: row).");
+  }
+};
+
+struct PrepareSettings {
+  std::vector<SourceSettings> sources;
+  CleanSettings clean;
+  std::string duplicates = "drop";
+  std::map<std::string, std::string> types;
+  std::map<std::string, std::string> missing;
+  SplitSettings split;
+  template <class V>
+  void visit(V& v) {
+    v.field("sources", sources, "Raw tables. Exactly one maps `text`.");
+    v.field("clean", clean, "Text cleaning.");
+    v.field("duplicates", duplicates,
+            "drop: of rows with equal cleaned text, customer and fields, the first stays. keep: all stay.",
+            OneOf{{"drop", "keep"}});
+    v.field("types", types,
+            "Type of a field: category, number, multi_category (values parted by |) or time. Without it: "
+            "number if every value is one, else category.");
+    v.field("missing", missing,
+            "What an empty value of a field becomes: keep (stays missing), reject (the row is rejected), "
+            "mean, median (numbers), most_frequent.");
+    v.field("split", split, "Training, validation and test parts.");
+  }
+};
+
+struct ArchitectureSettings {
+  std::string family = "bert";
+  int64_t layers = 4;
+  int64_t hidden = 192;
+  int64_t heads = 6;
+  int64_t inner = 768;
+  int64_t max_positions = 512;
+  std::string activation = "gelu";
+  double dropout = 0.1;
+  template <class V>
+  void visit(V& v) {
+    v.field("family", family, "Model family.", OneOf{{"bert"}});
+    v.field("layers", layers, "Transformer blocks.", Range{1, 200});
+    v.field("hidden", hidden, "Width of a token's vector.", Range{8, 16384});
+    v.field("heads", heads, "Attention heads; divides hidden.", Range{1, 256});
+    v.field("inner", inner, "Width of the feed-forward layer.", Range{8, 65536});
+    v.field("max_positions", max_positions, "Longest row in tokens.", Range{8, 131072});
+    v.field("activation", activation, "gelu (exact) or gelu_new (tanh).", OneOf{{"gelu", "gelu_new"}});
+    v.field("dropout", dropout, "Dropout of hidden states and attention.", Range{0, 0.9});
+  }
+};
+
+struct VocabularySettings {
+  int64_t size = 8000;
+  int64_t min_frequency = 2;
+  bool lowercase = true;
+  template <class V>
+  void visit(V& v) {
+    v.field("size", size, "Entries of the WordPiece vocabulary learned from the training rows.",
+            Range{100, 1000000});
+    v.field("min_frequency", min_frequency, "Rarer characters and pairs are not learned.", Range{1, 1e6});
+    v.field("lowercase", lowercase, "Lower-case and strip accents before tokenizing.");
+  }
+};
+
+struct ModelSettings {
+  std::optional<std::string> checkpoint;
+  ArchitectureSettings architecture;
+  VocabularySettings vocabulary;
+  Auto<int64_t> max_length;
+  template <class V>
+  void visit(V& v) {
+    v.field("checkpoint", checkpoint,
+            "A Hugging Face or sentence-transformers folder to start from; null: from scratch.");
+    v.field("architecture", architecture, "Shape of a model from scratch.");
+    v.field("vocabulary", vocabulary, "Vocabulary of a model from scratch.");
+    v.field("max_length", max_length,
+            "Rows are cut to this many tokens. auto: what the checkpoint says, at most its positions.",
+            Range{3, 131072});
+  }
+};
+
+struct HeadSettings {
+  std::string name;
+  std::string field;
+  std::string kind = "single_label";
+  double weight = 1.0;
+  std::string class_weight = "none";
+  std::string standardize = "auto";
+  template <class V>
+  void visit(V& v) {
+    v.field("name", name, "Name of the head, in files and metrics.");
+    v.field("field", field,
+            "The prepared field it predicts. Rows where it is missing do not count for this head.");
+    v.field("kind", kind, "single_label, multi_label or regression.",
+            OneOf{{"single_label", "multi_label", "regression"}});
+    v.field("weight", weight, "Share of this head's loss in the sum.", Range{0, 1e6});
+    v.field("class_weight", class_weight,
+            "auto: classes weigh inversely to their frequency. none: all alike.", OneOf{{"none", "auto"}});
+    v.field("standardize", standardize,
+            "Regression targets to mean 0 and variance 1 of the training rows (predictions are given in the "
+            "target's unit). auto: yes.",
+            OneOf{{"auto", "no"}});
+  }
+};
+
+struct TrainSettings {
+  std::vector<HeadSettings> heads;
+  int64_t max_tokens_per_batch = 8192;
+  int64_t gradient_accumulation_steps = 1;
+  double num_train_epochs = 3;
+  int64_t max_steps = 0;
+  double learning_rate = 5e-5;
+  std::string lr_scheduler_type = "linear";
+  double warmup_ratio = 0.06;
+  int64_t warmup_steps = 0;
+  double weight_decay = 0.01;
+  double adam_beta1 = 0.9;
+  double adam_beta2 = 0.999;
+  double adam_epsilon = 1e-8;
+  double max_grad_norm = 1.0;
+  std::string pooling = "auto";
+  Auto<double> dropout;
+  int64_t logging_steps = 10;
+  int64_t eval_steps = 0;
+  int64_t save_steps = 0;
+  int64_t save_total_limit = 2;
+  int64_t early_stopping_patience = 0;
+  std::string metric_for_best_model = "auto";
+  template <class V>
+  void visit(V& v) {
+    v.field("heads", heads, "What the model learns to predict; several at once.");
+    v.field("max_tokens_per_batch", max_tokens_per_batch,
+            "Tokens of one global batch (over all ranks, before accumulation).", Range{16, 1e8});
+    v.field("gradient_accumulation_steps", gradient_accumulation_steps, "Batches per optimizer step.",
+            Range{1, 1e6});
+    v.field("num_train_epochs", num_train_epochs, "Passes over the training rows.", Range{0, 1e6});
+    v.field("max_steps", max_steps, "Optimizer steps; 0: by num_train_epochs.", Range{0, 1e12});
+    v.field("learning_rate", learning_rate, "Highest learning rate.", Range{0, 10});
+    v.field("lr_scheduler_type", lr_scheduler_type, "Decay after the warm-up.",
+            OneOf{{"linear", "cosine", "constant"}});
+    v.field("warmup_ratio", warmup_ratio, "Share of the steps in which the learning rate rises from 0.",
+            Range{0, 1});
+    v.field("warmup_steps", warmup_steps, "Steps of the warm-up; 0: by warmup_ratio.", Range{0, 1e12});
+    v.field("weight_decay", weight_decay, "AdamW's decay of matrices (not of biases and normalisation).",
+            Range{0, 10});
+    v.field("adam_beta1", adam_beta1, "AdamW's decay of the first moment.", Range{0, 1});
+    v.field("adam_beta2", adam_beta2, "AdamW's decay of the second moment.", Range{0, 1});
+    v.field("adam_epsilon", adam_epsilon, "AdamW's epsilon.", Range{0, 1});
+    v.field("max_grad_norm", max_grad_norm, "Gradients are scaled down to this norm; 0: never.",
+            Range{0, 1e9});
+    v.field("pooling", pooling,
+            "Vector that the heads read. auto: a checkpoint's pooler if it has one, else mean.",
+            OneOf{{"auto", "mean", "cls", "max", "pooler"}});
+    v.field("dropout", dropout, "Dropout everywhere. auto: what the checkpoint or architecture says.",
+            Range{0, 0.9});
+    v.field("logging_steps", logging_steps, "Steps between lines of metrics.", Range{1, 1e9});
+    v.field("eval_steps", eval_steps, "Steps between evaluations; 0: after each epoch.", Range{0, 1e12});
+    v.field("save_steps", save_steps, "Steps between checkpoints; 0: after each epoch.", Range{0, 1e12});
+    v.field("save_total_limit", save_total_limit, "Checkpoints kept beside the best; older ones are removed.",
+            Range{1, 1e6});
+    v.field("early_stopping_patience", early_stopping_patience,
+            "Evaluations without a better metric until training ends; 0: never.", Range{0, 1e6});
+    v.field("metric_for_best_model", metric_for_best_model,
+            "auto: the validation loss; or HEAD/METRIC, such as sentiment/accuracy.");
+  }
+};
+
+struct ExtractSettings {
+  std::string checkpoint = "best";
+  std::string pooling = "auto";
+  Auto<bool> normalize;
+  std::string dtype = "float16";
+  int64_t max_tokens_per_batch = 16384;
+  int64_t rows_per_shard = 65536;
+  template <class V>
+  void visit(V& v) {
+    v.field("checkpoint", checkpoint, "best, last, or a Hugging Face folder.");
+    v.field("pooling", pooling, "How token vectors become one. auto: what the checkpoint says, else mean.",
+            OneOf{{"auto", "mean", "cls", "max", "last", "weighted_mean"}});
+    v.field("normalize", normalize, "Scale vectors to length 1. auto: what the checkpoint says, else true.");
+    v.field("dtype", dtype, "Type of /embedding.", OneOf{{"float16", "float32"}});
+    v.field("max_tokens_per_batch", max_tokens_per_batch, "Tokens of one batch.", Range{16, 1e8});
+    v.field("rows_per_shard", rows_per_shard, "Rows of one shard file: the unit of work and of recovery.",
+            Range{16, 1e9});
+  }
+};
+
+struct SegmentSettings {
+  Auto<int64_t> k;
+  int64_t k_max = 10;
+  int64_t iterations = 50;
+  template <class V>
+  void visit(V& v) {
+    v.field("k", k, "Number of segments. auto: the best silhouette of 2 to k_max.", Range{1, 10000});
+    v.field("k_max", k_max, "Largest k that auto tries.", Range{2, 1000});
+    v.field("iterations", iterations, "Most k-means iterations.", Range{1, 10000});
+  }
+};
+
+struct RegressionSettings {
+  std::string target;
+  std::string kind = "ridge";
+  double l2 = 1.0;
+  int64_t folds = 5;
+  std::vector<std::string> attributes;
+  template <class V>
+  void visit(V& v) {
+    v.field("target", target, "Customer field to predict (a row field is averaged per customer).");
+    v.field("kind", kind, "ridge: a number. logistic: a category of two values.",
+            OneOf{{"ridge", "logistic"}});
+    v.field("l2", l2, "Strength of the quadratic penalty on standardised features.", Range{0, 1e9});
+    v.field("folds", folds, "Cross-validation folds; a customer is in one fold.", Range{2, 100});
+    v.field("attributes", attributes, "Customer fields used beside the vectors; empty: all but the targets.");
+  }
+};
+
+struct FairnessSettings {
+  std::vector<std::string> groups;
+  template <class V>
+  void visit(V& v) {
+    v.field("groups", groups, "Category fields of customers whose groups are compared.");
+  }
+};
+
+struct ReportSettings {
+  std::string title = "Customer profiles";
+  bool show_texts = true;
+  template <class V>
+  void visit(V& v) {
+    v.field("title", title, "Heading of report.html.");
+    v.field("show_texts", show_texts, "Quote typical texts in segment cards.");
+  }
+};
+
+struct ProfileSettings {
+  Auto<double> half_life_days;
+  SegmentSettings segments;
+  std::vector<RegressionSettings> regressions;
+  int64_t neighbors = 5;
+  int64_t min_customers = 2;
+  FairnessSettings fairness;
+  ReportSettings report;
+  template <class V>
+  void visit(V& v) {
+    v.field(
+        "half_life_days", half_life_days,
+        "Age at which a text weighs half in the recency-weighted mean. auto: a quarter of the table's span.",
+        Range{0.001, 1e6});
+    v.field("segments", segments, "k-means segments of customers.");
+    v.field("regressions", regressions, "Models of customer fields from vectors and attributes.");
+    v.field("neighbors", neighbors, "Nearest customers listed per customer.", Range{0, 1000});
+    v.field("min_customers", min_customers, "Fewer customers are refused.", Range{2, 1e9});
+    v.field("fairness", fairness, "Comparison of the models over groups of customers.");
+    v.field("report", report, "report.html.");
+  }
+};
+
+struct Settings {
+  RunSettings run;
+  RuntimeSettings runtime;
+  PrepareSettings prepare;
+  ModelSettings model;
+  TrainSettings train;
+  ExtractSettings extract;
+  ProfileSettings profile;
+  template <class V>
+  void visit(V& v) {
+    v.field("run", run, "Where the run lives.");
+    v.field("runtime", runtime, "Device, precision, threads.");
+    v.field("prepare", prepare, "Raw tables to clean, joined, split rows.");
+    v.field("model", model, "The transformer.");
+    v.field("train", train, "Fine-tuning.");
+    v.field("extract", extract, "Vectors and predictions of every row.");
+    v.field("profile", profile, "Customer profiles, segments, regressions, report.");
+  }
+};
+
+}  // namespace limner

@@ -1,0 +1,21 @@
+// A packed batch: rows of tokens end to end, with cumulative lengths. The only batch layout there is.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace limner {
+
+struct Batch {
+  std::vector<int32_t> ids;         // tokens
+  std::vector<int32_t> positions;   // tokens; 0, 1, … within each row
+  std::vector<int32_t> segments;    // tokens; all 0 for single texts
+  std::vector<int32_t> cu_lengths;  // rows + 1
+  std::vector<int64_t> rows;        // the prepared row of each row of the batch
+  int32_t max_length = 0;
+
+  int64_t row_count() const { return static_cast<int64_t>(rows.size()); }
+  int64_t token_count() const { return static_cast<int64_t>(ids.size()); }
+};
+
+}  // namespace limner
