@@ -1,0 +1,27 @@
+#include "cli/version.h"
+
+#include <H5public.h>
+#include <fmt/core.h>
+#include <mpi.h>
+#include <oneapi/dnnl/dnnl.h>
+
+#include "kernels/backend.h"
+
+namespace limner {
+
+std::string build_version() { return LIMNER_BUILD_VERSION; }
+
+std::string version_text() {
+  char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length = 0;
+  MPI_Get_library_version(mpi, &length);
+  std::string mpi_version(mpi, static_cast<size_t>(length));
+  mpi_version = mpi_version.substr(0, mpi_version.find(','));
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  const dnnl_version_t* dnnl = dnnl_version();
+  return fmt::format("limner {}\nMPI     {}\nHDF5    {}.{}.{}\noneDNN  {}.{}.{}\nCUDA    not in this build\nNCCL    not in this build\nCPU     bf16 products: {}\n", build_version(), mpi_version,
+                     major, minor, release, dnnl->major, dnnl->minor, dnnl->patch, cpu_has_bf16() ? "native" : "emulated");
+}
+
+}  // namespace limner
