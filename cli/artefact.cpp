@@ -22,7 +22,10 @@ Artefact artefact_at(const fs::path& path) {
   } else if (path.filename() == "tokenizer.json") {
     return Artefact::tokenizer;
   }
-  fail(ExitCode::bad_data, "{}: neither a run directory, a checkpoint, a tokenizer, a prepared set, embeddings, a shard nor a profile folder", path.string());
+  fail(ExitCode::bad_data,
+       "{}: neither a run directory, a checkpoint, a tokenizer, a prepared set, embeddings, a shard nor a "
+       "profile folder",
+       path.string());
 }
 
 }  // namespace limner

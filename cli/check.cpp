@@ -10,7 +10,9 @@
 namespace limner {
 namespace {
 
-std::string mebibytes(int64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
+std::string mebibytes(int64_t bytes) {
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
 
 }  // namespace
 
@@ -23,9 +25,11 @@ int check_command(const Arguments& arguments, Communicator& communicator) {
   const TrainForecast train = forecast_train(run);
   const ExtractForecast extract = forecast_extract(run);
   if (!communicator.root()) return 0;
-  fmt::print("ranks                     {} (on this host {}), {} threads each\n", communicator.size(), communicator.local_size(), run.threads());
+  fmt::print("ranks                     {} (on this host {}), {} threads each\n", communicator.size(),
+             communicator.local_size(), run.threads());
   fmt::print("parameters                {}\n", train.parameters);
-  fmt::print("training rows             {} ({} cut to the longest length)\n", train.rows, train.truncated_rows);
+  fmt::print("training rows             {} ({} cut to the longest length)\n", train.rows,
+             train.truncated_rows);
   fmt::print("tokens per epoch          {}\n", train.tokens_per_epoch);
   fmt::print("optimizer steps           {}\n", train.steps);
   fmt::print("memory per rank, train    {}\n", mebibytes(train.bytes_per_rank));

@@ -11,14 +11,14 @@
 namespace limner {
 
 struct Arguments {
-  std::vector<std::string> positional;   // behind the command's name
+  std::vector<std::string> positional;  // behind the command's name
   bool print_config = false;
 };
 
 struct Command {
   const char* name;
-  const char* usage;     // "limner train CONFIG [key.path=value ...]"
-  const char* summary;   // one line
+  const char* usage;    // "limner train CONFIG [key.path=value ...]"
+  const char* summary;  // one line
   int (*run)(const Arguments& arguments, Communicator& communicator);
 };
 
@@ -38,6 +38,6 @@ int demo_data_command(const Arguments&, Communicator&);
 int reference_command(const Arguments&, Communicator&);
 
 const std::vector<Command>& commands();
-const Command& command_named(const std::string& name);   // unknown: ExitCode::usage with the nearest
+const Command& command_named(const std::string& name);  // unknown: ExitCode::usage with the nearest
 
 }  // namespace limner

@@ -23,27 +23,35 @@ void inspect_checkpoint(const fs::path& folder) {
   const std::vector<HeadSpec> heads = read_heads(folder, input);
   const ParameterTable parameters(config, heads);
   fmt::print("checkpoint {}\n", folder.string());
-  fmt::print("  family      {}: {} layers, width {}, {} heads, inner {}\n", config.family, config.layers, config.hidden, config.heads, config.inner);
-  fmt::print("  vocabulary  {}, {} positions\n  parameters  {}\n", config.vocabulary, config.max_positions, parameters.parameter_count());
+  fmt::print("  family      {}: {} layers, width {}, {} heads, inner {}\n", config.family, config.layers,
+             config.hidden, config.heads, config.inner);
+  fmt::print("  vocabulary  {}, {} positions\n  parameters  {}\n", config.vocabulary, config.max_positions,
+             parameters.parameter_count());
   const SentenceConfig sentence = SentenceConfig::read(folder);
   if (sentence.present) {
     static constexpr const char* names[] = {"mean", "cls", "max", "last", "weighted_mean"};
-    fmt::print("  sentence    {} pooling, {}, {} tokens\n", names[static_cast<int>(sentence.pooling)], sentence.normalize ? "normalised" : "not normalised",
+    fmt::print("  sentence    {} pooling, {}, {} tokens\n", names[static_cast<int>(sentence.pooling)],
+               sentence.normalize ? "normalised" : "not normalised",
                sentence.max_length == 0 ? std::string("all") : std::to_string(sentence.max_length));
   }
-  for (const HeadSpec& head : heads) fmt::print("  head        {} ({}, field {}): {}\n", head.name, head.kind, head.field, fmt::join(head.classes, ", "));
+  for (const HeadSpec& head : heads)
+    fmt::print("  head        {} ({}, field {}): {}\n", head.name, head.kind, head.field,
+               fmt::join(head.classes, ", "));
   fmt::print("  sha256      {}\n", checkpoint_sha256(folder));
 }
 
 void inspect_prepared(const fs::path& path) {
   const fs::path file = fs::is_directory(path) ? path / "prepared.h5" : path;
   const PreparedReader prepared(file);
-  fmt::print("prepared set {}\n  rows        {}\n  customers   {}\n", file.string(), prepared.rows(), prepared.customers());
+  fmt::print("prepared set {}\n  rows        {}\n  customers   {}\n", file.string(), prepared.rows(),
+             prepared.customers());
   std::array<int64_t, 3> parts{};
   for (const Split split : prepared.split(0, prepared.rows())) parts[static_cast<size_t>(split)]++;
   fmt::print("  split       {} train, {} validation, {} test\n", parts[0], parts[1], parts[2]);
   for (const Field& field : prepared.fields()) {
-    const char* type = field.type == FieldType::number ? "number" : field.type == FieldType::category ? "category" : "multi_category";
+    const char* type = field.type == FieldType::number     ? "number"
+                       : field.type == FieldType::category ? "category"
+                                                           : "multi_category";
     fmt::print("  field       {}: {} of a {}", field.name, type, field.of_customer ? "customer" : "row");
     if (field.type != FieldType::number) fmt::print(", {} categories", field.categories.size());
     fmt::print("\n");
@@ -53,10 +61,12 @@ void inspect_prepared(const fs::path& path) {
 void inspect_embeddings(const fs::path& folder) {
   const EmbeddingsReader reader(folder, EmbeddingsReader::Verify::sizes);
   const ShardProvenance& from = reader.provenance();
-  fmt::print("embeddings {}\n  rows        {}\n  width       {} {}\n  pooling     {}{}\n", folder.string(), from.rows, from.width, from.dtype, from.pooling,
-             from.normalize ? ", normalised" : "");
-  for (const HeadOutput& head : from.heads) fmt::print("  prediction  {} ({}): {}\n", head.name, head.kind, fmt::join(head.classes, ", "));
-  fmt::print("  model       {}\n  tokenizer   {}\n  settings    {}\n  prepared    {}\n", from.model_sha256, from.tokenizer_sha256, from.settings_sha256, from.prepared_sha256);
+  fmt::print("embeddings {}\n  rows        {}\n  width       {} {}\n  pooling     {}{}\n", folder.string(),
+             from.rows, from.width, from.dtype, from.pooling, from.normalize ? ", normalised" : "");
+  for (const HeadOutput& head : from.heads)
+    fmt::print("  prediction  {} ({}): {}\n", head.name, head.kind, fmt::join(head.classes, ", "));
+  fmt::print("  model       {}\n  tokenizer   {}\n  settings    {}\n  prepared    {}\n", from.model_sha256,
+             from.tokenizer_sha256, from.settings_sha256, from.prepared_sha256);
 }
 
 void inspect_hdf5(const fs::path& file) {
@@ -67,7 +77,8 @@ void inspect_hdf5(const fs::path& file) {
 
 void inspect_tokenizer(const fs::path& path) {
   const Tokenizer tokenizer = Tokenizer::load(fs::is_directory(path) ? path : path.parent_path());
-  fmt::print("tokenizer {}\n  kind        WordPiece\n  vocabulary  {}\n  sha256      {}\n", path.string(), tokenizer.vocabulary_size(), tokenizer.sha256());
+  fmt::print("tokenizer {}\n  kind        WordPiece\n  vocabulary  {}\n  sha256      {}\n", path.string(),
+             tokenizer.vocabulary_size(), tokenizer.sha256());
 }
 
 void inspect_run(const fs::path& folder) {
@@ -85,17 +96,32 @@ void inspect_run(const fs::path& folder) {
 }  // namespace
 
 int inspect_command(const Arguments& arguments, Communicator& communicator) {
-  if (arguments.positional.size() != 1) fail(ExitCode::usage, "inspect wants one path. Usage: {}", command_named("inspect").usage);
+  if (arguments.positional.size() != 1)
+    fail(ExitCode::usage, "inspect wants one path. Usage: {}", command_named("inspect").usage);
   if (!communicator.root()) return 0;
   const fs::path path = arguments.positional.front();
   switch (artefact_at(path)) {
-    case Artefact::run: inspect_run(path); break;
-    case Artefact::prepared: inspect_prepared(path); break;
-    case Artefact::checkpoint: inspect_checkpoint(path); break;
-    case Artefact::tokenizer: inspect_tokenizer(path); break;
-    case Artefact::embeddings: inspect_embeddings(path); break;
-    case Artefact::shard: inspect_hdf5(path); break;
-    case Artefact::profile: inspect_hdf5(path / "profiles.h5"); break;
+    case Artefact::run:
+      inspect_run(path);
+      break;
+    case Artefact::prepared:
+      inspect_prepared(path);
+      break;
+    case Artefact::checkpoint:
+      inspect_checkpoint(path);
+      break;
+    case Artefact::tokenizer:
+      inspect_tokenizer(path);
+      break;
+    case Artefact::embeddings:
+      inspect_embeddings(path);
+      break;
+    case Artefact::shard:
+      inspect_hdf5(path);
+      break;
+    case Artefact::profile:
+      inspect_hdf5(path / "profiles.h5");
+      break;
   }
   return 0;
 }

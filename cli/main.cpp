@@ -20,20 +20,29 @@ void print_help(const Command* command) {
   if (command) {
     fmt::print("{}\n\n{}\n\nOptions:\n", command->usage, command->summary);
     fmt::print("  --print-config  print the resolved configuration and end\n  --help          this page\n\n");
-    fmt::print("Settings stand behind the configuration as key.path=value; docs/configuration.md lists them.\n");
+    fmt::print(
+        "Settings stand behind the configuration as key.path=value; docs/configuration.md lists them.\n");
     return;
   }
-  fmt::print("Usage: limner COMMAND ...\n\nFrom what customers write and do to profiles of them.\n\nCommands:\n");
+  fmt::print(
+      "Usage: limner COMMAND ...\n\nFrom what customers write and do to profiles of them.\n\nCommands:\n");
   for (const Command& entry : commands()) fmt::print("  {:<10} {}\n", entry.name, entry.summary);
-  fmt::print("\n  limner COMMAND --help   how to call a command\n  limner --version        versions of the build\n\n");
-  fmt::print("Every command runs alone or under mpirun / srun, with the same results. Exit codes: 0 done, 64 usage, 65 bad data,\n");
-  fmt::print("66 input missing, 70 internal error, 74 input/output error, 75 interrupted (run again to go on), 78 bad configuration.\n");
+  fmt::print(
+      "\n  limner COMMAND --help   how to call a command\n  limner --version        versions of the "
+      "build\n\n");
+  fmt::print(
+      "Every command runs alone or under mpirun / srun, with the same results. Exit codes: 0 done, 64 usage, "
+      "65 bad data,\n");
+  fmt::print(
+      "66 input missing, 70 internal error, 74 input/output error, 75 interrupted (run again to go on), 78 "
+      "bad configuration.\n");
 }
 
 int dispatch(const std::vector<std::string>& words, Communicator& communicator) {
   namespace po = boost::program_options;
   po::options_description options;
-  options.add_options()("help,h", "")("version", "")("print-config", "")("word", po::value<std::vector<std::string>>());
+  options.add_options()("help,h", "")("version", "")("print-config", "")(
+      "word", po::value<std::vector<std::string>>());
   po::positional_options_description positions;
   positions.add("word", -1);
   po::variables_map values;
@@ -61,12 +70,13 @@ int dispatch(const std::vector<std::string>& words, Communicator& communicator) 
   return command->run(arguments, communicator);
 }
 
-// One rank speaks: an error that all ranks meet is printed by rank 0, whose end takes the others along. A rank that fails
-// alone waits in vain for that, then speaks itself.
+// One rank speaks: an error that all ranks meet is printed by rank 0, whose end takes the others along. A
+// rank that fails alone waits in vain for that, then speaks itself.
 int report(const Communicator& communicator, ExitCode code, const std::string& message) {
   if (!communicator.root()) std::this_thread::sleep_for(std::chrono::seconds(1));
   if (communicator.size() > 1) {
-    log_error("rank {} of {} on {}: {}", communicator.rank(), communicator.size(), communicator.host(), message);
+    log_error("rank {} of {} on {}: {}", communicator.rank(), communicator.size(), communicator.host(),
+              message);
   } else {
     log_error("{}", message);
   }
@@ -90,11 +100,13 @@ int main(int argc, char** argv) {
     } catch (const Error& error) {
       return report(communicator, error.code(), error.what());
     } catch (const std::bad_alloc&) {
-      return report(communicator, ExitCode::io, "out of memory: lower max_tokens_per_batch or rows_per_shard; limner check predicts what a run needs");
+      return report(communicator, ExitCode::io,
+                    "out of memory: lower max_tokens_per_batch or rows_per_shard; limner check predicts what "
+                    "a run needs");
     } catch (const std::exception& error) {
       return report(communicator, ExitCode::internal, fmt::format("internal error: {}", error.what()));
     }
-  } catch (const Error& error) {   // before there are ranks
+  } catch (const Error& error) {  // before there are ranks
     std::fprintf(stderr, "limner: %s\n", error.what());
     return static_cast<int>(error.code());
   }

@@ -26,11 +26,13 @@ int demo_data_command(const Arguments& arguments, Communicator& communicator) {
     int64_t* target = key == "customers" ? &customers : key == "seed" ? &seed : nullptr;
     const char* end = word.data() + word.size();
     if (!target || equals == std::string::npos ||
-        std::from_chars(word.data() + equals + 1, end, *target) != std::from_chars_result{end, std::errc{}} || *target < 1) {
+        std::from_chars(word.data() + equals + 1, end, *target) != std::from_chars_result{end, std::errc{}} ||
+        *target < 1) {
       fail(ExitCode::usage, "demo-data: '{}' is not customers=NUMBER or seed=NUMBER. Usage: {}", word, usage);
     }
   }
-  if (communicator.root()) write_demo_data(arguments.positional.front(), static_cast<uint64_t>(seed), customers);
+  if (communicator.root())
+    write_demo_data(arguments.positional.front(), static_cast<uint64_t>(seed), customers);
   return 0;
 }
 

@@ -23,7 +23,8 @@ int run_stages(const Arguments& arguments, Communicator& communicator, const cha
       run_stage(stage, run, Again::always);
     }
   }
-  if (which == Which::all && communicator.root()) fmt::print("{}\n", (run.profile_folder() / "report.html").string());
+  if (which == Which::all && communicator.root())
+    fmt::print("{}\n", (run.profile_folder() / "report.html").string());
   return 0;
 }
 

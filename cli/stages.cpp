@@ -22,18 +22,20 @@ std::string digest(const std::vector<std::string>& parts) {
 }
 
 std::string numbers_that_matter(const Run& run) {
-  return fmt::format("seed={} device={} precision={}", run.settings.run.seed, run.settings.runtime.device, run.settings.runtime.precision);
+  return fmt::format("seed={} device={} precision={}", run.settings.run.seed, run.settings.runtime.device,
+                     run.settings.runtime.precision);
 }
 
 std::string prepare_fingerprint(const Run& run) {
-  std::vector<std::string> parts{print_section(run.settings, "prepare"), std::to_string(run.settings.run.seed)};
+  std::vector<std::string> parts{print_section(run.settings, "prepare"),
+                                 std::to_string(run.settings.run.seed)};
   for (const SourceSettings& source : run.settings.prepare.sources) parts.push_back(sha256_file(source.path));
   return digest(parts);
 }
 
 std::string train_fingerprint(const Run& run) {
-  std::vector<std::string> parts{print_section(run.settings, "model"), print_section(run.settings, "train"), numbers_that_matter(run),
-                                 sha256_file(run.prepared())};
+  std::vector<std::string> parts{print_section(run.settings, "model"), print_section(run.settings, "train"),
+                                 numbers_that_matter(run), sha256_file(run.prepared())};
   if (run.settings.model.checkpoint) parts.push_back(checkpoint_sha256(*run.settings.model.checkpoint));
   return digest(parts);
 }
@@ -41,20 +43,24 @@ std::string train_fingerprint(const Run& run) {
 fs::path extract_checkpoint(const Run& run) {
   const std::string& name = run.settings.extract.checkpoint;
   if (name == "best") return run.checkpoints() / "best";
-  if (name == "last") return run.train_folder() / "summary.json";   // names the last checkpoint
+  if (name == "last") return run.train_folder() / "summary.json";  // names the last checkpoint
   return name;
 }
 
 std::string extract_fingerprint(const Run& run) {
   const fs::path checkpoint = extract_checkpoint(run);
-  const std::string model = fs::is_directory(checkpoint) ? checkpoint_sha256(checkpoint) : sha256_file(checkpoint);
-  return digest({print_section(run.settings, "extract"), numbers_that_matter(run), sha256_file(run.prepared()), model});
+  const std::string model =
+      fs::is_directory(checkpoint) ? checkpoint_sha256(checkpoint) : sha256_file(checkpoint);
+  return digest(
+      {print_section(run.settings, "extract"), numbers_that_matter(run), sha256_file(run.prepared()), model});
 }
 
 std::string profile_fingerprint(const Run& run) {
-  std::vector<std::string> parts{print_section(run.settings, "profile"), numbers_that_matter(run), sha256_file(run.prepared()),
+  std::vector<std::string> parts{print_section(run.settings, "profile"), numbers_that_matter(run),
+                                 sha256_file(run.prepared()),
                                  sha256_file(run.embeddings() / "manifest.json")};
-  for (const fs::path& optional : {run.quality(), run.train_folder() / "summary.json", run.train_folder() / "metrics.jsonl"}) {
+  for (const fs::path& optional :
+       {run.quality(), run.train_folder() / "summary.json", run.train_folder() / "metrics.jsonl"}) {
     if (fs::exists(optional)) parts.push_back(sha256_file(optional));
   }
   return digest(parts);
@@ -66,8 +72,10 @@ const std::vector<Stage>& stages() {
   static const std::vector<Stage> table = {
       {"prepare", prepare, prepare_fingerprint, [](const Run& run) { return run.prepared(); }},
       {"train", train, train_fingerprint, [](const Run& run) { return run.train_folder() / "summary.json"; }},
-      {"extract", extract, extract_fingerprint, [](const Run& run) { return run.embeddings() / "manifest.json"; }},
-      {"profile", profile, profile_fingerprint, [](const Run& run) { return run.profile_folder() / "report.html"; }},
+      {"extract", extract, extract_fingerprint,
+       [](const Run& run) { return run.embeddings() / "manifest.json"; }},
+      {"profile", profile, profile_fingerprint,
+       [](const Run& run) { return run.profile_folder() / "report.html"; }},
   };
   return table;
 }
@@ -76,7 +84,7 @@ void run_stage(const Stage& stage, const Run& run, Again again) {
   Communicator& ranks = run.communicator;
   std::string fingerprint;
   int current = 0;
-  if (ranks.root()) {   // one rank reads the inputs; the others take its word
+  if (ranks.root()) {  // one rank reads the inputs; the others take its word
     make_folder(run.directory());
     write_file(run.directory() / "config.yaml", print_settings(run.settings));
     fingerprint = stage.fingerprint(run);

@@ -19,7 +19,8 @@ struct Stage {
 
 const std::vector<Stage>& stages();
 
-// Runs one stage on all ranks and records it in run.json. skip_current: not if its fingerprint and result still stand.
+// Runs one stage on all ranks and records it in run.json. skip_current: not if its fingerprint and result
+// still stand.
 enum class Again : unsigned char { always, if_changed };
 void run_stage(const Stage& stage, const Run& run, Again again);
 

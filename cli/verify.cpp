@@ -45,11 +45,14 @@ void verify_checkpoint(const fs::path& folder) {
   const float* weights = model.weights().as<float>();
   for (const ParamSpec& parameter : model.parameters().all()) {
     for (int64_t i = 0; i < parameter.elements(); ++i) {
-      if (!std::isfinite(weights[parameter.offset + i])) fail(ExitCode::bad_data, "{}: {} holds a value that is not finite, at element {}", folder.string(), parameter.name, i);
+      if (!std::isfinite(weights[parameter.offset + i]))
+        fail(ExitCode::bad_data, "{}: {} holds a value that is not finite, at element {}", folder.string(),
+             parameter.name, i);
     }
   }
-  passed(folder.string(), fmt::format("{} parameters, all finite{}", model.parameters().parameter_count(),
-                                      absent.empty() ? "" : fmt::format(", {} tensors not in the folder", absent.size())));
+  passed(folder.string(),
+         fmt::format("{} parameters, all finite{}", model.parameters().parameter_count(),
+                     absent.empty() ? "" : fmt::format(", {} tensors not in the folder", absent.size())));
 }
 
 int64_t verify_embeddings(const fs::path& folder) {
@@ -59,8 +62,11 @@ int64_t verify_embeddings(const fs::path& folder) {
     const int64_t count = std::min(block_rows, reader.rows() - first);
     rows.resize(static_cast<size_t>(count * reader.width()));
     reader.embeddings(first, count, rows.data());
-    const auto bad = std::find_if(rows.begin(), rows.end(), [](float value) { return !std::isfinite(value); });
-    if (bad != rows.end()) fail(ExitCode::bad_data, "{}: the vector of row {} is not finite", folder.string(), first + (bad - rows.begin()) / reader.width());
+    const auto bad =
+        std::find_if(rows.begin(), rows.end(), [](float value) { return !std::isfinite(value); });
+    if (bad != rows.end())
+      fail(ExitCode::bad_data, "{}: the vector of row {} is not finite", folder.string(),
+           first + (bad - rows.begin()) / reader.width());
   }
   passed(folder.string(), fmt::format("{} rows, every shard has its hash", reader.rows()));
   return reader.rows();
@@ -69,22 +75,30 @@ int64_t verify_embeddings(const fs::path& folder) {
 void verify_run(const fs::path& folder) {
   int64_t prepared_rows = -1;
   bool found = false;
-  if (fs::exists(folder / "prepared" / "prepared.h5")) prepared_rows = verify_prepared(folder / "prepared" / "prepared.h5"), found = true;
+  if (fs::exists(folder / "prepared" / "prepared.h5"))
+    prepared_rows = verify_prepared(folder / "prepared" / "prepared.h5"), found = true;
   if (fs::exists(folder / "prepared" / "quality.json")) {
     const Json rows = read_json(folder / "prepared" / "quality.json").at("rows");
-    if (rows.at("read").get<int64_t>() != rows.at("prepared").get<int64_t>() + rows.at("duplicates").get<int64_t>() + rows.at("rejected").get<int64_t>()) {
-      fail(ExitCode::bad_data, "{}: rows read are not rows prepared + duplicates + rejected", (folder / "prepared" / "quality.json").string());
+    if (rows.at("read").get<int64_t>() != rows.at("prepared").get<int64_t>() +
+                                              rows.at("duplicates").get<int64_t>() +
+                                              rows.at("rejected").get<int64_t>()) {
+      fail(ExitCode::bad_data, "{}: rows read are not rows prepared + duplicates + rejected",
+           (folder / "prepared" / "quality.json").string());
     }
     passed("rows", "read = prepared + duplicates + rejected");
   }
   if (fs::is_directory(folder / "checkpoints")) {
     for (const auto& entry : fs::directory_iterator(folder / "checkpoints")) {
-      if (fs::exists(entry.path() / "config.json") && entry.path().filename().string().find(".tmp-") == std::string::npos) verify_checkpoint(entry.path()), found = true;
+      if (fs::exists(entry.path() / "config.json") &&
+          entry.path().filename().string().find(".tmp-") == std::string::npos)
+        verify_checkpoint(entry.path()), found = true;
     }
   }
   if (fs::exists(folder / "embeddings" / "manifest.json")) {
     const int64_t rows = verify_embeddings(folder / "embeddings");
-    if (prepared_rows >= 0 && rows != prepared_rows) fail(ExitCode::bad_data, "{}: {} embeddings for {} prepared rows; run limner extract again", folder.string(), rows, prepared_rows);
+    if (prepared_rows >= 0 && rows != prepared_rows)
+      fail(ExitCode::bad_data, "{}: {} embeddings for {} prepared rows; run limner extract again",
+           folder.string(), rows, prepared_rows);
     found = true;
   }
   if (!found) fail(ExitCode::bad_data, "{}: the run holds nothing to verify yet", folder.string());
@@ -93,23 +107,40 @@ void verify_run(const fs::path& folder) {
 }  // namespace
 
 int verify_command(const Arguments& arguments, Communicator& communicator) {
-  if (arguments.positional.size() != 1) fail(ExitCode::usage, "verify wants one path. Usage: {}", command_named("verify").usage);
+  if (arguments.positional.size() != 1)
+    fail(ExitCode::usage, "verify wants one path. Usage: {}", command_named("verify").usage);
   if (!communicator.root()) return 0;
   const fs::path path = arguments.positional.front();
   switch (artefact_at(path)) {
-    case Artefact::run: verify_run(path); break;
-    case Artefact::prepared: verify_prepared(fs::is_directory(path) ? path / "prepared.h5" : path); break;
-    case Artefact::checkpoint: verify_checkpoint(path); break;
-    case Artefact::tokenizer: passed(path.string(), fmt::format("{} entries", Tokenizer::load(fs::is_directory(path) ? path : path.parent_path()).vocabulary_size())); break;
-    case Artefact::embeddings: verify_embeddings(path); break;
+    case Artefact::run:
+      verify_run(path);
+      break;
+    case Artefact::prepared:
+      verify_prepared(fs::is_directory(path) ? path / "prepared.h5" : path);
+      break;
+    case Artefact::checkpoint:
+      verify_checkpoint(path);
+      break;
+    case Artefact::tokenizer:
+      passed(
+          path.string(),
+          fmt::format("{} entries",
+                      Tokenizer::load(fs::is_directory(path) ? path : path.parent_path()).vocabulary_size()));
+      break;
+    case Artefact::embeddings:
+      verify_embeddings(path);
+      break;
     case Artefact::shard: {
       const hdf5::Reader shard(path);
       const std::vector<int64_t> dims = shard.dims("/embedding");
-      if (shard.dims("/row").at(0) != dims.at(0)) fail(ExitCode::bad_data, "{}: /row and /embedding differ in length", path.string());
+      if (shard.dims("/row").at(0) != dims.at(0))
+        fail(ExitCode::bad_data, "{}: /row and /embedding differ in length", path.string());
       passed(path.string(), fmt::format("{} rows of width {}", dims.at(0), dims.at(1)));
       break;
     }
-    case Artefact::profile: hdf5::Reader(path / "profiles.h5"), passed(path.string(), "opens"); break;
+    case Artefact::profile:
+      hdf5::Reader(path / "profiles.h5"), passed(path.string(), "opens");
+      break;
   }
   return 0;
 }

@@ -20,8 +20,11 @@ std::string version_text() {
   unsigned major = 0, minor = 0, release = 0;
   H5get_libversion(&major, &minor, &release);
   const dnnl_version_t* dnnl = dnnl_version();
-  return fmt::format("limner {}\nMPI     {}\nHDF5    {}.{}.{}\noneDNN  {}.{}.{}\nCUDA    not in this build\nNCCL    not in this build\nCPU     bf16 products: {}\n", build_version(), mpi_version,
-                     major, minor, release, dnnl->major, dnnl->minor, dnnl->patch, cpu_has_bf16() ? "native" : "emulated");
+  return fmt::format(
+      "limner {}\nMPI     {}\nHDF5    {}.{}.{}\noneDNN  {}.{}.{}\nCUDA    not in this build\nNCCL    not in "
+      "this build\nCPU     bf16 products: {}\n",
+      build_version(), mpi_version, major, minor, release, dnnl->major, dnnl->minor, dnnl->patch,
+      cpu_has_bf16() ? "native" : "emulated");
 }
 
 }  // namespace limner
