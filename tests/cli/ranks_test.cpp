@@ -1,0 +1,130 @@
+// The same answer for any number of ranks: splits, counts, vectors and metrics.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "extract/shards.h"
+#include "runtime/files.h"
+#include "tests/cli/program.h"
+
+namespace limner::testing {
+namespace {
+
+std::vector<float> embedding(const fs::path& folder) {
+  const EmbeddingsReader reader(folder, EmbeddingsReader::Verify::hashes);
+  std::vector<float> values(static_cast<size_t>(reader.rows() * reader.width()));
+  reader.embeddings(0, reader.rows(), values.data());
+  return values;
+}
+
+std::vector<double> training_losses(const fs::path& file) {
+  std::ifstream lines(file);
+  std::vector<double> losses;
+  for (std::string line; std::getline(lines, line);) {
+    const Json record = Json::parse(line);
+    if (record.contains("train/loss")) losses.push_back(record["train/loss"].get<double>());
+  }
+  return losses;
+}
+
+class Ranks : public ::testing::TestWithParam<int> {
+ protected:
+  static void SetUpTestSuite() {
+    scratch = new Scratch;
+    scratch->write("reviews.csv", small_reviews(40, 600));
+    scratch->write("config.yaml", small_config());
+    const Outcome outcome =
+        limner::testing::limner(scratch->path(), "run config.yaml run.directory=one train.logging_steps=1");
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  }
+  static void TearDownTestSuite() { delete scratch; }
+  static Scratch* scratch;
+};
+Scratch* Ranks::scratch = nullptr;
+
+TEST_P(Ranks, GiveTheSameAnswer) {
+  const int ranks = GetParam();
+  const std::string name = "ranks" + std::to_string(ranks);
+  const Outcome whole = limner::testing::limner(
+      scratch->path(), "run config.yaml run.directory=" + name + " train.logging_steps=1", ranks);
+  ASSERT_EQ(whole.exit_code, 0) << whole.output;
+  EXPECT_EQ(read(*scratch / "one/prepared/prepared.h5"), read(*scratch / (name + "/prepared/prepared.h5")));
+
+  const std::vector<double> expected = training_losses(*scratch / "one/train/metrics.jsonl");
+  const std::vector<double> losses = training_losses(*scratch / (name + "/train/metrics.jsonl"));
+  ASSERT_EQ(losses.size(), expected.size());
+  ASSERT_GT(losses.size(), 10U);
+  for (size_t step = 0; step < std::min<size_t>(100, losses.size()); ++step) {
+    EXPECT_LE(std::abs(losses[step] - expected[step]), 1e-5 * std::abs(expected[step])) << "step " << step;
+  }
+
+  // One checkpoint, extracted by other numbers of ranks: the same bytes.
+  for (const char* folder : {"prepared", "checkpoints"}) {
+    fs::remove_all(*scratch / (name + "-again/") / folder);
+    fs::create_directories(*scratch / (name + "-again"));
+    fs::copy(*scratch / "one" / folder, *scratch / (name + "-again/") / folder, fs::copy_options::recursive);
+  }
+  const Outcome extracted =
+      limner::testing::limner(scratch->path(), "extract config.yaml run.directory=" + name + "-again", ranks);
+  ASSERT_EQ(extracted.exit_code, 0) << extracted.output;
+  const std::vector<float> one = embedding(*scratch / "one/embeddings"),
+                           many = embedding(*scratch / (name + "-again/embeddings"));
+  ASSERT_EQ(one.size(), many.size());
+  EXPECT_EQ(std::memcmp(one.data(), many.data(), one.size() * sizeof(float)), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Any, Ranks, ::testing::Values(2, 3, 4));
+
+TEST(Run, SkipsWhatHasNotChanged) {
+  Scratch scratch;
+  scratch.write("reviews.csv", small_reviews(40, 300));
+  scratch.write("config.yaml", small_config());
+  ASSERT_EQ(limner::testing::limner(scratch.path(), "run config.yaml").exit_code, 0);
+  const Outcome again = limner::testing::limner(scratch.path(), "run config.yaml");
+  EXPECT_EQ(again.exit_code, 0);
+  for (const char* stage : {"prepare", "train", "extract", "profile"}) {
+    EXPECT_THAT(again.output,
+                ::testing::HasSubstr(std::string(stage) + ": inputs and settings unchanged, skipped"));
+  }
+  const Outcome changed = limner::testing::limner(scratch.path(), "run config.yaml profile.segments.k=3");
+  EXPECT_EQ(changed.exit_code, 0) << changed.output;
+  EXPECT_THAT(changed.output, ::testing::HasSubstr("extract: inputs and settings unchanged, skipped"));
+  EXPECT_THAT(changed.output, ::testing::Not(::testing::HasSubstr("profile: inputs and settings unchanged")));
+  const Outcome verified = limner::testing::limner(scratch.path(), "verify run");
+  EXPECT_EQ(verified.exit_code, 0) << verified.output;
+  // One byte of a shard turned over is found.
+  for (const auto& entry : fs::directory_iterator(scratch / "run/embeddings/shards")) {
+    std::string bytes = read(entry.path());
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+    fs::permissions(entry.path(), fs::perms::owner_write, fs::perm_options::add);
+    std::ofstream(entry.path(), std::ios::binary) << bytes;
+    break;
+  }
+  const Outcome torn = limner::testing::limner(scratch.path(), "verify run");
+  EXPECT_EQ(torn.exit_code, 65) << torn.output;
+  EXPECT_THAT(torn.output, ::testing::HasSubstr("rows-"));
+}
+
+TEST(Help, EveryCommandHasAPage) {
+  Scratch scratch;
+  for (const char* name : {"run", "prepare", "train", "extract", "profile", "check", "inspect", "verify",
+                           "bench", "demo-data", "reference"}) {
+    const Outcome outcome = limner::testing::limner(scratch.path(), std::string(name) + " --help");
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+    EXPECT_THAT(outcome.output, ::testing::HasSubstr(std::string("limner ") + name));
+  }
+  EXPECT_THAT(limner::testing::limner(scratch.path(), "--version").output, ::testing::HasSubstr("HDF5"));
+}
+
+// docs/configuration.md is generated: a setting that changed without it fails here.
+TEST(Reference, MatchesTheDocument) {
+  Scratch scratch;
+  const Outcome outcome = limner::testing::limner(scratch.path(), "reference");
+  EXPECT_EQ(outcome.output, read(fs::path(std::getenv("LIMNER_SOURCE")) / "docs/configuration.md"))
+      << "run: limner reference > docs/configuration.md";
+}
+
+}  // namespace
+}  // namespace limner::testing
