@@ -1,0 +1,346 @@
+#include "runtime/communicator.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "runtime/communicator_state.h"
+
+namespace limner {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// MPI counts are int; longer messages go in pieces.
+constexpr int64_t piece_bytes = int64_t{1} << 30;
+constexpr int gather_tag = 32767;  // the highest that every MPI has; callers' tags lie below
+
+std::string host_name() {
+  char host[256] = {};
+  gethostname(host, sizeof host - 1);
+  return host;
+}
+
+int environment_count(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? 0 : std::atoi(text);
+}
+
+// The classic mistake: a launcher started N processes, but none found the others, and each would do the whole
+// job and write the same files.
+void refuse_singletons(int size) {
+  if (size != 1) return;
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "PMI_SIZE"}) {
+    const int started = environment_count(name);
+    if (started > 1) {
+      fail(ExitCode::usage,
+           "{} says that {} processes were started, but MPI sees only this one: start with `srun --mpi=pmix` "
+           "or "
+           "with the mpirun of the MPI that this program was built with",
+           name, started);
+    }
+    if (started == 1) return;  // the nearest launcher knows best
+  }
+}
+
+}  // namespace
+
+MpiSession::MpiSession(int& argc, char**& argv) {
+  int provided = 0;
+  const int code = MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
+  require(code == MPI_SUCCESS, "MPI_Init_thread failed with code {}", code);
+  require(provided == MPI_THREAD_MULTIPLE,
+          "this MPI offers thread level {} only; MPI_THREAD_MULTIPLE is needed", provided);
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+}
+
+MpiSession::~MpiSession() { MPI_Finalize(); }
+
+void MpiSession::abort(int exit_code) {
+  std::fflush(stdout);
+  std::fflush(stderr);
+  int initialized = 0;
+  int finalized = 0;
+  MPI_Initialized(&initialized);
+  MPI_Finalized(&finalized);
+  if (initialized != 0 && finalized == 0) {
+    int size = 1;
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    if (size > 1) MPI_Abort(MPI_COMM_WORLD, exit_code);
+    MPI_Finalize();  // alone: a quiet end
+  }
+  std::_Exit(exit_code);
+}
+
+Communicator::State::~State() {
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  if (comm != MPI_COMM_NULL && finalized == 0) MPI_Comm_free(&comm);
+}
+
+void Communicator::State::check(int code, const char* what) const {
+  if (code == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING] = {};
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  fail(ExitCode::internal, "rank {} on {}: '{}' failed: {}", rank, host, what, text);
+}
+
+void Communicator::State::fail_timeout(const char* what) const {
+  fail(ExitCode::internal,
+       "rank {} on {} waited {} s in '{}' for another rank, which is late or gone; if it is only slow, raise "
+       "runtime.collective_timeout",
+       rank, host, limit.count(), what);
+}
+
+void Communicator::State::wait(MPI_Request& request, const char* what) const {
+  const Clock::time_point start = Clock::now();
+  for (int64_t tests = 0;; ++tests) {
+    int done = 0;
+    check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), what);
+    if (done != 0) return;
+    if (tests < 100) continue;
+    const auto waited = Clock::now() - start;
+    if (waited > limit) fail_timeout(what);
+    // A waiting rank must not take the core of a working one, nor wake up late for a short wait.
+    if (waited < std::chrono::milliseconds(2)) {
+      sched_yield();
+    } else {
+      std::this_thread::sleep_for(std::chrono::microseconds(waited < std::chrono::seconds(1) ? 50 : 1000));
+    }
+  }
+}
+
+Communicator::Communicator(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Communicator::~Communicator() = default;
+Communicator::Communicator(Communicator&&) noexcept = default;
+Communicator& Communicator::operator=(Communicator&&) noexcept = default;
+
+Communicator Communicator::world(std::chrono::seconds limit) {
+  int initialized = 0;
+  MPI_Initialized(&initialized);
+  require(initialized != 0, "Communicator::world before MpiSession");
+  auto state = std::make_unique<State>();
+  state->limit = limit;
+  state->host = host_name();
+  MPI_Comm_rank(MPI_COMM_WORLD, &state->rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &state->size);
+  refuse_singletons(state->size);
+  if (state->size > 1) {
+    state->check(MPI_Comm_dup(MPI_COMM_WORLD, &state->comm), "duplicate the world communicator");
+    MPI_Comm_set_errhandler(state->comm, MPI_ERRORS_RETURN);
+    MPI_Comm local = MPI_COMM_NULL;
+    state->check(MPI_Comm_split_type(state->comm, MPI_COMM_TYPE_SHARED, state->rank, MPI_INFO_NULL, &local),
+                 "find the ranks of this host");
+    MPI_Comm_rank(local, &state->local_rank);
+    MPI_Comm_size(local, &state->local_size);
+    MPI_Comm_free(&local);
+  }
+  return Communicator(std::move(state));
+}
+
+Communicator Communicator::self() {
+  auto state = std::make_unique<State>();
+  state->host = host_name();
+  return Communicator(std::move(state));
+}
+
+Communicator Communicator::duplicate() const {
+  auto state = std::make_unique<State>();
+  state->rank = state_->rank;
+  state->size = state_->size;
+  state->local_rank = state_->local_rank;
+  state->local_size = state_->local_size;
+  state->host = state_->host;
+  state->limit = state_->limit;
+  if (state_->comm != MPI_COMM_NULL) {
+    MPI_Request request = MPI_REQUEST_NULL;
+    state_->check(MPI_Comm_idup(state_->comm, &state->comm, &request), "duplicate a communicator");
+    state_->wait(request, "duplicate a communicator");
+    MPI_Comm_set_errhandler(state->comm, MPI_ERRORS_RETURN);
+  }
+  return Communicator(std::move(state));
+}
+
+int Communicator::rank() const { return state_->rank; }
+int Communicator::size() const { return state_->size; }
+int Communicator::local_rank() const { return state_->local_rank; }
+int Communicator::local_size() const { return state_->local_size; }
+const std::string& Communicator::host() const { return state_->host; }
+
+void Communicator::barrier(const char* what) const {
+  if (size() == 1) return;
+  MPI_Request request = MPI_REQUEST_NULL;
+  state_->check(MPI_Ibarrier(state_->comm, &request), what);
+  state_->wait(request, what);
+}
+
+void Communicator::broadcast_bytes(void* data, int64_t bytes, int root, const char* what) const {
+  if (size() == 1) return;
+  for (int64_t first = 0; first < bytes; first += piece_bytes) {
+    const auto count = static_cast<int>(std::min(piece_bytes, bytes - first));
+    MPI_Request request = MPI_REQUEST_NULL;
+    state_->check(
+        MPI_Ibcast(static_cast<std::byte*>(data) + first, count, MPI_BYTE, root, state_->comm, &request),
+        what);
+    state_->wait(request, what);
+  }
+}
+
+void Communicator::broadcast(std::string& bytes, int root, const char* what) const {
+  auto length = static_cast<int64_t>(bytes.size());
+  broadcast_value(length, root, what);
+  bytes.resize(static_cast<size_t>(length));
+  broadcast_bytes(bytes.data(), length, root, what);
+}
+
+std::vector<std::string> Communicator::gather(const std::string& bytes, int root, const char* what) const {
+  if (size() == 1) return {bytes};
+  const auto length = static_cast<int64_t>(bytes.size());
+  std::vector<int64_t> lengths(static_cast<size_t>(size()));
+  MPI_Request request = MPI_REQUEST_NULL;
+  state_->check(
+      MPI_Igather(&length, 1, MPI_INT64_T, lengths.data(), 1, MPI_INT64_T, root, state_->comm, &request),
+      what);
+  state_->wait(request, what);
+
+  if (rank() != root) {
+    for (int64_t first = 0; first < length; first += piece_bytes) {
+      const auto count = static_cast<int>(std::min(piece_bytes, length - first));
+      state_->check(
+          MPI_Isend(bytes.data() + first, count, MPI_BYTE, root, gather_tag, state_->comm, &request), what);
+      state_->wait(request, what);
+    }
+    return {};
+  }
+  std::vector<std::string> parts(lengths.size());
+  for (int from = 0; from < size(); ++from) {
+    std::string& part = parts[static_cast<size_t>(from)];
+    if (from == root) {
+      part = bytes;
+      continue;
+    }
+    const int64_t part_bytes = lengths[static_cast<size_t>(from)];
+    part.resize(static_cast<size_t>(part_bytes));
+    for (int64_t first = 0; first < part_bytes; first += piece_bytes) {
+      const auto count = static_cast<int>(std::min(piece_bytes, part_bytes - first));
+      state_->check(MPI_Irecv(part.data() + first, count, MPI_BYTE, from, gather_tag, state_->comm, &request),
+                    what);
+      state_->wait(request, what);
+    }
+  }
+  return parts;
+}
+
+std::vector<std::string> Communicator::all_gather(const std::string& bytes, const char* what) const {
+  std::vector<std::string> parts = gather(bytes, 0, what);
+  parts.resize(static_cast<size_t>(size()));
+  std::vector<int64_t> lengths;
+  std::string joined;
+  for (const std::string& part : parts) {
+    lengths.push_back(static_cast<int64_t>(part.size()));
+    joined += part;
+  }
+  broadcast_bytes(lengths.data(), static_cast<int64_t>(lengths.size() * sizeof(int64_t)), 0, what);
+  broadcast(joined, 0, what);
+  size_t first = 0;
+  for (size_t index = 0; index < parts.size(); ++index) {
+    parts[index] = joined.substr(first, static_cast<size_t>(lengths[index]));
+    first += parts[index].size();
+  }
+  return parts;
+}
+
+template <class T>
+void Communicator::State::all_reduce(std::span<T> values, MPI_Datatype type, MPI_Op operation,
+                                     const char* what) const {
+  if (size == 1) return;
+  constexpr size_t piece_elements = size_t{1} << 27;
+  while (!values.empty()) {
+    const auto piece = values.first(std::min(values.size(), piece_elements));
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Iallreduce(MPI_IN_PLACE, piece.data(), static_cast<int>(piece.size()), type, operation, comm,
+                         &request),
+          what);
+    wait(request, what);
+    values = values.subspan(piece.size());
+  }
+}
+
+void Communicator::sum(std::span<double> in_place, const char* what) const {
+  state_->all_reduce(in_place, MPI_DOUBLE, MPI_SUM, what);
+}
+void Communicator::sum(std::span<int64_t> in_place, const char* what) const {
+  state_->all_reduce(in_place, MPI_INT64_T, MPI_SUM, what);
+}
+void Communicator::maximum(std::span<double> in_place, const char* what) const {
+  state_->all_reduce(in_place, MPI_DOUBLE, MPI_MAX, what);
+}
+int64_t Communicator::sum(int64_t value, const char* what) const {
+  sum(std::span(&value, 1), what);
+  return value;
+}
+double Communicator::sum(double value, const char* what) const {
+  sum(std::span(&value, 1), what);
+  return value;
+}
+bool Communicator::any(bool value, const char* what) const {
+  return sum(static_cast<int64_t>(value ? 1 : 0), what) > 0;
+}
+
+void Communicator::send(std::span<const int64_t> values, int to, int tag) const {
+  require(to >= 0 && to < size() && tag >= 0 && tag < gather_tag, "send to rank {} with tag {}", to, tag);
+  if (size() == 1) {
+    const std::lock_guard<std::mutex> lock(state_->mutex);
+    state_->mailbox[tag].emplace_back(values.begin(), values.end());
+    state_->arrived.notify_all();
+    return;
+  }
+  MPI_Request request = MPI_REQUEST_NULL;
+  state_->check(
+      MPI_Isend(values.data(), static_cast<int>(values.size()), MPI_INT64_T, to, tag, state_->comm, &request),
+      "send");
+  state_->wait(request, "send");
+}
+
+void Communicator::receive(std::span<int64_t> values, int from, int tag) const {
+  require(from >= 0 && from < size() && tag >= 0 && tag < gather_tag, "receive from rank {} with tag {}",
+          from, tag);
+  if (size() == 1) {
+    std::unique_lock<std::mutex> lock(state_->mutex);
+    auto& queue = state_->mailbox[tag];
+    if (!state_->arrived.wait_for(lock, state_->limit, [&] { return !queue.empty(); })) {
+      state_->fail_timeout("receive");
+    }
+    require(queue.front().size() <= values.size(), "a message of {} values does not fit into {}",
+            queue.front().size(), values.size());
+    std::copy(queue.front().begin(), queue.front().end(), values.begin());
+    queue.pop_front();
+    return;
+  }
+  MPI_Request request = MPI_REQUEST_NULL;
+  state_->check(MPI_Irecv(values.data(), static_cast<int>(values.size()), MPI_INT64_T, from, tag,
+                          state_->comm, &request),
+                "receive");
+  state_->wait(request, "receive");
+}
+
+int Communicator::poll(int tag) const {
+  if (size() == 1) {
+    const std::lock_guard<std::mutex> lock(state_->mutex);
+    const auto found = state_->mailbox.find(tag);
+    return found == state_->mailbox.end() || found->second.empty() ? -1 : 0;
+  }
+  int waiting = 0;
+  MPI_Status status;
+  state_->check(MPI_Iprobe(MPI_ANY_SOURCE, tag, state_->comm, &waiting, &status), "poll");
+  return waiting != 0 ? status.MPI_SOURCE : -1;
+}
+
+}  // namespace limner

@@ -1,0 +1,44 @@
+// What a Communicator holds; shared by communicator.cpp and mpi_reducer.cpp only.
+#pragma once
+
+#include <mpi.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "runtime/communicator.h"
+
+namespace limner {
+
+// With one rank there is no MPI communicator: nothing is sent, and messages to itself go through `mailbox`.
+struct Communicator::State {
+  MPI_Comm comm = MPI_COMM_NULL;
+  int rank = 0;
+  int size = 1;
+  int local_rank = 0;
+  int local_size = 1;
+  std::string host;
+  std::chrono::seconds limit{600};
+
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::map<int, std::deque<std::vector<int64_t>>> mailbox;  // by tag
+
+  State() = default;
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void check(int code, const char* what) const;             // an MPI error code becomes an Error
+  void wait(MPI_Request& request, const char* what) const;  // polls; fails after `limit`
+  template <class T>
+  void all_reduce(std::span<T> values, MPI_Datatype type, MPI_Op operation, const char* what) const;
+  [[noreturn]] void fail_timeout(const char* what) const;
+};
+
+}  // namespace limner
