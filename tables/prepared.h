@@ -5,14 +5,19 @@
 //   /customer int64 [rows]                                index into /customers
 //   /split int8 [rows]                                    0 train, 1 validation, 2 test
 //   /source int64 [rows, 2]                               index of the source file, line in it (1-based)
-//   /time int64 [rows]                                    microseconds since 1970-01-01; minimum of int64:
-//   missing   (optional) /item/bytes, /item/offsets                            item names (optional)
-//   /fields/<name> [rows]: float64 (NaN missing), int32 codes (-1 missing; attribute `categories`), or, for
-//   multi_category, int32
-//       codes end to end with /fields/<name>_offsets
-//   /customers/id/bytes, /customers/id/offsets; /customers/fields/<name> [customers] as above
-// Root attributes: format_version, settings_sha256, rows, customers, source file names and hashes.
-// Fletcher-32 on every chunk.
+//   /time int64 [rows] (optional)                         microseconds since 1970-01-01 UTC; minimum of
+//   int64:
+//                                                         missing
+//   /item/bytes, /item/offsets (optional)                 item names; empty: missing
+//   /fields/<name>                                        one value a row, attribute `type`:
+//       number: float64 [rows], NaN missing (a field of times: seconds since 1970-01-01 UTC)
+//       category: int32 [rows], index into /categories/<name>, -1 missing
+//       multi_category: int32, such indices end to end; row r has those from /offsets/<name> [rows + 1] of r
+//   /customers/id/bytes, /customers/id/offsets            in the order of their first row
+//   /customers/fields/<name>                              one value a customer, as in /fields
+//   /categories/<name>                                    variable-length UTF-8 strings, ascending by bytes
+// Root attributes: format, format_version, rows, customers, settings_sha256, sources, source_sha256, fields
+// (their order). Field names are unique over rows and customers. Fletcher-32 on every chunk.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +47,7 @@ struct FieldValues {
   std::vector<std::vector<int32_t>> multi_codes;  // empty: missing
 };
 
-// The whole table in memory, as prepare hands it to the writer (streamed in blocks by a later version of the
-// writer).
+// The whole table in memory, as prepare hands it to the writer.
 struct PreparedTable {
   std::vector<std::string> texts;
   std::vector<int64_t> customer;
@@ -58,7 +62,8 @@ struct PreparedTable {
   std::vector<std::string> source_sha256;
   std::string settings_sha256;
 };
-void write_prepared(const std::filesystem::path& path, const PreparedTable& table);  // atomic
+// Atomic. A table whose columns do not fit together is an internal error.
+void write_prepared(const std::filesystem::path& path, const PreparedTable& table);
 
 class PreparedReader {
  public:
@@ -69,6 +74,7 @@ class PreparedReader {
   int64_t customers() const;
   bool has_time() const;
   bool has_items() const;
+  const std::vector<std::string>& source_names() const;
   const std::vector<Field>& fields() const;
   const Field& field(const std::string& name) const;  // unknown: bad_config naming the fields there are
   std::string sha256() const;                         // of the file
@@ -78,6 +84,7 @@ class PreparedReader {
   std::vector<std::string> items(int64_t first, int64_t count) const;
   std::vector<int64_t> customer_index(int64_t first, int64_t count) const;
   std::vector<Split> split(int64_t first, int64_t count) const;
+  std::vector<std::pair<int64_t, int64_t>> source(int64_t first, int64_t count) const;
   std::vector<int64_t> time(int64_t first, int64_t count) const;
   FieldValues values(const std::string& field, int64_t first,
                      int64_t count) const;  // a customer's field is looked up per row
