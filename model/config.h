@@ -12,6 +12,15 @@
 
 namespace limner {
 
+// What a forward pass is for. Training keeps what backward needs; inference reuses its buffers.
+enum class Purpose : uint8_t { inference, training };
+
+// The vector that heads read: `pooler` is BERT's tanh(dense(first token)), as BertForSequenceClassification
+// does it.
+enum class HeadInput : uint8_t { pooler, mean, cls, max };
+const char* head_input_name(HeadInput input);
+HeadInput parse_head_input(const std::string& name);  // an unknown name is bad_data
+
 struct ModelConfig {
   std::string family = "bert";
   int64_t layers = 0, hidden = 0, heads = 0, inner = 0;
@@ -25,10 +34,12 @@ struct ModelConfig {
   Json source;  // the config.json it came from, to write back what we do not use
 
   int64_t head_size() const { return hidden / heads; }
-  // Errors: missing file, missing key, unsupported value by key and value (model_type,
-  // position_embedding_type, hidden_act, …).
+  // has_pooler is taken from the weights, if the folder has any. Errors: missing file, missing key,
+  // unsupported value by key and value (model_type, position_embedding_type, hidden_act, …).
   static ModelConfig read(const std::filesystem::path& folder);
   static ModelConfig from_settings(const ArchitectureSettings& settings, int64_t vocabulary);
+  // config.json without the heads: `source` with every value that Limner knows set to what it is now.
+  Json to_json() const;
 };
 
 // What the sentence-transformers files of a folder say (modules.json, 1_Pooling, 2_Normalize,
@@ -38,8 +49,12 @@ struct SentenceConfig {
   Pooling pooling = Pooling::mean;
   bool normalize = true;
   int64_t max_length = 0;  // 0: not said
-  static SentenceConfig read(
-      const std::filesystem::path& folder);  // both spellings; an unknown module is refused by name
+  // Both spellings, before and since sentence-transformers 5.4. Refused by name and value: a module, a
+  // pooling, a prompt or a setting that would give other vectors than ours. Without modules.json: not
+  // present, defaults.
+  static SentenceConfig read(const std::filesystem::path& folder);
+  // Writes the older spelling, which every version opens.
+  void write(const std::filesystem::path& folder, int64_t hidden) const;
 };
 
 struct HeadSpec {

@@ -10,35 +10,26 @@
 
 #include "kernels/backend.h"
 #include "model/config.h"
+#include "model/labels.h"
 #include "model/parameters.h"
 #include "runtime/random.h"
 #include "text/batch.h"
 
 namespace limner {
 
-enum class Purpose : uint8_t { inference, training };
-
-// The vector that heads read: `pooler` is BERT's tanh(dense(first token)), as BertForSequenceClassification
-// does it.
-enum class HeadInput : uint8_t { pooler, mean, cls, max };
-
-// One head's answers for the rows of a batch, as they lie in the table.
-struct HeadLabels {
-  std::vector<int32_t> classes;  // single_label: class, -1 missing
-  std::vector<float> targets;  // regression (raw unit, NaN missing): rows; multi_label: rows x classes of 0,
-                               // 1 (NaN: row missing)
-};
-
 class Model {
  public:
-  // Weights f32 flat; with precision bf16 a rounded shadow is used in matrix products and activations are
-  // bf16.
+  // Weights f32 flat; with precision bf16 a rounded shadow is used in the encoder's matrix products and its
+  // activations are bf16; pooler and heads stay f32. With HeadInput::pooler and a head, the model has a
+  // pooler whatever `config` says.
   Model(Backend& backend, ModelConfig config, std::vector<HeadSpec> heads, HeadInput head_input,
         DType precision);
 
   void initialize(uint64_t seed);  // normal(0, initializer_range), zeros, ones; heads too
   // Reads model.safetensors (or the sharded index). Heads found in the folder under the same names are read,
-  // others keep their initialisation; returns the names of parameters that were not in the folder.
+  // and refused if they have other classes or read another vector; heads and pooler that are not there keep
+  // their initialisation, and their names are returned. Anything else that is missing, too much or of another
+  // shape is bad_data with file, tensor and shapes.
   std::vector<std::string> load(const std::filesystem::path& folder);
 
   const ModelConfig& config() const;
@@ -50,8 +41,11 @@ class Model {
   Tensor shadow();        // bf16 [elements], absent in f32
   Tensor gradients();     // f32 [elements], absent until plan(training)
   void refresh_shadow();  // after weights were changed by hand
+  std::vector<float> download_weights() const;
 
-  // Lays out the arena for batches up to this size (measured by a counting arena first). Returns bytes.
+  // Lays out the arena for batches up to this size (measured by a counting arena first). Returns its bytes. A
+  // plan for training serves inference on batches of that size too; a second plan adds to the first. Weights
+  // (4 bytes a parameter, 2 more for the shadow) and gradients (4 more, in training) are not in the sum.
   int64_t plan(Purpose purpose, int64_t max_tokens, int64_t max_rows);
   static int64_t predict_bytes(const ModelConfig& config, const std::vector<HeadSpec>& heads, DType precision,
                                Purpose purpose, int64_t max_tokens, int64_t max_rows);
@@ -61,22 +55,18 @@ class Model {
     std::vector<Tensor> logits;  // one a head: [rows, outputs] f32
   };
   // Runs the rows. dropout_key: mixes seed and step; absent: no dropout. Valid until the next forward. Longer
-  // than planned: internal error.
+  // than planned: internal error. A batch without rows is legal (a rank may have no part of a batch).
   Output forward(const Batch& batch, Purpose purpose, std::optional<uint64_t> dropout_key = std::nullopt);
   Tensor hidden_state(
       int index) const;  // after layer `index` (0: embeddings) of the last training forward; for tests
 
-  // One vector a row from the last forward, f32 [rows, hidden].
+  // One vector a row from the last forward, f32 [rows, hidden]. Valid until the next call or forward.
   Tensor pooled(const Batch& batch, Pooling pooling, bool normalize);
-  // Head outputs as users read them: softmax, sigmoid, or regression in the target's unit. f32 [rows,
-  // outputs], host order.
+  // Head outputs of the last forward as users read them: softmax, sigmoid, or regression in the target's
+  // unit. One a head: rows x outputs, on the host.
   std::vector<std::vector<float>> predictions(const Output& output);
 
-  // Loss of the last training forward: per head the sum over rows of weighted losses and the sum of their
-  // weights (class weight of the row's label; 1 where none), on this rank.
-  struct Loss {
-    std::vector<double> sum, weight;
-  };
+  using Loss = HeadLosses;
   // The weights of a batch's labels alone, to be summed over ranks before backward.
   std::vector<double> label_weights(const std::vector<HeadLabels>& labels) const;
   // Adds the gradient of sum over heads of head.weight * (sum of losses) / total_weight[head] to gradients().

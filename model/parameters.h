@@ -17,10 +17,9 @@ struct ParamSpec {
                               // "encoder.layer.0.attention.output.dense.weight"
   std::vector<int64_t> dims;  // q, k, v are one parameter here ("encoder.layer.0.attention.self.qkv.weight"
                               // [3 * hidden, hidden]), three tensors in the file
-  int64_t offset =
-      0;  // elements, from the start of the flat buffer; each parameter starts at a multiple of 16 elements
-  int layer =
-      0;  // 0 embeddings, 1..layers blocks, layers + 1 pooler and heads: the unit of gradient summation
+  int64_t offset = 0;  // elements, from the start of the flat buffer; starts at a multiple of 16 elements
+  int layer = 0;       // 0 embeddings, 1..layers blocks, layers + 1 pooler and heads: the unit of gradient
+                       // summation
   Decay decay = Decay::none;
   Init init = Init::normal;
   int64_t elements() const;
@@ -32,17 +31,23 @@ struct LayerRange {
 
 class ParameterTable {
  public:
-  ParameterTable(const ModelConfig& config, const std::vector<HeadSpec>& heads);
+  // A pooler that no head reads has no gradient; it is carried along unchanged and does not decay.
+  ParameterTable(const ModelConfig& config, const std::vector<HeadSpec>& heads,
+                 HeadInput head_input = HeadInput::pooler);
   const std::vector<ParamSpec>& all() const { return specs_; }
   const ParamSpec& find(const std::string& name) const;  // unknown: internal error
   int64_t elements() const { return elements_; }         // of the flat buffer, padding included
   int64_t parameter_count() const;                       // padding excluded
-  LayerRange layer_range(int layer) const;               // one contiguous range
-  int layer_count() const;                               // layers + 2
+  LayerRange layer_range(int layer) const;               // one contiguous range, padding included
+  int layer_count() const { return layer_count_; }       // layers + 2
 
  private:
   std::vector<ParamSpec> specs_;
   int64_t elements_ = 0;
+  int layer_count_ = 0;
 };
+
+// The part of a flat buffer (weights, shadow, gradients, a moment) that holds one parameter.
+Tensor parameter_view(const Tensor& flat, const ParamSpec& spec);
 
 }  // namespace limner

@@ -1,0 +1,230 @@
+#include "model/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "model/head_record.h"
+#include "model/model.h"
+#include "model/weight_files.h"
+
+namespace limner {
+namespace {
+
+constexpr const char* encoder_prefix = "bert.";
+constexpr const char* head_prefix = "heads.";
+constexpr const char* fused = "attention.self.qkv.";
+
+// One tensor of the file: a range of the flat buffer.
+struct FilePart {
+  std::string name;
+  int64_t offset;
+  std::vector<int64_t> dims;
+  size_t elements;
+};
+
+bool belongs_to_head(const ParamSpec& spec) { return spec.name.starts_with(head_prefix); }
+
+// The tensors that hold one parameter: query, key and value apart; `prefix` before all but heads; one head,
+// `classifier`, under Hugging Face's own name.
+std::vector<FilePart> file_parts(const ParamSpec& spec, const std::string& prefix,
+                                 const std::string& classifier) {
+  const auto whole = static_cast<size_t>(spec.elements());
+  const std::string classifier_prefix = head_prefix + classifier + ".";
+  if (!classifier.empty() && spec.name.starts_with(classifier_prefix)) {
+    return {{"classifier." + spec.name.substr(classifier_prefix.size()), spec.offset, spec.dims, whole}};
+  }
+  if (belongs_to_head(spec)) return {{spec.name, spec.offset, spec.dims, whole}};
+  const size_t place = spec.name.find(fused);
+  if (place == std::string::npos) return {{prefix + spec.name, spec.offset, spec.dims, whole}};
+
+  std::vector<FilePart> parts;
+  std::vector<int64_t> dims = spec.dims;
+  dims[0] /= 3;
+  for (const char* part : {"query", "key", "value"}) {
+    const std::string start = prefix + spec.name.substr(0, place) + "attention.self." + part + ".";
+    const int64_t offset = spec.offset + static_cast<int64_t>(parts.size() * (whole / 3));
+    parts.push_back({start + spec.name.substr(place + std::string(fused).size()), offset, dims, whole / 3});
+  }
+  return parts;
+}
+
+// The name a tensor has in the file: its own, or the one that checkpoints converted from TensorFlow have.
+std::optional<std::string> find_tensor(const WeightFiles& files, const std::string& name) {
+  if (files.has(name)) return name;
+  for (const auto& [now, before] :
+       {std::pair("LayerNorm.weight", "LayerNorm.gamma"), std::pair("LayerNorm.bias", "LayerNorm.beta")}) {
+    if (!name.ends_with(now)) continue;
+    const std::string legacy = name.substr(0, name.size() - std::string(now).size()) + before;
+    if (files.has(legacy)) return legacy;
+  }
+  return std::nullopt;
+}
+
+std::string find_prefix(const WeightFiles& files, const std::filesystem::path& folder) {
+  const std::string table = "embeddings.word_embeddings.weight";
+  if (files.has(encoder_prefix + table)) return encoder_prefix;
+  if (files.has(table)) return "";
+  fail(ExitCode::bad_data, "{}: the weights have no tensor '{}', with or without '{}' before it",
+       folder.string(), table, encoder_prefix);
+}
+
+// Tensors that a BERT folder may hold beside what this model has: buffers and other tasks' heads. Any other
+// would change what the model computes.
+bool may_be_left(const std::string& name, const std::string& prefix) {
+  static const std::array<const char*, 4> other_heads{"cls.", "classifier.", head_prefix, "qa_outputs."};
+  const auto starts = [&](const char* start) { return name.starts_with(start); };
+  if (std::any_of(other_heads.begin(), other_heads.end(), starts)) return true;
+  if (!name.starts_with(prefix)) return false;
+  const std::string inner = name.substr(prefix.size());
+  return inner == "embeddings.position_ids" || inner == "embeddings.token_type_ids" ||
+         inner.starts_with("pooler.dense.");
+}
+
+void refuse_strangers(const WeightFiles& files, const std::set<std::string>& used,
+                      const std::string& prefix) {
+  for (const std::string& name : files.names()) {
+    if (used.contains(name) || may_be_left(name, prefix)) continue;
+    fail(ExitCode::bad_data, "{}: tensor '{}' has no place in the model that config.json describes",
+         files.file_of(name).string(), name);
+  }
+}
+
+void check_shape(const WeightFiles& files, const std::string& name, const FilePart& part) {
+  const std::vector<int64_t>& found = files.entry(name).dims;
+  if (found == part.dims) return;
+  fail(ExitCode::bad_data, "{}: tensor '{}' has the shape {}, the model wants {}",
+       files.file_of(name).string(), name, shape_text(found), shape_text(part.dims));
+}
+
+// The heads of the folder that this model has too, by name. A head that means something else is refused.
+std::set<std::string> shared_heads(const std::filesystem::path& folder, const std::vector<HeadSpec>& heads,
+                                   HeadInput head_input, const std::vector<HeadSpec>& recorded,
+                                   HeadInput recorded_input) {
+  std::set<std::string> shared;
+  for (const HeadSpec& head : heads) {
+    const auto same =
+        std::find_if(recorded.begin(), recorded.end(), [&](const auto& r) { return r.name == head.name; });
+    if (same == recorded.end()) continue;
+    const char* advice = "give the head another name to start it anew";
+    if (same->kind != head.kind || same->classes != head.classes) {
+      fail(ExitCode::bad_data, "{}: head '{}' there is {} of [{}], here {} of [{}]; {}", folder.string(),
+           head.name, same->kind, fmt::join(same->classes, ", "), head.kind, fmt::join(head.classes, ", "),
+           advice);
+    }
+    if (recorded_input != head_input) {
+      fail(ExitCode::bad_data, "{}: head '{}' there reads {}, here {}; set train.pooling: {} or {}",
+           folder.string(), head.name, head_input_name(recorded_input), head_input_name(head_input),
+           head_input_name(recorded_input), advice);
+    }
+    shared.insert(head.name);
+  }
+  return shared;
+}
+
+// "heads.spend.weight" -> "spend"
+std::string head_of(const ParamSpec& spec) {
+  const size_t start = std::string(head_prefix).size();
+  return spec.name.substr(start, spec.name.rfind('.') - start);
+}
+
+// A regression head computes z, and target = mean + scale * z. In the file it computes the target itself.
+enum class Unit : uint8_t { standardized, target };
+void convert_regressions(const ParameterTable& table, const std::vector<HeadSpec>& heads,
+                         std::span<float> weights, Unit to) {
+  for (const HeadSpec& head : heads) {
+    if (head.kind != "regression") continue;
+    const double factor = to == Unit::target ? head.target_scale : 1.0 / head.target_scale;
+    const double shift = to == Unit::target ? head.target_mean : -head.target_mean / head.target_scale;
+    const auto convert = [&](const char* part, double added) {
+      const ParamSpec& spec = table.find(head_prefix + head.name + part);
+      for (float& value :
+           weights.subspan(static_cast<size_t>(spec.offset), static_cast<size_t>(spec.elements()))) {
+        value = static_cast<float>(factor * static_cast<double>(value) + added);
+      }
+    };
+    convert(".weight", 0.0);
+    convert(".bias", shift);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> read_weights(const std::filesystem::path& folder, const ParameterTable& table,
+                                      const std::vector<HeadSpec>& heads, HeadInput head_input,
+                                      std::span<float> weights) {
+  const WeightFiles files(folder);
+  HeadInput recorded_input = head_input;
+  const std::vector<HeadSpec> recorded = read_heads(folder, recorded_input);
+  const std::set<std::string> shared = shared_heads(folder, heads, head_input, recorded, recorded_input);
+  const std::string prefix = find_prefix(files, folder);
+  const std::string classifier = classifier_head(recorded, recorded_input);
+
+  std::vector<std::string> missing;
+  std::set<std::string> used;
+  for (const ParamSpec& spec : table.all()) {
+    const bool head = belongs_to_head(spec);
+    if (head && !shared.contains(head_of(spec))) {
+      missing.push_back(spec.name);
+      continue;
+    }
+    for (const FilePart& part : file_parts(spec, prefix, classifier)) {
+      const auto name = find_tensor(files, part.name);
+      if (!name && spec.name.starts_with("pooler.")) {
+        missing.push_back(spec.name);
+        continue;
+      }
+      if (!name) fail(ExitCode::bad_data, "{}: tensor '{}' is missing", folder.string(), part.name);
+      check_shape(files, *name, part);
+      files.read(*name, weights.subspan(static_cast<size_t>(part.offset), part.elements));
+      used.insert(*name);
+    }
+  }
+  refuse_strangers(files, used, prefix);
+
+  std::vector<HeadSpec> read_here;
+  std::copy_if(heads.begin(), heads.end(), std::back_inserter(read_here),
+               [&](const HeadSpec& head) { return shared.contains(head.name); });
+  convert_regressions(table, read_here, weights, Unit::standardized);
+  return missing;
+}
+
+void write_weights(const std::filesystem::path& folder, const ParameterTable& table,
+                   const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights) {
+  convert_regressions(table, heads, weights, Unit::target);
+  const std::string classifier = classifier_head(heads, head_input);
+  const std::string prefix = classifier.empty() ? "" : encoder_prefix;
+  std::vector<NamedTensor> tensors;
+  for (const ParamSpec& spec : table.all()) {
+    for (const FilePart& part : file_parts(spec, prefix, classifier)) {
+      float* const start = weights.data() + part.offset;
+      tensors.push_back({part.name, part.dims.size() == 1
+                                        ? Tensor(start, DType::f32, {part.dims[0]})
+                                        : Tensor(start, DType::f32, {part.dims[0], part.dims[1]})});
+    }
+  }
+  write_safetensors(folder / "model.safetensors", tensors);
+}
+
+void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
+                int64_t max_length) {
+  Json config = model.config().to_json();
+  record_heads(config, model.heads(), model.head_input());
+  write_json(folder / "config.json", config);
+  write_weights(folder, model.parameters(), model.heads(), model.head_input(), model.download_weights());
+  SentenceConfig{true, pooling, normalize, max_length}.write(folder, model.config().hidden);
+}
+
+std::string checkpoint_sha256(const std::filesystem::path& folder) {
+  std::string listing;
+  const auto add = [&](const std::filesystem::path& path) {
+    listing += fmt::format("{} {}\n", sha256_file(path), path.filename().string());
+  };
+  add(folder / "config.json");
+  for (const std::filesystem::path& path : WeightFiles(folder).paths()) add(path);
+  return sha256(listing);
+}
+
+}  // namespace limner

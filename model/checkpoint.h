@@ -1,0 +1,25 @@
+// Weights of a Hugging Face folder into and out of the flat buffer.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "model/parameters.h"
+
+namespace limner {
+
+// Fills `weights` (host, table.elements()) as Model::load says; returns the names of heads' and pooler's
+// parameters that are not in the folder and were left as they are.
+std::vector<std::string> read_weights(const std::filesystem::path& folder, const ParameterTable& table,
+                                      const std::vector<HeadSpec>& heads, HeadInput head_input,
+                                      std::span<float> weights);
+
+// Writes model.safetensors under Hugging Face's names. Regression heads are written so that they answer in
+// the target's unit.
+void write_weights(const std::filesystem::path& folder, const ParameterTable& table,
+                   const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights);
+
+}  // namespace limner

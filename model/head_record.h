@@ -1,0 +1,19 @@
+// How heads are written into config.json: for Limner under the key `limner`, for Hugging Face as id2label.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+
+namespace limner {
+
+// The head that Hugging Face sees as BertForSequenceClassification's `classifier`: the first one, if it reads
+// the pooler. Empty: none.
+std::string classifier_head(const std::vector<HeadSpec>& heads, HeadInput head_input);
+
+// architectures, id2label, label2id, problem_type and `limner` for these heads; what other heads left is
+// removed.
+void record_heads(Json& config, const std::vector<HeadSpec>& heads, HeadInput head_input);
+
+}  // namespace limner

@@ -1,0 +1,264 @@
+#include "model/heads.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "model/dropout.h"
+
+namespace limner {
+namespace {
+
+constexpr const char* single_label = "single_label";
+constexpr const char* multi_label = "multi_label";
+constexpr const char* regression = "regression";
+
+Pooling pooling_of(HeadInput input) {
+  switch (input) {
+    case HeadInput::pooler:
+    case HeadInput::cls:
+      return Pooling::cls;
+    case HeadInput::mean:
+      return Pooling::mean;
+    case HeadInput::max:
+      return Pooling::max;
+  }
+  fail(ExitCode::internal, "unknown head input {}", static_cast<int>(input));
+}
+
+// Rows of one vector each: what dropout draws for a row depends on the row alone.
+struct RowPacking {
+  std::vector<int32_t> cu_lengths;
+  Packing packing;
+  explicit RowPacking(const Packing& tokens) : cu_lengths(static_cast<size_t>(tokens.rows()) + 1) {
+    std::iota(cu_lengths.begin(), cu_lengths.end(), 0);
+    packing = {cu_lengths, tokens.row_keys, 1};
+  }
+  RowPacking(const RowPacking&) = delete;
+  RowPacking& operator=(const RowPacking&) = delete;
+};
+
+bool missing_row(const HeadSpec& head, const HeadLabels& labels, size_t row) {
+  if (head.kind == single_label) return labels.classes[row] < 0;
+  const auto outputs = static_cast<size_t>(head.outputs());
+  const auto first = labels.targets.begin() + static_cast<std::ptrdiff_t>(row * outputs);
+  const auto last = first + static_cast<std::ptrdiff_t>(outputs);
+  const auto absent = std::count_if(first, last, [](float target) { return std::isnan(target); });
+  require(absent == 0 || absent == last - first, "head '{}': row {} lacks some targets and has others",
+          head.name, row);
+  return absent > 0;
+}
+
+int64_t label_rows(const HeadSpec& head, const HeadLabels& labels) {
+  return head.kind == single_label ? static_cast<int64_t>(labels.classes.size())
+                                   : static_cast<int64_t>(labels.targets.size()) / head.outputs();
+}
+
+}  // namespace
+
+HeadParameters head_parameters(const ParameterTable& table, const std::vector<HeadSpec>& heads,
+                               HeadInput head_input, const Tensor& flat) {
+  const auto linear = [&](const std::string& name) {
+    return Linear{parameter_view(flat, table.find(name + ".weight")),
+                  parameter_view(flat, table.find(name + ".bias"))};
+  };
+  HeadParameters p;
+  if (head_input == HeadInput::pooler && !heads.empty()) p.pooler = linear("pooler.dense");
+  for (const HeadSpec& head : heads) p.classifiers.push_back(linear("heads." + head.name));
+  return p;
+}
+
+Heads::Heads(Backend& backend, const ModelConfig& config, const std::vector<HeadSpec>& heads,
+             HeadInput head_input)
+    : backend_(backend),
+      heads_(heads),
+      head_input_(head_input),
+      dropout_probability_(config.head_dropout),
+      layer_(static_cast<int>(config.layers) + 1) {
+  for (const HeadSpec& head : heads_) {
+    require(head.kind == single_label || head.kind == multi_label || head.kind == regression,
+            "head '{}' has the unknown kind '{}'", head.name, head.kind);
+    require(head.target_scale > 0, "head '{}' has the target scale {}", head.name, head.target_scale);
+    const std::vector<float>& weights = head.class_weight;
+    class_weight_.emplace_back();
+    class_weight_view_.emplace_back();
+    if (weights.empty()) continue;
+    require(static_cast<int64_t>(weights.size()) == head.outputs() && head.kind != regression,
+            "head '{}' of {} outputs has {} class weights", head.name, head.outputs(), weights.size());
+    class_weight_.back() = backend_.allocate(head.outputs() * dtype_bytes(DType::f32));
+    class_weight_view_.back() =
+        Tensor(class_weight_.back().data(), DType::f32, {head.outputs()}, class_weight_.back().device());
+    backend_.upload(class_weight_view_.back(), weights.data());
+  }
+}
+
+HeadActivations Heads::lay_out(Arena& arena, const ModelConfig& config, const std::vector<HeadSpec>& heads,
+                               Purpose purpose, int64_t rows) {
+  HeadActivations a;
+  if (heads.empty()) return a;
+  const auto vectors = [&](DType dtype = DType::f32) { return arena.take(dtype, {rows, config.hidden}); };
+  a.vector = vectors();
+  a.argmax = vectors(DType::i32);
+  a.pooler_pre = vectors();
+  a.pooled = vectors();
+  a.loss = arena.take(DType::f32, {rows});
+  for (const HeadSpec& head : heads) {
+    const auto outputs = [&] { return arena.take(DType::f32, {rows, head.outputs()}); };
+    a.logits.push_back(outputs());
+    a.probabilities.push_back(outputs());
+    a.targets.push_back(outputs());
+    a.dlogits.push_back(purpose == Purpose::training ? outputs() : Tensor());
+  }
+  if (purpose == Purpose::training) {
+    a.dpooled = vectors();
+    a.dvector = vectors();
+  }
+  return a;
+}
+
+Dropout Heads::dropout(std::optional<uint64_t> key) const {
+  return dropout_at(key, dropout_probability_, layer_, DropoutPlace::head);
+}
+
+void Heads::forward(HeadActivations& saved, const HeadParameters& weights, const Tensor& hidden,
+                    const Packing& packing, std::optional<uint64_t> dropout_key) const {
+  if (heads_.empty()) return;
+  backend_.pool_forward(saved.vector, saved.argmax, hidden, packing, pooling_of(head_input_));
+  const bool pooler = head_input_ == HeadInput::pooler;
+  if (pooler) {
+    backend_.linear_forward(saved.pooled, saved.pooler_pre, saved.vector, weights.pooler.weight,
+                            weights.pooler.bias, Activation::tanh);
+  }
+  const Tensor input = pooler ? saved.pooled : saved.vector;
+  if (const Dropout drop = dropout(dropout_key); drop.active()) {
+    backend_.dropout(input, input, drop, RowPacking(packing).packing);
+  }
+  for (size_t head = 0; head < heads_.size(); ++head) {
+    const Linear& classifier = weights.classifiers[head];
+    backend_.linear_forward(saved.logits[head], {}, input, classifier.weight, classifier.bias,
+                            Activation::none);
+  }
+}
+
+HeadLosses Heads::backward(HeadParameters& gradients, const Tensor& dhidden, HeadActivations& saved,
+                           const HeadParameters& weights, const Packing& packing,
+                           std::optional<uint64_t> dropout_key, const std::vector<HeadLabels>& labels,
+                           const std::vector<double>& total_weight) const {
+  require(!heads_.empty(), "backward of a model without heads");
+  require(total_weight.size() == heads_.size(), "{} total weights for {} heads", total_weight.size(),
+          heads_.size());
+  const bool pooler = head_input_ == HeadInput::pooler;
+  const Tensor input = pooler ? saved.pooled : saved.vector;
+  const Tensor dinput = pooler ? saved.dpooled : saved.dvector;
+  HeadLosses result{{}, label_weights(labels)};
+  for (size_t head = 0; head < heads_.size(); ++head) {
+    const double total = total_weight[head];
+    require(total > 0 || result.weight[head] == 0, "head '{}' has labels but a total weight of {}",
+            heads_[head].name, total);
+    const double scale = total > 0 ? heads_[head].weight / total : 0.0;
+    const Tensor& dlogits = saved.dlogits[head];
+    result.sum.push_back(head_loss(head, dlogits, saved, labels[head], static_cast<float>(scale)));
+    Linear& gradient = gradients.classifiers[head];
+    backend_.linear_backward_weight(gradient.weight, gradient.bias, dlogits, input);
+    backend_.linear_backward_input(dinput, head == 0 ? Write::overwrite : Write::add, dlogits,
+                                   weights.classifiers[head].weight);
+  }
+  if (const Dropout drop = dropout(dropout_key); drop.active()) {
+    backend_.dropout(dinput, dinput, drop, RowPacking(packing).packing);
+  }
+  if (pooler) {
+    backend_.activation_backward(saved.dpooled, saved.dpooled, saved.pooler_pre, Activation::tanh);
+    backend_.linear_backward_weight(gradients.pooler.weight, gradients.pooler.bias, saved.dpooled,
+                                    saved.vector);
+    backend_.linear_backward_input(saved.dvector, Write::overwrite, saved.dpooled, weights.pooler.weight);
+  }
+  backend_.pool_backward(dhidden, Write::overwrite, saved.dvector, saved.argmax, packing,
+                         pooling_of(head_input_));
+  return result;
+}
+
+HeadLosses Heads::losses(HeadActivations& saved, const std::vector<HeadLabels>& labels) const {
+  HeadLosses result{{}, label_weights(labels)};
+  for (size_t head = 0; head < heads_.size(); ++head) {
+    result.sum.push_back(head_loss(head, {}, saved, labels[head], 1.0f));
+  }
+  return result;
+}
+
+double Heads::head_loss(size_t head, const Tensor& dlogits, HeadActivations& saved, const HeadLabels& labels,
+                        float scale) const {
+  const HeadSpec& spec = heads_[head];
+  const Tensor& logits = saved.logits[head];
+  const Tensor& class_weight = class_weight_view_[head];
+  require(label_rows(spec, labels) == logits.dim(0), "head '{}': labels for {} rows, the batch has {}",
+          spec.name, label_rows(spec, labels), logits.dim(0));
+  if (spec.kind != single_label) upload_targets(head, saved, labels);
+  if (spec.kind == single_label) {
+    backend_.cross_entropy(saved.loss, dlogits, logits, labels.classes, class_weight, scale);
+  } else if (spec.kind == multi_label) {
+    backend_.binary_cross_entropy(saved.loss, dlogits, logits, saved.targets[head], class_weight, scale);
+  } else {
+    const Tensor targets = saved.targets[head].reshaped({logits.dim(0)});
+    backend_.squared_error(saved.loss, dlogits, logits, targets, scale);
+  }
+  std::vector<float> losses(static_cast<size_t>(logits.dim(0)));
+  backend_.download(losses.data(), saved.loss);
+  return std::accumulate(losses.begin(), losses.end(), 0.0);
+}
+
+void Heads::upload_targets(size_t head, HeadActivations& saved, const HeadLabels& labels) const {
+  const HeadSpec& spec = heads_[head];
+  if (spec.kind == multi_label) {
+    backend_.upload(saved.targets[head], labels.targets.data());
+    return;
+  }
+  std::vector<float> standardized(labels.targets.size());
+  std::transform(labels.targets.begin(), labels.targets.end(), standardized.begin(), [&](float target) {
+    return static_cast<float>((target - spec.target_mean) / spec.target_scale);
+  });
+  backend_.upload(saved.targets[head], standardized.data());
+}
+
+double Heads::label_weight(size_t head, const HeadLabels& labels) const {
+  const HeadSpec& spec = heads_[head];
+  double sum = 0.0;
+  for (size_t row = 0; row < static_cast<size_t>(label_rows(spec, labels)); ++row) {
+    if (missing_row(spec, labels, row)) continue;
+    const bool weighted = spec.kind == single_label && !spec.class_weight.empty();
+    if (weighted) {
+      require(labels.classes[row] < spec.outputs(), "head '{}': class {} of {}", spec.name,
+              labels.classes[row], spec.outputs());
+    }
+    sum += weighted ? static_cast<double>(spec.class_weight[static_cast<size_t>(labels.classes[row])]) : 1.0;
+  }
+  return sum;
+}
+
+std::vector<double> Heads::label_weights(const std::vector<HeadLabels>& labels) const {
+  require(labels.size() == heads_.size(), "labels of {} heads, the model has {}", labels.size(),
+          heads_.size());
+  std::vector<double> weights;
+  for (size_t head = 0; head < heads_.size(); ++head) weights.push_back(label_weight(head, labels[head]));
+  return weights;
+}
+
+std::vector<std::vector<float>> Heads::predictions(HeadActivations& saved) const {
+  std::vector<std::vector<float>> result;
+  for (size_t head = 0; head < heads_.size(); ++head) {
+    const HeadSpec& spec = heads_[head];
+    const Tensor& logits = saved.logits[head];
+    std::vector<float> values(static_cast<size_t>(logits.elements()));
+    if (spec.kind == single_label) backend_.softmax(saved.probabilities[head], logits);
+    if (spec.kind == multi_label) backend_.sigmoid(saved.probabilities[head], logits);
+    backend_.download(values.data(), spec.kind == regression ? logits : saved.probabilities[head]);
+    if (spec.kind == regression) {
+      for (float& value : values) {
+        value = static_cast<float>(spec.target_mean + spec.target_scale * static_cast<double>(value));
+      }
+    }
+    result.push_back(std::move(values));
+  }
+  return result;
+}
+
+}  // namespace limner

@@ -1,0 +1,75 @@
+// What stands on the encoder: one vector a row, the pooler, several classifiers at once, their losses. All in
+// f32, from the f32 weights.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "model/config.h"
+#include "model/labels.h"
+#include "model/parameters.h"
+#include "model/transformer.h"
+
+namespace limner {
+
+struct HeadParameters {
+  Linear pooler;  // absent where heads do not read it
+  std::vector<Linear> classifiers;
+};
+// Views into flat f32 weights or gradients.
+HeadParameters head_parameters(const ParameterTable& table, const std::vector<HeadSpec>& heads,
+                               HeadInput head_input, const Tensor& flat);
+
+// f32 unless stated; without heads all are absent.
+struct HeadActivations {
+  Tensor vector, argmax;        // [rows, hidden], one vector a row; i32, for max
+  Tensor pooler_pre, pooled;    // [rows, hidden], pooler only
+  std::vector<Tensor> logits;   // [rows, outputs], as are the three after it
+  std::vector<Tensor> dlogits;  // training
+  std::vector<Tensor> targets;  // multi_label and regression
+  std::vector<Tensor> probabilities;
+  Tensor loss;              // [rows]
+  Tensor dpooled, dvector;  // [rows, hidden], training
+};
+
+class Heads {
+ public:
+  Heads(Backend& backend, const ModelConfig& config, const std::vector<HeadSpec>& heads,
+        HeadInput head_input);
+
+  static HeadActivations lay_out(Arena& arena, const ModelConfig& config, const std::vector<HeadSpec>& heads,
+                                 Purpose purpose, int64_t rows);
+
+  // hidden: T [tokens, hidden]. Dropout before the classifiers, as BertForSequenceClassification has it.
+  void forward(HeadActivations& saved, const HeadParameters& weights, const Tensor& hidden,
+               const Packing& packing, std::optional<uint64_t> dropout_key) const;
+  // Writes dhidden, T [tokens, hidden], and adds to the parameters' gradients: the gradient of the sum over
+  // heads of head.weight * (sum of losses) / total_weight[head]. The key is forward's.
+  HeadLosses backward(HeadParameters& gradients, const Tensor& dhidden, HeadActivations& saved,
+                      const HeadParameters& weights, const Packing& packing,
+                      std::optional<uint64_t> dropout_key, const std::vector<HeadLabels>& labels,
+                      const std::vector<double>& total_weight) const;
+
+  HeadLosses losses(HeadActivations& saved, const std::vector<HeadLabels>& labels) const;
+  std::vector<double> label_weights(const std::vector<HeadLabels>& labels) const;
+  std::vector<std::vector<float>> predictions(HeadActivations& saved) const;
+
+ private:
+  Backend& backend_;
+  std::vector<HeadSpec> heads_;
+  HeadInput head_input_;
+  float dropout_probability_;
+  int layer_;                              // of the pooler and the heads
+  std::vector<Buffer> class_weight_;       // one a head, on the device
+  std::vector<Tensor> class_weight_view_;  // absent where all weigh 1
+
+  Dropout dropout(std::optional<uint64_t> key) const;
+  double head_loss(size_t head, const Tensor& dlogits, HeadActivations& saved, const HeadLabels& labels,
+                   float scale) const;
+  void upload_targets(size_t head, HeadActivations& saved, const HeadLabels& labels) const;
+  double label_weight(size_t head, const HeadLabels& labels) const;
+};
+
+}  // namespace limner

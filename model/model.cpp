@@ -1,0 +1,276 @@
+#include "model/model.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "model/checkpoint.h"
+#include "model/heads.h"
+#include "model/transformer.h"
+
+namespace limner {
+namespace {
+
+struct Limit {
+  int64_t tokens = 0, rows = 0;
+};
+
+// Everything one batch needs, in the order it lies in the arena.
+struct Activations {
+  HeadActivations heads;
+  Tensor pooled, pooled_argmax;  // Model::pooled: f32, i32 [rows, hidden]
+  EncoderActivations encoder;
+};
+
+Activations lay_out(Arena& arena, const ModelConfig& config, const std::vector<HeadSpec>& heads, DType type,
+                    Purpose purpose, int64_t tokens, int64_t rows) {
+  Activations a;
+  a.heads = Heads::lay_out(arena, config, heads, purpose, rows);
+  a.pooled = arena.take(DType::f32, {rows, config.hidden});
+  a.pooled_argmax = arena.take(DType::i32, {rows, config.hidden});
+  a.encoder = Transformer::lay_out(arena, config, type, purpose, tokens);
+  return a;
+}
+
+Packing packing_of(const Batch& batch) { return {batch.cu_lengths, batch.rows, batch.max_length}; }
+
+ModelConfig with_pooler(ModelConfig config, const std::vector<HeadSpec>& heads, HeadInput head_input) {
+  if (head_input == HeadInput::pooler && !heads.empty()) config.has_pooler = true;
+  return config;
+}
+
+void initialize_parameter(std::span<float> values, const ParamSpec& spec, float range, uint64_t seed) {
+  if (spec.init != Init::normal) {
+    std::fill(values.begin(), values.end(), spec.init == Init::ones ? 1.0f : 0.0f);
+    return;
+  }
+  // Named by the parameter, so that a weight does not depend on what else the model has.
+  const Random random(seed, "weights", stable_hash(spec.name));
+  for (size_t index = 0; index < values.size(); ++index) {
+    values[index] = static_cast<float>(range * random.normal(index));
+  }
+}
+
+}  // namespace
+
+struct Model::State {
+  Backend& backend;
+  ModelConfig config;
+  std::vector<HeadSpec> heads;
+  HeadInput head_input;
+  DType precision;
+  ParameterTable table;
+
+  Buffer weights_memory, shadow_memory, gradients_memory, arena_memory;
+  Tensor weights, shadow, gradients;
+  EncoderParameters encoder_weights, encoder_gradients;
+  HeadParameters head_weights, head_gradients;
+
+  Transformer encoder;
+  Heads head_layer;
+  std::array<Limit, 2> limits{};  // by purpose
+
+  // The last forward.
+  Activations last;
+  Purpose purpose = Purpose::inference;
+  std::optional<uint64_t> dropout_key;
+  int64_t tokens = 0, rows = 0;
+
+  State(Backend& backend_, ModelConfig config_, std::vector<HeadSpec> heads_, HeadInput head_input_,
+        DType precision_)
+      : backend(backend_),
+        config(with_pooler(std::move(config_), heads_, head_input_)),
+        heads(std::move(heads_)),
+        head_input(head_input_),
+        precision(precision_),
+        table(config, heads, head_input),
+        encoder(backend, config, precision),
+        head_layer(backend, config, heads, head_input) {
+    weights_memory = backend.allocate(table.elements() * dtype_bytes(DType::f32));
+    weights = flat(weights_memory, DType::f32);
+    if (precision == DType::bf16) {
+      shadow_memory = backend.allocate(table.elements() * dtype_bytes(DType::bf16));
+      shadow = flat(shadow_memory, DType::bf16);
+    }
+    encoder_weights =
+        encoder_parameters(table, config.layers, precision == DType::bf16 ? shadow : weights, weights);
+    head_weights = head_parameters(table, heads, head_input, weights);
+  }
+
+  Tensor flat(const Buffer& buffer, DType dtype) const {
+    return Tensor(buffer.data(), dtype, {table.elements()}, buffer.device());
+  }
+
+  void make_gradients() {
+    if (!gradients.absent()) return;
+    gradients_memory = backend.allocate(table.elements() * dtype_bytes(DType::f32));
+    gradients = flat(gradients_memory, DType::f32);
+    encoder_gradients = encoder_parameters(table, config.layers, gradients, gradients);
+    head_gradients = head_parameters(table, heads, head_input, gradients);
+  }
+
+  void check_fits(const Batch& batch, Purpose wanted) const {
+    const Limit& limit = limits[static_cast<size_t>(wanted)];
+    require(batch.token_count() <= limit.tokens && batch.row_count() <= limit.rows,
+            "a batch of {} tokens in {} rows; planned were {} in {}", batch.token_count(), batch.row_count(),
+            limit.tokens, limit.rows);
+    require(batch.max_length <= config.max_positions, "a row of {} tokens; the model has {} positions",
+            batch.max_length, config.max_positions);
+  }
+
+  void check_is_last(const Batch& batch) const {
+    require(batch.token_count() == tokens && batch.row_count() == rows,
+            "a batch of {} tokens in {} rows is not that of the last forward, {} in {}", batch.token_count(),
+            batch.row_count(), tokens, rows);
+  }
+
+  void set_weights(std::span<const float> values) {
+    backend.upload(weights, values.data());
+    if (!shadow.absent()) backend.cast(shadow, weights);
+  }
+};
+
+Model::Model(Backend& backend, ModelConfig config, std::vector<HeadSpec> heads, HeadInput head_input,
+             DType precision)
+    : state_(std::make_unique<State>(backend, std::move(config), std::move(heads), head_input, precision)) {}
+Model::~Model() = default;
+Model::Model(Model&&) noexcept = default;
+
+const ModelConfig& Model::config() const { return state_->config; }
+const std::vector<HeadSpec>& Model::heads() const { return state_->heads; }
+const ParameterTable& Model::parameters() const { return state_->table; }
+HeadInput Model::head_input() const { return state_->head_input; }
+DType Model::precision() const { return state_->precision; }
+Tensor Model::weights() { return state_->weights; }
+Tensor Model::shadow() { return state_->shadow; }
+Tensor Model::gradients() { return state_->gradients; }
+
+void Model::initialize(uint64_t seed) {
+  std::vector<float> values(static_cast<size_t>(state_->table.elements()));
+  for (const ParamSpec& spec : state_->table.all()) {
+    const auto part =
+        std::span(values).subspan(static_cast<size_t>(spec.offset), static_cast<size_t>(spec.elements()));
+    initialize_parameter(part, spec, state_->config.initializer_range, seed);
+  }
+  state_->set_weights(values);
+}
+
+std::vector<std::string> Model::load(const std::filesystem::path& folder) {
+  std::vector<float> values = download_weights();
+  auto missing = read_weights(folder, state_->table, state_->heads, state_->head_input, values);
+  state_->set_weights(values);
+  return missing;
+}
+
+void Model::refresh_shadow() {
+  if (!state_->shadow.absent()) state_->backend.cast(state_->shadow, state_->weights);
+}
+
+std::vector<float> Model::download_weights() const {
+  std::vector<float> values(static_cast<size_t>(state_->table.elements()));
+  state_->backend.download(values.data(), state_->weights);
+  return values;
+}
+
+int64_t Model::predict_bytes(const ModelConfig& config, const std::vector<HeadSpec>& heads, DType precision,
+                             Purpose purpose, int64_t max_tokens, int64_t max_rows) {
+  Arena counting;
+  lay_out(counting, config, heads, precision, purpose, max_tokens, max_rows);
+  return counting.high_water_bytes();
+}
+
+int64_t Model::plan(Purpose purpose, int64_t max_tokens, int64_t max_rows) {
+  State& s = *state_;
+  const auto widen = [&](Purpose which) {
+    Limit& limit = s.limits[static_cast<size_t>(which)];
+    limit = {std::max(limit.tokens, max_tokens), std::max(limit.rows, max_rows)};
+    return predict_bytes(s.config, s.heads, s.precision, which, limit.tokens, limit.rows);
+  };
+  int64_t bytes = widen(Purpose::inference);
+  if (purpose == Purpose::training) {
+    bytes = std::max(bytes, widen(Purpose::training));
+    s.make_gradients();
+  }
+  if (bytes > s.arena_memory.bytes()) {
+    s.arena_memory = {};  // freed before the larger one is taken
+    s.arena_memory = s.backend.allocate(bytes);
+    s.tokens = s.rows = -1;  // the last forward's tensors are gone
+  }
+  const Limit& limit = s.limits[static_cast<size_t>(purpose)];
+  s.backend.reserve(limit.tokens, std::max(3 * s.config.hidden, s.config.inner));
+  return s.arena_memory.bytes();
+}
+
+Model::Output Model::forward(const Batch& batch, Purpose purpose, std::optional<uint64_t> dropout_key) {
+  State& s = *state_;
+  s.check_fits(batch, purpose);
+  Arena arena(s.arena_memory);
+  s.tokens = batch.token_count();
+  s.rows = batch.row_count();
+  s.last = lay_out(arena, s.config, s.heads, s.precision, purpose, s.tokens, s.rows);
+  s.purpose = purpose;
+  s.dropout_key = dropout_key;
+  if (s.rows > 0) {
+    const Packing packing = packing_of(batch);
+    s.encoder.forward(s.last.encoder, s.encoder_weights, batch, packing, dropout_key);
+    s.head_layer.forward(s.last.heads, s.head_weights, s.last.encoder.hidden(), packing, dropout_key);
+  }
+  return {s.last.encoder.hidden(), s.last.heads.logits};
+}
+
+Tensor Model::hidden_state(int index) const {
+  const State& s = *state_;
+  require(s.purpose == Purpose::training, "hidden states are kept by a training forward only");
+  require(index >= 0 && index <= s.config.layers, "hidden state {} of {} layers", index, s.config.layers);
+  return index == 0 ? s.last.encoder.out : s.last.encoder.blocks[static_cast<size_t>(index) - 1].out;
+}
+
+Tensor Model::pooled(const Batch& batch, Pooling pooling, bool normalize) {
+  State& s = *state_;
+  s.check_is_last(batch);
+  if (s.rows == 0) return s.last.pooled;
+  s.backend.pool_forward(s.last.pooled, s.last.pooled_argmax, s.last.encoder.hidden(), packing_of(batch),
+                         pooling);
+  if (normalize) s.backend.normalize_rows(s.last.pooled);
+  return s.last.pooled;
+}
+
+std::vector<std::vector<float>> Model::predictions(const Output& output) {
+  State& s = *state_;
+  require(output.logits.size() == s.heads.size(), "predictions of {} heads, the model has {}",
+          output.logits.size(), s.heads.size());
+  if (s.rows == 0) return std::vector<std::vector<float>>(s.heads.size());
+  return s.head_layer.predictions(s.last.heads);
+}
+
+std::vector<double> Model::label_weights(const std::vector<HeadLabels>& labels) const {
+  return state_->head_layer.label_weights(labels);
+}
+
+Model::Loss Model::evaluate_loss(const std::vector<HeadLabels>& labels) {
+  State& s = *state_;
+  if (s.rows == 0) return {std::vector<double>(s.heads.size()), s.head_layer.label_weights(labels)};
+  return s.head_layer.losses(s.last.heads, labels);
+}
+
+Model::Loss Model::backward(const Batch& batch, const std::vector<HeadLabels>& labels,
+                            const std::vector<double>& total_weight,
+                            const std::function<void(int layer)>& on_layer) {
+  State& s = *state_;
+  require(s.purpose == Purpose::training, "backward without a training forward before it");
+  s.check_is_last(batch);
+  const int head_layer = static_cast<int>(s.config.layers) + 1;
+  if (s.rows == 0) {
+    for (int layer = head_layer; layer >= 0; --layer) on_layer(layer);
+    return {std::vector<double>(s.heads.size()), s.head_layer.label_weights(labels)};
+  }
+  const Packing packing = packing_of(batch);
+  Loss loss = s.head_layer.backward(s.head_gradients, s.last.encoder.gradient, s.last.heads, s.head_weights,
+                                    packing, s.dropout_key, labels, total_weight);
+  on_layer(head_layer);
+  s.encoder.backward(s.encoder_gradients, s.last.encoder, s.encoder_weights, batch, packing, s.dropout_key,
+                     on_layer);
+  return loss;
+}
+
+}  // namespace limner

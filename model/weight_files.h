@@ -1,0 +1,43 @@
+// The weights of a checkpoint folder: model.safetensors, or model.safetensors.index.json with its shards.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/safetensors.h"
+
+namespace limner {
+
+class WeightFiles {
+ public:
+  static bool present(const std::filesystem::path& folder);
+  // Errors: no weights (missing_input; pickled ones are never opened, the message says how to convert them),
+  // a shard that is missing, lies elsewhere or lacks a tensor the index promises, a tensor in two shards.
+  explicit WeightFiles(const std::filesystem::path& folder);
+
+  bool has(const std::string& name) const { return places_.contains(name); }
+  std::vector<std::string> names() const;  // sorted
+  const TensorEntry& entry(const std::string& name) const;
+  const std::filesystem::path& file_of(const std::string& name) const;
+  void read(const std::string& name, std::span<float> out) const;             // as f32
+  const std::vector<std::filesystem::path>& paths() const { return paths_; }  // index first, if there is one
+
+ private:
+  struct Place {
+    const SafetensorsFile* file;
+    const TensorEntry* entry;
+  };
+  std::vector<std::filesystem::path> paths_;
+  std::vector<std::unique_ptr<SafetensorsFile>> files_;
+  std::map<std::string, Place> places_;
+
+  void add(const std::filesystem::path& path);
+  void add_shards(const std::filesystem::path& index);
+  const Place& place(const std::string& name) const;
+};
+
+}  // namespace limner
