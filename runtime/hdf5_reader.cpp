@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include "runtime/hdf5_handle.h"

@@ -6,7 +6,8 @@
 
 namespace limner {
 
-void watch_signals();   // once, in main. The second signal ends the process at once.
+// Once, in main. A second INT or TERM, more than a second after the first signal, ends the process at once.
+void watch_signals();
 bool stop_requested();  // this rank's flag
 
 // All ranks agree (a collective). True: save and throw interrupted().
