@@ -1,0 +1,59 @@
+// What the two halves of attention share: how a batch is cut into tasks and where a row's data lie.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/backend.h"
+#include "kernels/tuning.h"
+
+namespace limner {
+
+// One task is one row and a few neighbouring heads; a long row has a head a task.
+class AttentionTasks {
+ public:
+  AttentionTasks(const Packing& packing, int64_t heads) : rows_(packing.rows()), heads_(heads) {
+    for (int64_t row = 0; row < rows_; ++row) longest_ = std::max(longest_, length(packing, row));
+    heads_a_task_ =
+        std::clamp(tuning::kAttentionTokensPerTask / std::max<int64_t>(longest_, 1), int64_t{1}, heads);
+    tasks_a_row_ = (heads + heads_a_task_ - 1) / heads_a_task_;
+  }
+  static int64_t length(const Packing& packing, int64_t row) {
+    const size_t index = static_cast<size_t>(row);
+    return packing.cu_lengths[index + 1] - packing.cu_lengths[index];
+  }
+  int64_t count() const { return rows_ * tasks_a_row_; }
+  int64_t longest() const { return longest_; }
+  int64_t row(int64_t task) const { return task / tasks_a_row_; }
+  int64_t first_head(int64_t task) const { return task % tasks_a_row_ * heads_a_task_; }
+  int64_t last_head(int64_t task) const { return std::min(heads_, first_head(task) + heads_a_task_); }
+
+ private:
+  int64_t rows_, heads_;
+  int64_t longest_ = 0, heads_a_task_ = 1, tasks_a_row_ = 1;
+};
+
+// Hands out pieces of a thread's scratch; with no memory it only counts. Pieces are aligned to 64 bytes.
+class ScratchPieces {
+ public:
+  explicit ScratchPieces(std::byte* memory) : memory_(memory) {}
+  float* floats(int64_t count) { return reinterpret_cast<float*>(take(count * 4)); }
+  uint16_t* bits(int64_t bytes) { return reinterpret_cast<uint16_t*>(take(bytes)); }
+  int64_t bytes() const { return used_; }
+
+ private:
+  std::byte* take(int64_t bytes) {
+    std::byte* piece = memory_ == nullptr ? nullptr : memory_ + used_;
+    used_ += (bytes + 63) / 64 * 64;
+    return piece;
+  }
+  std::byte* memory_;
+  int64_t used_ = 0;
+};
+
+// Longest vector, in floats: what lengths in scratch are rounded up to, whatever the instruction set.
+inline constexpr int64_t kWidestVector = 16;
+inline int64_t whole_vectors(int64_t count) {
+  return (count + kWidestVector - 1) / kWidestVector * kWidestVector;
+}
+
+}  // namespace limner

@@ -1,0 +1,192 @@
+#include "kernels/cpu/targets.h"
+// Highway compiles what follows once per instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/attention_backward.cpp"
+#include "hwy/foreach_target.h"
+//
+#include <cmath>
+
+#include "kernels/cpu/attention.h"
+#include "kernels/cpu/attention_inl.h"
+#include "kernels/cpu/check.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/dropout_inl.h"
+#include "kernels/cpu/rows.h"
+#include "runtime/parallel.h"
+
+#ifndef LIMNER_ATTENTION_BACKWARD_ARGUMENTS
+#define LIMNER_ATTENTION_BACKWARD_ARGUMENTS
+namespace limner {
+
+struct AttentionBackward {
+  Tensor dqkv, dy, y, lse, qkv;
+  const Packing& packing;
+  const AttentionShape& shape;
+};
+
+struct BackwardScratch {
+  ScratchPieces pieces;
+  float *queries, *keys, *key_panels, *values, *value_panels, *dout;
+  float *dqueries, *dkeys, *dvalues, *probabilities, *dscores;
+  uint16_t* bits;
+  BackwardScratch(std::byte* memory, int64_t length, int64_t head_size) : pieces(memory) {
+    const int64_t whole = whole_vectors(length), stride = whole_vectors(head_size);
+    const int64_t queries_at_once = std::min(length, tuning::kAttentionQueryBlock);
+    for (float** rows : {&queries, &keys, &key_panels, &values, &value_panels, &dout, &dkeys, &dvalues}) {
+      *rows = pieces.floats(whole * stride);
+    }
+    dqueries = pieces.floats(queries_at_once * stride);
+    probabilities = pieces.floats(queries_at_once * whole);
+    dscores = pieces.floats(queries_at_once * whole);
+    bits = pieces.bits(drawn_bytes(whole));
+  }
+};
+
+}  // namespace limner
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace limner::HWY_NAMESPACE {
+
+// One query's scores (base 2) become its probabilities after dropout, its dprobabilities its dscores.
+struct ScoreRow {
+  float *scores, *dscores;
+  int64_t seen, keys;  // keys seen by this query; keys the block works on
+  float lse2;          // log2 of the sum of 2^score
+  float delta;         // dy . y
+};
+
+HWY_INLINE void score_gradients(const ScoreRow& row, const uint16_t* bits, const Dropout& dropout) {
+  const Keep keep(dropout);
+  for (int64_t k = 0; k < row.keys; k += kLanes) {
+    const int64_t left = row.seen - k;
+    FloatVector p = hn::Zero(Floats());
+    if (left > 0) {
+      p = exp2(hn::Sub(load(row.scores + k), constant(row.lse2)));
+      if (left < kLanes) p = first_lanes(p, left);
+    }
+    FloatVector used = p, dp = load(row.dscores + k);
+    if (bits != nullptr && left > 0) {
+      used = keep(p, bits + k);
+      dp = keep(dp, bits + k);
+    }
+    store(used, row.scores + k);
+    store(hn::Mul(p, hn::Sub(dp, constant(row.delta))), row.dscores + k);
+  }
+}
+
+template <class T>
+HWY_INLINE float dot(const T* a, const T* b, int64_t count) {
+  FloatVector sum = hn::Zero(Floats());
+  for (int64_t c = 0; c < count; c += kLanes) {
+    sum = hn::MulAdd(load_some(a + c, count - c), load_some(b + c, count - c), sum);
+  }
+  return sum_of_lanes(sum);
+}
+
+template <class T>
+void backward_head(const AttentionBackward& call, int64_t row, int64_t head, BackwardScratch& scratch) {
+  const int64_t heads = call.shape.heads, head_size = call.shape.head_size, hidden = heads * head_size;
+  const int64_t first = call.packing.cu_lengths[static_cast<size_t>(row)];
+  const int64_t length = AttentionTasks::length(call.packing, row);
+  const int64_t stride = whole_vectors(head_size), row_stride = whole_vectors(length);
+  const int64_t head_vectors = (head_size + kLanes - 1) / kLanes;
+  const bool causal = call.shape.masking == Masking::causal;
+  const Dropout& dropout = call.shape.dropout;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(head_size));
+
+  const T* qkv = call.qkv.as<T>() + first * 3 * hidden + head * head_size;
+  const T* y = call.y.as<T>() + first * hidden + head * head_size;
+  const T* dy = call.dy.as<T>() + first * hidden + head * head_size;
+  T* dqkv = call.dqkv.as<T>() + first * 3 * hidden + head * head_size;
+  const float* lse = call.lse.as<float>() + head * call.y.rows() + first;
+  gather_head(scratch.queries, stride, qkv, 3 * hidden, length, head_size, scale * kLog2E);
+  gather_head(scratch.keys, stride, qkv + hidden, 3 * hidden, length, head_size, 1.0f);
+  gather_head(scratch.values, stride, qkv + 2 * hidden, 3 * hidden, length, head_size, 1.0f);
+  gather_head(scratch.dout, stride, dy, hidden, length, head_size, 1.0f);
+  pack_panels(scratch.key_panels, scratch.keys, stride, length);
+  pack_panels(scratch.value_panels, scratch.values, stride, length);
+  std::fill(scratch.dkeys, scratch.dkeys + length * stride, 0.0f);
+  std::fill(scratch.dvalues, scratch.dvalues + length * stride, 0.0f);
+
+  for (int64_t query = 0; query < length; query += tuning::kAttentionQueryBlock) {
+    const int64_t queries = std::min(tuning::kAttentionQueryBlock, length - query);
+    const int64_t keys = causal ? query + queries : length;
+    const int64_t key_vectors = (keys + kLanes - 1) / kLanes;
+    const float* block_queries = scratch.queries + query * stride;
+    const float* block_dout = scratch.dout + query * stride;
+    multiply<Write::overwrite>(scratch.probabilities, row_stride, Left{block_queries, stride, 1},
+                               as_panels(scratch.key_panels, stride), queries, key_vectors, head_size);
+    multiply<Write::overwrite>(scratch.dscores, row_stride, Left{block_dout, stride, 1},
+                               as_panels(scratch.value_panels, stride), queries, key_vectors, head_size);
+    for (int64_t q = 0; q < queries; ++q) {
+      const int64_t token = query + q;
+      const ScoreRow scores{.scores = scratch.probabilities + q * row_stride,
+                            .dscores = scratch.dscores + q * row_stride,
+                            .seen = causal ? token + 1 : length,
+                            .keys = keys,
+                            .lse2 = lse[token] * kLog2E,
+                            .delta = dot(dy + token * hidden, y + token * hidden, head_size)};
+      if (dropout.active()) {
+        draw_bits(scratch.bits, dropout.key, call.packing.row_keys[static_cast<size_t>(row)], token,
+                  head * kDropoutElementsPerHead, scores.seen);
+      }
+      score_gradients(scores, dropout.active() ? scratch.bits : nullptr, dropout);
+    }
+    multiply<Write::overwrite>(scratch.dqueries, stride, Left{scratch.dscores, row_stride, 1},
+                               as_rows(scratch.keys, stride), queries, head_vectors, keys);
+    scatter_head(dqkv + query * 3 * hidden, 3 * hidden, scratch.dqueries, stride, queries, head_size, scale);
+    multiply<Write::add>(scratch.dkeys, stride, Left{scratch.dscores, 1, row_stride},
+                         as_rows(block_queries, stride), keys, head_vectors, queries);
+    multiply<Write::add>(scratch.dvalues, stride, Left{scratch.probabilities, 1, row_stride},
+                         as_rows(block_dout, stride), keys, head_vectors, queries);
+  }
+  // The queries were scaled by log2(e) as well.
+  scatter_head(dqkv + hidden, 3 * hidden, scratch.dkeys, stride, length, head_size, 1.0f / kLog2E);
+  scatter_head(dqkv + 2 * hidden, 3 * hidden, scratch.dvalues, stride, length, head_size, 1.0f);
+}
+
+void attention_backward_task(const AttentionBackward& call, int64_t row, int64_t first_head,
+                             int64_t last_head, std::byte* memory) {
+  BackwardScratch scratch(memory, AttentionTasks::length(call.packing, row), call.shape.head_size);
+  for (int64_t head = first_head; head < last_head; ++head) {
+    if (call.y.dtype == DType::f32) {
+      backward_head<float>(call, row, head, scratch);
+    } else {
+      backward_head<bfloat16>(call, row, head, scratch);
+    }
+  }
+}
+
+}  // namespace limner::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace limner {
+
+HWY_EXPORT(attention_backward_task);
+
+void CpuBackend::attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor lse, Tensor qkv,
+                                    const Packing& packing, const AttentionShape& shape) {
+  const char* const name = "attention_backward";
+  check_float(name, "qkv", qkv);
+  const int64_t tokens = qkv.rows(), hidden = shape.heads * shape.head_size;
+  check_tensor(name, "qkv", qkv, qkv.dtype, {tokens, 3 * hidden});
+  check_tensor(name, "dqkv", dqkv, qkv.dtype, {tokens, 3 * hidden});
+  check_tensor(name, "dy", dy, qkv.dtype, {tokens, hidden});
+  check_tensor(name, "y", y, qkv.dtype, {tokens, hidden});
+  check_tensor(name, "lse", lse, DType::f32, {shape.heads, tokens});
+  check_packing(name, packing, tokens);
+  check_dropout(name, shape.dropout);
+  const AttentionTasks tasks(packing, shape.heads);
+  check_attention_dropout(name, shape, tasks.longest());
+  thread_scratch_.ensure(BackwardScratch(nullptr, tasks.longest(), shape.head_size).pieces.bytes());
+  const AttentionBackward call{dqkv, dy, y, lse, qkv, packing, shape};
+  parallel_for(tasks.count(), threads_, [&](int64_t task) {
+    HWY_DYNAMIC_DISPATCH(attention_backward_task)
+    (call, tasks.row(task), tasks.first_head(task), tasks.last_head(task), thread_scratch_.mine());
+  });
+}
+
+}  // namespace limner
+#endif

@@ -1,0 +1,64 @@
+#include "kernels/cpu/check.h"
+
+#include "kernels/dropout.h"
+
+namespace limner {
+
+namespace {
+
+std::string wanted_shape(DType dtype, std::initializer_list<int64_t> dims) {
+  std::string text = std::string(dtype_name(dtype)) + "[";
+  for (const int64_t dim : dims) text += (text.back() == '[' ? "" : ", ") + std::to_string(dim);
+  return text + "]";
+}
+
+}  // namespace
+
+void check_tensor(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
+                  std::initializer_list<int64_t> dims) {
+  bool fits = tensor.dtype == dtype && tensor.device == Device::cpu &&
+              tensor.rank == static_cast<int>(dims.size()) &&
+              (tensor.data != nullptr || tensor.elements() == 0);
+  int index = 0;
+  for (const int64_t dim : dims) fits = fits && tensor.dim(index++) == dim;
+  require(fits, "{}: {} is {}, expected {} on the host", operation, argument, tensor.description(),
+          wanted_shape(dtype, dims));
+}
+
+void check_optional(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
+                    std::initializer_list<int64_t> dims) {
+  if (!tensor.absent()) check_tensor(operation, argument, tensor, dtype, dims);
+}
+
+void check_float(std::string_view operation, std::string_view argument, const Tensor& tensor) {
+  require(!tensor.absent() && (tensor.dtype == DType::f32 || tensor.dtype == DType::bf16),
+          "{}: {} is {}, expected f32 or bf16", operation, argument, tensor.description());
+}
+
+void check_packing(std::string_view operation, const Packing& packing, int64_t tokens) {
+  require(!packing.cu_lengths.empty() && packing.cu_lengths.front() == 0, "{}: cu_lengths must start with 0",
+          operation);
+  for (int64_t row = 0; row < packing.rows(); ++row) {
+    const size_t index = static_cast<size_t>(row);
+    require(packing.cu_lengths[index] <= packing.cu_lengths[index + 1],
+            "{}: cu_lengths descends at row {}: {} then {}", operation, row, packing.cu_lengths[index],
+            packing.cu_lengths[index + 1]);
+  }
+  require(packing.tokens() == tokens, "{}: cu_lengths ends at {}, the tensors have {} tokens", operation,
+          packing.tokens(), tokens);
+  require(static_cast<int64_t>(packing.row_keys.size()) == packing.rows(), "{}: {} row keys for {} rows",
+          operation, packing.row_keys.size(), packing.rows());
+}
+
+void check_dropout(std::string_view operation, const Dropout& dropout) {
+  require(dropout.probability >= 0.0f && dropout.probability < 1.0f,
+          "{}: dropout probability {} is not in [0, 1)", operation, dropout.probability);
+}
+
+void check_attention_dropout(std::string_view operation, const AttentionShape& shape, int64_t longest) {
+  require(!shape.dropout.active() || longest <= kDropoutElementsPerHead,
+          "{}: a row of {} tokens with dropout, at most {} are possible", operation, longest,
+          kDropoutElementsPerHead);
+}
+
+}  // namespace limner

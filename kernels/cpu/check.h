@@ -1,0 +1,24 @@
+// Checks of arguments, so that a wrong call ends with the operation, the argument and its values.
+#pragma once
+
+#include <string_view>
+
+#include "kernels/backend.h"
+
+namespace limner {
+
+// The tensor is on the host and has this type and shape.
+void check_tensor(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
+                  std::initializer_list<int64_t> dims);
+// As above; an absent tensor passes.
+void check_optional(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
+                    std::initializer_list<int64_t> dims);
+// f32 or bf16.
+void check_float(std::string_view operation, std::string_view argument, const Tensor& tensor);
+// Lengths start at 0, ascend and end at `tokens`; keys as many as rows.
+void check_packing(std::string_view operation, const Packing& packing, int64_t tokens);
+void check_dropout(std::string_view operation, const Dropout& dropout);
+// With dropout a row may have no more tokens than a head has random numbers.
+void check_attention_dropout(std::string_view operation, const AttentionShape& shape, int64_t longest);
+
+}  // namespace limner

@@ -1,0 +1,129 @@
+#include "kernels/cpu/targets.h"
+// Highway compiles what follows once per instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/optimizer.cpp"
+#include "hwy/foreach_target.h"
+//
+#include <cmath>
+
+#include "kernels/cpu/check.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/vector_inl.h"
+#include "kernels/tuning.h"
+#include "runtime/parallel.h"
+
+#ifndef LIMNER_ADAMW_ARGUMENTS
+#define LIMNER_ADAMW_ARGUMENTS
+namespace limner {
+
+// The update with its corrections worked out once, in double.
+struct AdamWFactors {
+  float beta1, beta2, rest1, rest2;  // rest = 1 - beta
+  float keep;                        // 1 - learning_rate * weight_decay
+  float step_size;                   // learning_rate / (1 - beta1^step)
+  float root_correction;             // 1 / sqrt(1 - beta2^step)
+  float epsilon;
+  float gradient_scale;
+};
+
+}  // namespace limner
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace limner::HWY_NAMESPACE {
+
+void adamw_run(float* weights, bfloat16* shadow, float* first, float* second, const float* gradient,
+               int64_t count, const AdamWFactors& factors) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const int64_t left = count - i;
+    const auto g = hn::Mul(load_some(gradient + i, left), constant(factors.gradient_scale));
+    const auto m =
+        hn::MulAdd(load_some(first + i, left), constant(factors.beta1), hn::Mul(g, constant(factors.rest1)));
+    const auto v = hn::MulAdd(load_some(second + i, left), constant(factors.beta2),
+                              hn::Mul(hn::Mul(g, g), constant(factors.rest2)));
+    store_some(m, first + i, left);
+    store_some(v, second + i, left);
+    const auto scale = hn::MulAdd(hn::Sqrt(v), constant(factors.root_correction), constant(factors.epsilon));
+    const auto kept = hn::Mul(load_some(weights + i, left), constant(factors.keep));
+    const auto updated = hn::NegMulAdd(constant(factors.step_size), hn::Div(m, scale), kept);
+    store_some(updated, weights + i, left);
+    if (shadow != nullptr) store_some(updated, shadow + i, left);
+  }
+}
+
+double squares_of_run(const float* x, int64_t count) {
+  const hn::Repartition<double, Floats> doubles;
+  const hn::Rebind<float, decltype(doubles)> narrow;
+  const int64_t lanes = kLanes / 2;
+  auto even = hn::Zero(doubles), odd = hn::Zero(doubles);
+  int64_t i = 0;
+  for (; i + 2 * lanes <= count; i += 2 * lanes) {
+    const auto low = hn::PromoteTo(doubles, hn::LoadU(narrow, x + i));
+    const auto high = hn::PromoteTo(doubles, hn::LoadU(narrow, x + i + lanes));
+    even = hn::MulAdd(low, low, even);
+    odd = hn::MulAdd(high, high, odd);
+  }
+  double sum = hn::GetLane(hn::SumOfLanes(doubles, hn::Add(even, odd)));
+  for (; i < count; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return sum;
+}
+
+}  // namespace limner::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace limner {
+
+HWY_EXPORT(adamw_run);
+HWY_EXPORT(squares_of_run);
+
+void CpuBackend::adamw(Tensor weights, Tensor shadow, Tensor first, Tensor second, Tensor gradient,
+                       const AdamW& update) {
+  const char* const name = "adamw";
+  const int64_t elements = weights.elements(), piece = tuning::kElementsPerTask;
+  check_tensor(name, "weights", weights, DType::f32, {elements});
+  check_optional(name, "shadow", shadow, DType::bf16, {elements});
+  check_tensor(name, "first", first, DType::f32, {elements});
+  check_tensor(name, "second", second, DType::f32, {elements});
+  check_tensor(name, "gradient", gradient, DType::f32, {elements});
+  require(update.step >= 1, "{}: step {} is below 1", name, update.step);
+  const double step = static_cast<double>(update.step);
+  const double correction1 = 1.0 - std::pow(static_cast<double>(update.beta1), step);
+  const double correction2 = 1.0 - std::pow(static_cast<double>(update.beta2), step);
+  const AdamWFactors factors{
+      .beta1 = update.beta1,
+      .beta2 = update.beta2,
+      .rest1 = 1.0f - update.beta1,
+      .rest2 = 1.0f - update.beta2,
+      .keep = static_cast<float>(1.0 - static_cast<double>(update.learning_rate) * update.weight_decay),
+      .step_size = static_cast<float>(update.learning_rate / correction1),
+      .root_correction = static_cast<float>(1.0 / std::sqrt(correction2)),
+      .epsilon = update.epsilon,
+      .gradient_scale = update.gradient_scale};
+  bfloat16* rounded = shadow.absent() ? nullptr : shadow.as<bfloat16>();
+  parallel_for((elements + piece - 1) / piece, threads_, [&](int64_t task) {
+    const int64_t start = task * piece;
+    HWY_DYNAMIC_DISPATCH(adamw_run)
+    (weights.as<float>() + start, rounded == nullptr ? nullptr : rounded + start, first.as<float>() + start,
+     second.as<float>() + start, gradient.as<float>() + start, std::min(piece, elements - start), factors);
+  });
+}
+
+double CpuBackend::sum_of_squares(Tensor x) {
+  const int64_t elements = x.elements(), piece = tuning::kElementsPerTask;
+  require(x.dtype == DType::f32 && x.device == Device::cpu, "sum_of_squares: x is {}, expected f32",
+          x.description());
+  const int64_t tasks = (elements + piece - 1) / piece;
+  double* partial =
+      reinterpret_cast<double*>(shared_scratch_.at_least(tasks * static_cast<int64_t>(sizeof(double))));
+  parallel_for(tasks, threads_, [&](int64_t task) {
+    partial[task] = HWY_DYNAMIC_DISPATCH(squares_of_run)(x.as<float>() + task * piece,
+                                                         std::min(piece, elements - task * piece));
+  });
+  double sum = 0.0;
+  for (int64_t task = 0; task < tasks; ++task) sum += partial[task];
+  return sum;
+}
+
+}  // namespace limner
+#endif
