@@ -1,0 +1,121 @@
+// The visitor that fills settings from a tree. One overload of read() per type a field may have.
+#pragma once
+
+#include "runtime/config.h"
+#include "runtime/config_tree.h"
+
+namespace limner::config {
+
+// The types below throw at `node`'s place; `path` is the full key, such as train.heads.0.weight.
+bool read_bool(const Node& node, const std::string& path);
+int64_t read_integer(const Node& node, const std::string& path, const Range& range);
+double read_number(const Node& node, const std::string& path, const Range& range);
+std::string read_text(const Node& node, const std::string& path, const OneOf& allowed);
+void refuse_unknown(const Node& map, const std::string& path, const std::vector<std::string>& known);
+void want(Node::Kind kind, const Node& node, const std::string& path, const char* words);
+bool is_word(const Node& node, const char* word);
+
+struct Limits {
+  Range range;
+  OneOf one_of;
+  Limits() = default;
+  explicit Limits(const Range& value) : range(value) {}
+  explicit Limits(const OneOf& value) : one_of(value) {}
+};
+
+inline std::string joined(const std::string& path, const std::string& key) {
+  return path.empty() ? key : path + "." + key;
+}
+
+inline void read(bool& value, const Node& node, const std::string& path, const Limits&) {
+  value = read_bool(node, path);
+}
+inline void read(int64_t& value, const Node& node, const std::string& path, const Limits& limits) {
+  value = read_integer(node, path, limits.range);
+}
+inline void read(double& value, const Node& node, const std::string& path, const Limits& limits) {
+  value = read_number(node, path, limits.range);
+}
+inline void read(std::string& value, const Node& node, const std::string& path, const Limits& limits) {
+  value = read_text(node, path, limits.one_of);
+}
+
+template <class T>
+void read(std::optional<T>& value, const Node& node, const std::string& path, const Limits& limits);
+template <class T>
+void read(Auto<T>& value, const Node& node, const std::string& path, const Limits& limits);
+template <class T>
+void read(std::vector<T>& value, const Node& node, const std::string& path, const Limits& limits);
+template <class T>
+void read(std::map<std::string, T>& value, const Node& node, const std::string& path, const Limits& limits);
+template <class T>
+void read(T& section, const Node& node, const std::string& path, const Limits&);
+
+// Reads the fields of one section, then refuses the keys that no field asked for.
+class Reader {
+ public:
+  Reader(const Node& map, const std::string& path) : map_(map), path_(path) {}
+
+  template <class T>
+  void field(const char* key, T& value, const char*) {
+    read_field(key, value, Limits());
+  }
+  template <class T, class Limit>
+  void field(const char* key, T& value, const char*, const Limit& limit) {
+    read_field(key, value, Limits(limit));
+  }
+  void finish() const { refuse_unknown(map_, path_, known_); }
+
+ private:
+  const Node& map_;
+  const std::string& path_;
+  std::vector<std::string> known_;
+
+  template <class T>
+  void read_field(const char* key, T& value, const Limits& limits) {
+    known_.emplace_back(key);
+    for (const auto& [name, node] : map_.fields) {
+      if (name == key) read(value, node, joined(path_, key), limits);
+    }
+  }
+};
+
+template <class T>
+void read(std::optional<T>& value, const Node& node, const std::string& path, const Limits& limits) {
+  value.reset();
+  if (node.kind != Node::Kind::null) read(value.emplace(), node, path, limits);
+}
+
+template <class T>
+void read(Auto<T>& value, const Node& node, const std::string& path, const Limits& limits) {
+  value.value.reset();
+  if (!is_word(node, "auto")) read(value.value.emplace(), node, path, limits);
+}
+
+template <class T>
+void read(std::vector<T>& value, const Node& node, const std::string& path, const Limits& limits) {
+  want(Node::Kind::list, node, path, "a list");
+  value.clear();
+  for (const Node& item : node.items) {
+    read(value.emplace_back(), item, joined(path, std::to_string(value.size() - 1)), limits);
+  }
+}
+
+template <class T>
+void read(std::map<std::string, T>& value, const Node& node, const std::string& path, const Limits& limits) {
+  want(Node::Kind::map, node, path, "a section of KEY: VALUE");
+  value.clear();
+  for (const auto& [key, item] : node.fields) read(value[key], item, joined(path, key), limits);
+}
+
+template <class T>
+void read(T& section, const Node& node, const std::string& path, const Limits&) {
+  // A section whose lines are all commented out is null: its defaults hold.
+  if (node.kind == Node::Kind::null) return;
+  want(Node::Kind::map, node, path, "a section");
+  Reader reader(node, path);
+  section.visit(reader);
+  reader.finish();
+}
+
+}  // namespace limner::config
