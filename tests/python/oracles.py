@@ -5,7 +5,9 @@ the same input file and writes a safetensors file with the same tensor names:
 
     probe forward CHECKPOINT INPUT.json OUTPUT.safetensors      one batch, forward and backward
     probe train   CHECKPOINT INPUT.json OUTPUT.safetensors      a few steps of training
-    probe tokens  TOKENIZER_FOLDER TEXTS.jsonl OUTPUT.txt       see tokens.py
+    probe encode  CHECKPOINT TEXTS.jsonl OUTPUT.safetensors [f32|bf16]     sentence vectors, `vectors` [texts, width] float32,
+                                                                pooled, cut and normalised as the folder itself says
+    probe tokens  TOKENIZER_FOLDER TEXTS.jsonl OUTPUT.txt [N]   see tokens.py
 
 Input of `forward` (dropout is off; rows are token ids as they stand, special tokens included):
 
@@ -350,6 +352,20 @@ def sentence_vectors(folder, texts: list[str], dtype=torch.float32, batch_size: 
     model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": dtype})
     vectors = model.encode(texts, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)
     return vectors.to(torch.float32)
+
+
+def text_logits(folder, texts: list[str], max_tokens: int, batch_size: int = 32):
+    """Logits of AutoModelForSequenceClassification for texts, by the folder's own tokenizer, float32 [texts, classes]."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder), local_files_only=True,
+                                                                            dtype=torch.float32).eval()
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), batch_size):
+            batch = tokenizer(texts[start : start + batch_size], padding=True, truncation=True, max_length=max_tokens,
+                              return_tensors="pt")
+            parts.append(model(**batch).logits)
+    return torch.cat(parts)
 
 
 def main() -> int:
