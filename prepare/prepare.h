@@ -1,4 +1,25 @@
 // Raw tables to prepared.h5, rejects.jsonl and quality.json.
+//
+// rejects.jsonl, one record a row that was left out, never its text: {"file": …, "line": 17, "reason":
+// "broken UTF-8"}.
+//
+// quality.json:
+//   format_version
+//   rows {read, prepared, duplicates, rejected}          of the source that holds the texts
+//   rejected {reason: count}
+//   sources [{file, sha256, holds (texts, customers), read, kept, duplicates, rejected, rejected_by_reason}]
+//   customers {count, with_attributes, orphans, without_texts, texts_per_customer {min, median, mean, max}}
+//       orphans wrote texts and are in no customer table; without_texts are only in the table and left out
+//   text {characters {min, p05, p25, median, p75, p95, p99, max, mean}, histogram [{from, to, count}],
+//         languages {han, latin, other, none}}           from <= characters < to; shares of texts by the
+//         script
+//                                                        of most letters
+//   time {first, last, missing} (or null), items {distinct, missing} (or null)
+//   fields [{name, type (number, time, category, multi_category), of (row, customer), missing,
+//   missing_policy,
+//            filled, distinct, then min, mean, max, or top [{value, count}]}]
+//   splits {by, stratify, train, validation, test: {rows, customers, classes {field: {value: rows}}}}
+//   warnings [text]
 #pragma once
 
 #include "runtime/run.h"
@@ -6,7 +27,10 @@
 namespace limner {
 
 // Reads every source, cleans, drops duplicates, joins by customer, fills missing values, splits. The same
-// files for any rank count. Always: rows read = rows prepared + duplicates dropped + rows rejected.
+// files for any rank count. Always: rows read = rows prepared + duplicates dropped + rows rejected. A
+// collective: rank 0 works, on its threads, while the others wait. The folder `prepared/` is published whole.
+// Errors: settings that do not fit (bad_config), a missing table (missing_input), a malformed table or one
+// with no usable row (bad_data).
 void prepare(const Run& run);
 
 }  // namespace limner

@@ -52,23 +52,4 @@ int64_t count_characters(std::string_view text) {
   return count;
 }
 
-void append_character(std::string& text, char32_t character) {
-  const auto push = [&text](char32_t byte) { text.push_back(static_cast<char>(byte)); };
-  if (character < 0x80) {
-    push(character);
-  } else if (character < 0x800) {
-    push(0xc0 | character >> 6);
-    push(0x80 | (character & 0x3f));
-  } else if (character < 0x10000) {
-    push(0xe0 | character >> 12);
-    push(0x80 | (character >> 6 & 0x3f));
-    push(0x80 | (character & 0x3f));
-  } else {
-    push(0xf0 | character >> 18);
-    push(0x80 | (character >> 12 & 0x3f));
-    push(0x80 | (character >> 6 & 0x3f));
-    push(0x80 | (character & 0x3f));
-  }
-}
-
 }  // namespace limner

@@ -1,0 +1,304 @@
+#include "prepare/quality.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "prepare/values.h"
+
+namespace limner {
+
+namespace {
+
+constexpr size_t most_top_values = 20;
+constexpr size_t most_classes = 50;
+constexpr std::array<const char*, 3> part_names{"train", "validation", "test"};
+
+Json describe_source(const SourcePlan& source, const SourceCounts& counts, const char* holds,
+                     const std::string& sha256) {
+  Json described{{"file", source.path},
+                 {"sha256", sha256},
+                 {"holds", holds},
+                 {"read", counts.read},
+                 {"kept", counts.kept},
+                 {"duplicates", counts.duplicates},
+                 {"rejected", counts.rejected},
+                 {"rejected_by_reason", counts.reasons}};
+  if (counts.reasons.empty()) described["rejected_by_reason"] = Json::object();
+  if (!source.text) described["without_texts"] = counts.without_texts;
+  return described;
+}
+
+Json describe_sources(const Prepared& prepared) {
+  std::vector<Json> by_index(prepared.source_sha256.size());
+  const auto put = [&](const SourcePlan& source, const SourceCounts& counts, const char* holds) {
+    by_index[source.index] = describe_source(source, counts, holds, prepared.source_sha256[source.index]);
+  };
+  put(prepared.plan.texts, prepared.rows.counts, "texts");
+  for (size_t index = 0; index < prepared.customer_tables.size(); ++index) {
+    put(prepared.plan.customers[index], prepared.customer_tables[index].counts, "customers");
+  }
+  return by_index;
+}
+
+Json describe_customers(const Prepared& prepared) {
+  const auto count = static_cast<size_t>(prepared.rows.customer.values.size());
+  std::vector<double> texts(count, 0.0);
+  for (const int32_t customer : prepared.rows.customer.codes) texts[static_cast<size_t>(customer)] += 1;
+  int64_t with_attributes = 0, without_texts = 0;
+  for (size_t customer = 0; customer < count; ++customer) {
+    with_attributes += std::any_of(prepared.customer_tables.begin(), prepared.customer_tables.end(),
+                                   [&](const CustomerTable& table) { return table.present[customer]; })
+                           ? 1
+                           : 0;
+  }
+  for (const CustomerTable& table : prepared.customer_tables) without_texts += table.counts.without_texts;
+  const Json per_customer = describe_numbers(texts);
+  const bool joined = !prepared.customer_tables.empty();
+  return {{"count", count},
+          {"with_attributes", with_attributes},
+          {"orphans", joined ? static_cast<int64_t>(count) - with_attributes : 0},
+          {"without_texts", without_texts},
+          {"texts_per_customer",
+           {{"min", per_customer["min"]},
+            {"median", per_customer["median"]},
+            {"mean", per_customer["mean"]},
+            {"max", per_customer["max"]}}}};
+}
+
+Json describe_histogram(const std::vector<int64_t>& characters) {
+  constexpr std::array<int64_t, 18> edges{0,   5,   10,  20,  30,   50,   75,   100,   150,
+                                          200, 300, 500, 750, 1000, 2000, 5000, 10000, 100000};
+  std::array<int64_t, edges.size()> counts{};
+  for (const int64_t length : characters) {
+    ++counts[static_cast<size_t>(std::upper_bound(edges.begin(), edges.end(), length) - edges.begin()) - 1];
+  }
+  Json bins = Json::array();
+  for (size_t bin = 0; bin < edges.size(); ++bin) {
+    Json described{{"from", edges[bin]}, {"to", nullptr}, {"count", counts[bin]}};
+    if (bin + 1 < edges.size()) described["to"] = edges[bin + 1];
+    bins.push_back(described);
+  }
+  while (bins.size() > 1 && bins.back()["count"] == 0) bins.erase(bins.end() - 1);
+  return bins;
+}
+
+Json describe_text(const TextRows& rows) {
+  std::array<int64_t, 4> scripts{};
+  for (const Script script : rows.scripts) ++scripts[static_cast<size_t>(script)];
+  const auto share = [&](Script script) {
+    return static_cast<double>(scripts[static_cast<size_t>(script)]) / static_cast<double>(rows.size());
+  };
+  return {{"characters", describe_numbers({rows.characters.begin(), rows.characters.end()})},
+          {"histogram", describe_histogram(rows.characters)},
+          {"languages",
+           {{"han", share(Script::han)},
+            {"latin", share(Script::latin)},
+            {"other", share(Script::other)},
+            {"none", share(Script::none)}}}};
+}
+
+Json describe_time(const std::vector<int64_t>& times) {
+  if (times.empty()) return nullptr;
+  Json described{{"first", nullptr}, {"last", nullptr}, {"missing", 0}};
+  std::vector<int64_t> known;
+  std::copy_if(times.begin(), times.end(), std::back_inserter(known),
+               [](int64_t t) { return t != missing_time; });
+  described["missing"] = times.size() - known.size();
+  if (!known.empty()) {
+    const auto [first, last] = std::minmax_element(known.begin(), known.end());
+    described["first"] = format_time(*first);
+    described["last"] = format_time(*last);
+  }
+  return described;
+}
+
+Json describe_items(const RawColumn& item) {
+  if (item.codes.empty()) return nullptr;
+  return {{"distinct", item.values.size()},
+          {"missing", std::count(item.codes.begin(), item.codes.end(), -1)}};
+}
+
+std::vector<int64_t> count_categories(const TypedField& field) {
+  std::vector<int64_t> counts(field.field.categories.size(), 0);
+  for (const int32_t code : field.values.codes) {
+    if (code >= 0) ++counts[static_cast<size_t>(code)];
+  }
+  for (const auto& codes : field.values.multi_codes) {
+    for (const int32_t code : codes) ++counts[static_cast<size_t>(code)];
+  }
+  return counts;
+}
+
+// Nearly every row has its own value: names, or free text.
+bool looks_like_text(const TypedField& field) {
+  const auto values = static_cast<int64_t>(field.values.codes.size()) - field.missing;
+  const auto distinct = static_cast<int64_t>(field.field.categories.size());
+  return field.field.type == FieldType::category && distinct > 50 && distinct * 2 > values;
+}
+
+Json describe_top(const TypedField& field) {
+  Json top = Json::array();
+  if (looks_like_text(field)) return top;
+  const std::vector<int64_t> counts = count_categories(field);
+  std::vector<size_t> order(counts.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return counts[a] > counts[b]; });
+  order.resize(std::min(order.size(), most_top_values));
+  for (const size_t code : order) {
+    top.push_back({{"value", field.field.categories[code]}, {"count", counts[code]}});
+  }
+  return top;
+}
+
+Json describe_field(const TypedField& field) {
+  Json described{{"name", field.field.name},
+                 {"type", value_type_name(field.type)},
+                 {"of", field.field.of_customer ? "customer" : "row"},
+                 {"missing", field.missing},
+                 {"missing_policy", missing_policy_name(field.policy)},
+                 {"filled", field.filled}};
+  if (field.field.type != FieldType::number) {
+    described["distinct"] = field.field.categories.size();
+    described["top"] = describe_top(field);
+    return described;
+  }
+  std::vector<double> known;
+  std::copy_if(field.values.numbers.begin(), field.values.numbers.end(), std::back_inserter(known),
+               [](double value) { return !std::isnan(value); });
+  described["distinct"] = std::set<double>(known.begin(), known.end()).size();
+  const Json numbers = describe_numbers(known);
+  for (const char* name : {"min", "mean", "max"}) described[name] = numbers[name];
+  return described;
+}
+
+Json describe_classes(const Prepared& prepared, size_t part) {
+  Json classes = Json::object();
+  for (const TypedField& field : prepared.fields) {
+    const auto& categories = field.field.categories;
+    if (field.field.of_customer || field.field.type != FieldType::category ||
+        categories.size() > most_classes) {
+      continue;
+    }
+    std::vector<int64_t> counts(categories.size(), 0);
+    for (size_t row = 0; row < prepared.split.size(); ++row) {
+      const int32_t code = field.values.codes[row];
+      if (prepared.split[row] == static_cast<Split>(part) && code >= 0) ++counts[static_cast<size_t>(code)];
+    }
+    Json of_field = Json::object();
+    for (size_t code = 0; code < counts.size(); ++code) of_field[categories[code]] = counts[code];
+    classes[field.field.name] = of_field;
+  }
+  return classes;
+}
+
+Json describe_splits(const Prepared& prepared) {
+  Json described{{"by", prepared.settings.split.by}, {"stratify", nullptr}};
+  if (prepared.settings.split.stratify) described["stratify"] = *prepared.settings.split.stratify;
+  for (size_t part = 0; part < part_names.size(); ++part) {
+    int64_t rows = 0;
+    std::set<int32_t> customers;
+    for (size_t row = 0; row < prepared.split.size(); ++row) {
+      if (prepared.split[row] != static_cast<Split>(part)) continue;
+      ++rows;
+      customers.insert(prepared.rows.customer.codes[row]);
+    }
+    described[part_names[part]] = {
+        {"rows", rows}, {"customers", customers.size()}, {"classes", describe_classes(prepared, part)}};
+  }
+  return described;
+}
+
+}  // namespace
+
+Json describe_numbers(std::vector<double> values) {
+  constexpr std::array<std::pair<const char*, double>, 9> quantiles{{{"min", 0.0},
+                                                                     {"p05", 0.05},
+                                                                     {"p25", 0.25},
+                                                                     {"median", 0.5},
+                                                                     {"p75", 0.75},
+                                                                     {"p95", 0.95},
+                                                                     {"p99", 0.99},
+                                                                     {"max", 1.0},
+                                                                     {"mean", -1.0}}};
+  std::sort(values.begin(), values.end());
+  Json described = Json::object();
+  for (const auto& [name, share] : quantiles) {
+    described[name] = nullptr;
+    if (values.empty() || share < 0) continue;
+    // Linear between neighbours, as NumPy does.
+    const double place = share * static_cast<double>(values.size() - 1);
+    const auto below = static_cast<size_t>(place);
+    const double above = values[std::min(below + 1, values.size() - 1)];
+    described[name] = values[below] + (place - std::floor(place)) * (above - values[below]);
+  }
+  if (!values.empty()) {
+    described["mean"] =
+        std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  }
+  return described;
+}
+
+std::vector<std::string> find_warnings(const Prepared& prepared) {
+  std::vector<std::string> warnings;
+  const SourceCounts& counts = prepared.rows.counts;
+  if (counts.rejected * 100 > counts.read) {
+    warnings.push_back(
+        fmt::format("{} of {} rows were rejected; rejects.jsonl names them", counts.rejected, counts.read));
+  }
+  const SplitSettings& split = prepared.settings.split;
+  const std::array<double, 3> shares{split.train, split.validation, split.test};
+  for (size_t part = 0; part < shares.size(); ++part) {
+    const bool empty = std::find(prepared.split.begin(), prepared.split.end(), static_cast<Split>(part)) ==
+                       prepared.split.end();
+    if (empty && shares[part] > 0) {
+      warnings.push_back(fmt::format("the {} part is empty: the table is too small", part_names[part]));
+    }
+  }
+  for (const TypedField& field : prepared.fields) {
+    const std::string& name = field.field.name;
+    const int64_t entries = static_cast<int64_t>(
+        std::max({field.values.numbers.size(), field.values.codes.size(), field.values.multi_codes.size()}));
+    if (field.missing == entries) {
+      warnings.push_back(fmt::format("field {} has no value at all", name));
+    } else if (field.field.type == FieldType::category && field.field.categories.size() == 1) {
+      warnings.push_back(fmt::format("field {} has one value only", name));
+    } else if (looks_like_text(field)) {
+      warnings.push_back(
+          fmt::format("field {} has {} different values in {}: free text or names, no category", name,
+                      field.field.categories.size(), entries - field.missing));
+    } else if (field.not_numbers > 0 && field.not_numbers * 10 < entries - field.missing) {
+      warnings.push_back(
+          fmt::format("field {} became a category because {} of its values are no numbers; prepare.types.{}: "
+                      "number rejects them",
+                      name, field.not_numbers, name));
+    }
+  }
+  return warnings;
+}
+
+Json describe_quality(const Prepared& prepared) {
+  const SourceCounts& counts = prepared.rows.counts;
+  Json fields = Json::array();
+  for (const TypedField& field : prepared.fields) fields.push_back(describe_field(field));
+  Json quality;
+  quality["format_version"] = 1;
+  quality["rows"] = {{"read", counts.read},
+                     {"prepared", counts.kept},
+                     {"duplicates", counts.duplicates},
+                     {"rejected", counts.rejected}};
+  quality["rejected"] = counts.reasons.empty() ? Json::object() : Json(counts.reasons);
+  quality["sources"] = describe_sources(prepared);
+  quality["customers"] = describe_customers(prepared);
+  quality["text"] = describe_text(prepared.rows);
+  quality["time"] = describe_time(prepared.rows.times);
+  quality["items"] = describe_items(prepared.rows.item);
+  quality["fields"] = fields;
+  quality["splits"] = describe_splits(prepared);
+  quality["warnings"] = find_warnings(prepared);
+  return quality;
+}
+
+}  // namespace limner

@@ -1,0 +1,32 @@
+// quality.json: what was read, what was left out, and what the prepared rows look like.
+#pragma once
+
+#include <vector>
+
+#include "prepare/customers.h"
+#include "prepare/fields.h"
+#include "prepare/plan.h"
+#include "prepare/rows.h"
+#include "runtime/files.h"
+
+namespace limner {
+
+// All that prepare knows when the rows are ready.
+struct Prepared {
+  const PrepareSettings& settings;
+  const PreparePlan& plan;
+  const TextRows& rows;
+  const std::vector<CustomerTable>& customer_tables;  // as PreparePlan::customers
+  const std::vector<TypedField>& fields;              // of rows, then of customers
+  const std::vector<Split>& split;
+  const std::vector<std::string>& source_sha256;  // as prepare.sources
+};
+
+// The schema stands in prepare.h. Of a field whose values look like names or free text, no value is shown.
+Json describe_quality(const Prepared& prepared);
+
+// The parts, for themselves.
+Json describe_numbers(std::vector<double> values);  // min, p05, …, max, mean; null values if empty
+std::vector<std::string> find_warnings(const Prepared& prepared);
+
+}  // namespace limner

@@ -1,0 +1,217 @@
+#include "prepare/rows.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "prepare/reading.h"
+#include "prepare/values.h"
+#include "runtime/error.h"
+#include "runtime/parallel.h"
+#include "runtime/random.h"
+#include "tables/prepared.h"
+#include "tables/utf8.h"
+
+namespace limner {
+
+namespace {
+
+// One record, cleaned: what a thread makes of it alone.
+struct CleanRow {
+  Problem problem;
+  CleanText text;
+  std::string customer, item;
+  int64_t time = missing_time;
+  std::vector<std::string> values;
+  uint64_t identity = 0;
+};
+
+const std::string& value_of(const Record& record, const KeyPlan& key) { return record.values[key.slot]; }
+
+Problem check_text(const CleanText& text, const CleanSettings& settings) {
+  if (text.text.empty()) return {"empty text", ""};
+  if (text.characters < settings.min_characters)
+    return {"text too short", "less than prepare.clean.min_characters"};
+  return {};
+}
+
+Problem read_time(const KeyPlan& key, const std::string& written, int64_t& time) {
+  if (written.empty()) {
+    return key.missing == MissingPolicy::reject ? Problem{"missing value", "field time"} : Problem{};
+  }
+  const auto parsed = parse_time(written);
+  if (!parsed) return {"bad time", "field time"};
+  time = *parsed;
+  return {};
+}
+
+uint64_t hash_row(const CleanRow& row) {
+  uint64_t hash = stable_hash(row.text.text);
+  for (const std::string* part : {&row.customer, &row.item}) hash = stable_hash(*part, hash);
+  for (const std::string& value : row.values) hash = stable_hash(value, hash);
+  return stable_hash(std::string_view(reinterpret_cast<const char*>(&row.time), sizeof(row.time)), hash);
+}
+
+CleanRow clean_row(const Record& record, const SourcePlan& source, const CleanSettings& settings) {
+  CleanRow row;
+  row.problem = record.problem;
+  if (!row.problem.none()) return row;
+  const std::string& raw = value_of(record, *source.text);
+  if (count_characters(raw) > settings.max_characters) {
+    row.problem = {"value too long", "more than prepare.clean.max_characters"};
+    return row;
+  }
+  row.text = clean_text(raw, settings);
+  row.problem = check_text(row.text, settings);
+  if (source.customer && row.problem.none()) {
+    row.customer = clean_value(value_of(record, *source.customer));
+    if (row.customer.empty()) row.problem = {"missing customer", ""};
+  }
+  if (source.time && row.problem.none()) {
+    row.problem = read_time(*source.time, clean_value(value_of(record, *source.time)), row.time);
+  }
+  if (source.item && row.problem.none()) {
+    row.item = clean_value(value_of(record, *source.item));
+    if (row.item.empty() && source.item->missing == MissingPolicy::reject) {
+      row.problem = {"missing value", "field item"};
+    }
+  }
+  for (const FieldPlan& field : source.fields) row.values.push_back(clean_value(record.values[field.slot]));
+  if (row.problem.none()) row.problem = check_values(source.fields, row.values);
+  if (row.problem.none()) row.identity = hash_row(row);
+  return row;
+}
+
+// Appends rows and finds those that stand there already.
+class Collector {
+ public:
+  Collector(const SourcePlan& source, bool drop_duplicates, RejectLog& rejects, TextRows& rows)
+      : source_(source), drop_duplicates_(drop_duplicates), rejects_(rejects), rows_(rows) {
+    rows_.fields.resize(source.fields.size());
+  }
+
+  void add(const Record& record, CleanRow&& row) {
+    ++rows_.counts.read;
+    if (!row.problem.none()) {
+      rejects_.add(rows_.counts, source_.path, record.line, row.problem);
+      return;
+    }
+    const Codes codes = encode(row);
+    if (drop_duplicates_ && is_duplicate(row, codes)) {
+      ++rows_.counts.duplicates;
+      return;
+    }
+    append(record, std::move(row), codes);
+  }
+
+ private:
+  struct Codes {
+    int32_t customer = 0, item = -1;
+    std::vector<int32_t> fields;
+  };
+  const SourcePlan& source_;
+  bool drop_duplicates_;
+  RejectLog& rejects_;
+  TextRows& rows_;
+  std::unordered_multimap<uint64_t, int64_t> rows_of_identity_;
+
+  static int32_t code_of(RawColumn& column, const std::string& value) {
+    return value.empty() ? -1 : column.values.code(value);
+  }
+
+  // A value that is new here belongs to a row that is no duplicate, so it stays.
+  Codes encode(const CleanRow& row) {
+    Codes codes;
+    if (source_.customer) codes.customer = rows_.customer.values.code(row.customer);
+    codes.item = code_of(rows_.item, row.item);
+    for (size_t field = 0; field < row.values.size(); ++field) {
+      codes.fields.push_back(code_of(rows_.fields[field], row.values[field]));
+    }
+    return codes;
+  }
+
+  bool is_duplicate(const CleanRow& row, const Codes& codes) const {
+    const auto [first, last] = rows_of_identity_.equal_range(row.identity);
+    return std::any_of(first, last, [&](const auto& entry) {
+      const auto index = static_cast<size_t>(entry.second);
+      bool equal = rows_.texts[index] == row.text.text;
+      equal = equal && (!source_.customer || rows_.customer.codes[index] == codes.customer);
+      equal = equal && (!source_.item || rows_.item.codes[index] == codes.item);
+      equal = equal && (!source_.time || rows_.times[index] == row.time);
+      for (size_t field = 0; equal && field < codes.fields.size(); ++field) {
+        equal = rows_.fields[field].codes[index] == codes.fields[field];
+      }
+      return equal;
+    });
+  }
+
+  void append(const Record& record, CleanRow&& row, const Codes& codes) {
+    ++rows_.counts.kept;
+    if (drop_duplicates_) rows_of_identity_.emplace(row.identity, rows_.size());
+    const int32_t customer =
+        source_.customer ? codes.customer : rows_.customer.values.code(std::to_string(rows_.size()));
+    rows_.customer.codes.push_back(customer);
+    rows_.texts.push_back(std::move(row.text.text));
+    rows_.characters.push_back(row.text.characters);
+    rows_.scripts.push_back(row.text.script);
+    rows_.lines.push_back(record.line);
+    rows_.identity.push_back(row.identity);
+    if (source_.time) rows_.times.push_back(row.time);
+    if (source_.item) rows_.item.codes.push_back(codes.item);
+    for (size_t field = 0; field < codes.fields.size(); ++field) {
+      rows_.fields[field].codes.push_back(codes.fields[field]);
+    }
+  }
+};
+
+}  // namespace
+
+Problem check_values(const std::vector<FieldPlan>& fields, const std::vector<std::string>& values) {
+  for (size_t index = 0; index < fields.size(); ++index) {
+    const FieldPlan& field = fields[index];
+    const std::string& value = values[index];
+    if (value.empty()) {
+      if (field.missing == MissingPolicy::reject) return {"missing value", "field " + field.name};
+    } else if (field.type == ValueType::number && !parse_number(value)) {
+      return {"bad number", "field " + field.name};
+    } else if (field.type == ValueType::time && !parse_time(value)) {
+      return {"bad time", "field " + field.name};
+    }
+  }
+  return {};
+}
+
+void fail_without_rows(const std::string& path, const SourceCounts& counts) {
+  if (counts.read == 0) fail(ExitCode::bad_data, "{}: has no rows below its header", path);
+  std::string reasons;
+  for (const auto& [reason, count] : counts.reasons) {
+    reasons += fmt::format("{}{} of them: {}", reasons.empty() ? "" : ", ", count, reason);
+  }
+  fail(ExitCode::bad_data,
+       "{}: all {} rows were rejected, the first in line {} ({}); nothing is left to prepare", path,
+       counts.read, counts.first_rejected_line, reasons);
+}
+
+TextRows read_texts(const SourcePlan& source, const PrepareSettings& settings, int threads,
+                    RejectLog& rejects, Heartbeat& heartbeat) {
+  TextRows rows;
+  Collector collector(source, settings.duplicates == "drop", rejects, rows);
+  SourceReading reading(source, settings.clean.max_characters, heartbeat);
+  while (true) {
+    const std::vector<Record>& block = reading.next_block();
+    if (block.empty()) break;
+    std::vector<CleanRow> cleaned(block.size());
+    constexpr size_t piece = 128;
+    const auto pieces = static_cast<int64_t>((block.size() + piece - 1) / piece);
+    parallel_for(pieces, threads, [&](int64_t index) {
+      const size_t first = static_cast<size_t>(index) * piece;
+      for (size_t row = first; row < std::min(block.size(), first + piece); ++row) {
+        cleaned[row] = clean_row(block[row], source, settings.clean);
+      }
+    });
+    for (size_t row = 0; row < block.size(); ++row) collector.add(block[row], std::move(cleaned[row]));
+  }
+  if (rows.size() == 0) fail_without_rows(source.path, rows.counts);
+  return rows;
+}
+
+}  // namespace limner

@@ -1,0 +1,44 @@
+// The table of texts: read, cleaned, duplicates dropped.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "prepare/clean.h"
+#include "prepare/distinct.h"
+#include "prepare/plan.h"
+#include "prepare/rejects.h"
+#include "prepare/work.h"
+
+namespace limner {
+
+// The rows that stay, in the order of the file; columns of equal length.
+struct TextRows {
+  std::vector<std::string> texts;
+  std::vector<int64_t> characters;
+  std::vector<Script> scripts;
+  std::vector<int64_t> lines;
+  std::vector<uint64_t> identity;  // hash of all that a row says; names it in random draws
+  RawColumn customer;              // without a mapped customer each row is its own, named by its number
+  std::vector<int64_t> times;      // missing_time where empty; no rows if not mapped
+  RawColumn item;                  // no rows if not mapped
+  std::vector<RawColumn> fields;   // as SourcePlan::fields
+  SourceCounts counts;
+
+  int64_t size() const { return static_cast<int64_t>(texts.size()); }
+};
+
+// Blocks of records are read one after the other and cleaned on `threads` threads; the result does not depend
+// on their number. Errors: those of the reader; no usable row (bad_data with the commonest reasons).
+TextRows read_texts(const SourcePlan& source, const PrepareSettings& settings, int threads,
+                    RejectLog& rejects, Heartbeat& heartbeat);
+
+// No row is left: bad_data with the commonest reasons.
+[[noreturn]] void fail_without_rows(const std::string& path, const SourceCounts& counts);
+
+// The first problem of a record's fields: a missing value that is not allowed, a number or time that is none.
+// `values` are as SourcePlan::fields.
+Problem check_values(const std::vector<FieldPlan>& fields, const std::vector<std::string>& values);
+
+}  // namespace limner

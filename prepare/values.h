@@ -1,0 +1,22 @@
+// Numbers and times as tables write them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace limner {
+
+// A finite decimal number, the whole of the text: "12", "-3.5", "+1e-3". No thousands separators, no "nan".
+std::optional<double> parse_number(std::string_view text);
+
+// Microseconds since 1970-01-01 UTC. Read: seconds, milliseconds (from 11 digits on) or microseconds (from
+// 14) since then; a date with - or / ("2014-02-28", "2014/2/28"), alone or with a time
+// ("2014-02-28T09:30:00.5+08:00", blank for T, seconds may be absent; without an offset UTC is meant);
+// "20140228"; "02 28, 2014".
+std::optional<int64_t> parse_time(std::string_view text);
+
+std::string format_time(int64_t microseconds);  // "2014-02-28T01:30:00Z"
+
+}  // namespace limner
