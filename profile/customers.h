@@ -1,0 +1,74 @@
+// From one vector a text to one profile a customer: counts, mean vectors and mean predictions.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "extract/shards.h"
+#include "profile/matrix.h"
+#include "runtime/communicator.h"
+#include "runtime/config.h"
+#include "tables/prepared.h"
+
+namespace limner {
+
+// A head's predictions averaged over the texts of each customer. single_label and multi_label: mean
+// probabilities; regression: the mean predicted value.
+struct HeadAverages {
+  std::string name, kind;
+  std::vector<std::string> classes;
+  Matrix mean;  // customers x classes
+};
+
+// Customers who wrote at least one text, in the order of prepared.h5. Every vector has one entry a customer.
+struct Customers {
+  std::vector<std::string> ids;
+  std::vector<int64_t> table_index;                            // index into prepared.h5's /customers
+  std::vector<std::vector<std::pair<int64_t, int64_t>>> rows;  // ranges of rows [first, last], ascending
+  std::vector<int64_t> texts, tokens, training_texts;
+  std::vector<int64_t> first_time, last_time;  // microseconds; missing_time without a dated text
+  Matrix mean;                                 // customers x width
+  Matrix recent;              // recency-weighted mean; no rows without times; NaN without a dated text
+  double half_life_days = 0;  // of the recency weights; 0: no recency-weighted mean
+  int64_t without_texts = 0;  // customers of the table who wrote nothing: not profiled
+  std::vector<HeadAverages> heads;
+
+  int64_t count() const { return static_cast<int64_t>(ids.size()); }
+  int64_t total_texts() const;
+  bool has_time() const { return !last_time.empty(); }
+};
+
+// A collective; the result is on rank 0 (elsewhere empty) and the same for any rank count: rows are summed in
+// fixed blocks, the blocks in order. Weight of a text in `recent`: 2^(-age / half life), age counted from the
+// customer's newest text. Errors: a vector that is not finite (bad_data, naming the row).
+Customers read_customers(const PreparedReader& prepared, const EmbeddingsReader& embeddings,
+                         const Auto<double>& half_life_days, const Communicator& communicator);
+
+// The pieces, on plain memory.
+struct SumLayout {
+  int64_t width = 0;
+  bool recency = false;
+  std::vector<int64_t> classes;  // one a head
+  int64_t stride() const;  // values a customer: texts, tokens, training texts, vector, weight, recent, heads
+};
+struct RowBlock {
+  int64_t first = 0;  // row number, for messages
+  std::vector<int64_t> customer;
+  std::vector<float> vectors;  // rows x width
+  std::vector<double> weight;  // recency weights; empty without recency
+  std::vector<int32_t> tokens;
+  std::vector<Split> split;
+  std::vector<std::vector<float>> predictions;  // a head: rows x classes
+};
+struct CustomerSums {
+  std::vector<int64_t> customer;  // ascending, only those of the block
+  std::vector<double> values;     // customers x stride
+};
+CustomerSums sum_rows(const SumLayout& layout, const RowBlock& rows);
+
+// Half life in days: the setting, or a quarter of the span of the dated texts; 0 when there is no span.
+double resolve_half_life(const Auto<double>& setting, const std::vector<int64_t>& first_time,
+                         const std::vector<int64_t>& last_time);
+
+}  // namespace limner

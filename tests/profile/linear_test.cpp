@@ -1,0 +1,127 @@
+#include "profile/linear.h"
+
+#include <cmath>
+
+#include "tests/profile/reference.h"
+
+namespace limner {
+namespace {
+
+void expect_close(const Vector& ours, const Vector& theirs, double tolerance) {
+  ASSERT_EQ(ours.size(), theirs.size());
+  for (int64_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], theirs[i], tolerance) << "entry " << i;
+}
+
+TEST(Ridge, EqualsScikitLearn) {
+  const Matrix features = matrix_of(reference().at("features"));
+  const Vector target = vector_of(reference().at("target"));
+  for (const auto& [l2, expected] : reference().at("ridge").items()) {
+    const LinearModel model = fit_ridge(features, target, std::stod(l2));
+    expect_close(model.coefficients, vector_of(expected.at("coefficients")), 1e-9);
+    EXPECT_NEAR(model.intercept, expected.at("intercept").get<double>(), 1e-9);
+  }
+}
+
+TEST(Ridge, OneFeatureHasTheClosedForm) {
+  Matrix features(4, 1);
+  features << -1, 0, 0, 1;
+  Vector target(4);
+  target << 1, 2, 4, 5;
+  // Centred x'x = 2, x'y = 4; with l2 = 2 the slope is 4 / 4.
+  const LinearModel model = fit_ridge(features, target, 2);
+  EXPECT_DOUBLE_EQ(model.coefficients[0], 1);
+  EXPECT_DOUBLE_EQ(model.intercept, 3);
+  // Without a penalty: slope 2, squared error 2 over 4 - 1 - 1 customers, variance of the slope 1 / 2.
+  const LinearModel plain = fit_ridge(features, target, 0);
+  EXPECT_DOUBLE_EQ(plain.coefficients[0], 2);
+  EXPECT_NEAR(plain.standard_errors[0], std::sqrt(0.5), 1e-12);
+}
+
+TEST(Ridge, StandardErrorsCoverTheTruth) {
+  int covered = 0;
+  constexpr int trials = 200;
+  for (int trial = 0; trial < trials; ++trial) {
+    const Matrix features = random_matrix(50, 3, static_cast<uint64_t>(trial));
+    const Vector noise = random_matrix(50, 1, static_cast<uint64_t>(trial) + 1000).col(0);
+    const Vector target = features.col(0) * 0.7 + noise;
+    const LinearModel model = fit_ridge(features, target, 1e-6);
+    covered += std::abs(model.coefficients[0] - 0.7) < 1.96 * model.standard_errors[0] ? 1 : 0;
+  }
+  EXPECT_NEAR(covered, 0.95 * trials, 10);
+}
+
+TEST(Ridge, MoreFeaturesThanCustomers) {
+  const Matrix features = random_matrix(10, 40, 1);
+  const Vector target = random_matrix(10, 1, 2).col(0);
+  const LinearModel model = fit_ridge(features, target, 1);
+  EXPECT_TRUE(model.coefficients.allFinite());
+  const Vector fitted = model.linear(features);
+  EXPECT_LT((fitted - target).norm(), target.norm());
+}
+
+TEST(Ridge, CollinearWithoutPenaltyIsRefused) {
+  Matrix features = random_matrix(20, 3, 1);
+  features.col(2) = features.col(0) * 2;
+  const Vector target = random_matrix(20, 1, 2).col(0);
+  const auto [code, message] = error_of([&] { fit_ridge(features, target, 0); });
+  EXPECT_EQ(code, ExitCode::bad_config);
+  EXPECT_NE(message.find("set l2 above 0"), std::string::npos) << message;
+}
+
+TEST(Logistic, EqualsScikitLearn) {
+  const Matrix features = matrix_of(reference().at("features"));
+  const Vector labels = vector_of(reference().at("labels"));
+  for (const auto& [l2, expected] : reference().at("logistic").items()) {
+    const LinearModel model = fit_logistic(features, labels, std::stod(l2));
+    expect_close(model.coefficients, vector_of(expected.at("coefficients")), 1e-6);
+    EXPECT_NEAR(model.intercept, expected.at("intercept").get<double>(), 1e-6);
+    expect_close(probabilities(model, features), vector_of(expected.at("probabilities")), 1e-6);
+  }
+}
+
+TEST(Logistic, TwoByTwoTableGivesTheLogOddsRatio) {
+  Matrix features(100, 1);
+  Vector labels(100);
+  for (int64_t i = 0; i < 100; ++i) {
+    features(i, 0) = i < 40 ? 1 : 0;
+    labels[i] = (i < 30 || i >= 80) ? 1 : 0;  // 30 of 40 against 20 of 60
+  }
+  const LinearModel model = fit_logistic(features, labels, 0);
+  EXPECT_NEAR(model.coefficients[0], std::log((30.0 / 10) / (20.0 / 40)), 1e-9);
+  EXPECT_NEAR(model.intercept, std::log(20.0 / 40), 1e-9);
+  EXPECT_NEAR(model.standard_errors[0], std::sqrt(1 / 30.0 + 1 / 10.0 + 1 / 20.0 + 1 / 40.0), 1e-6);
+}
+
+TEST(Logistic, SeparableClassesNeedAPenalty) {
+  Matrix features(20, 1);
+  Vector labels(20);
+  for (int64_t i = 0; i < 20; ++i) {
+    features(i, 0) = static_cast<double>(i);
+    labels[i] = i < 10 ? 0 : 1;
+  }
+  EXPECT_EQ(error_of([&] { fit_logistic(features, labels, 0); }).first, ExitCode::bad_config);
+  EXPECT_GT(fit_logistic(features, labels, 1).coefficients[0], 0);
+}
+
+TEST(Logistic, OneClassIsRefused) {
+  const auto [code, message] = error_of([] { fit_logistic(random_matrix(5, 1, 1), Vector::Ones(5), 1); });
+  EXPECT_EQ(code, ExitCode::bad_data);
+  EXPECT_NE(message.find("one class"), std::string::npos) << message;
+}
+
+TEST(Standardizer, MissingAndConstantBecomeZero) {
+  Matrix features(4, 3);
+  const double nan = std::nan("");
+  features << 1, 0.1, nan,  //
+      3, 0.1, nan,          //
+      nan, 0.1, nan,        //
+      5, 0.1, nan;
+  const Matrix standard = Standardizer(features).apply(features);
+  EXPECT_NEAR(standard(0, 0), -std::sqrt(1.5), 1e-12);
+  EXPECT_EQ(standard(1, 0), 0);
+  EXPECT_EQ(standard(2, 0), 0);
+  EXPECT_TRUE((standard.rightCols(2).array() == 0).all());
+}
+
+}  // namespace
+}  // namespace limner
