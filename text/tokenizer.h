@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace limner {
@@ -29,6 +30,7 @@ struct WordPieceOptions {
 
 class Tokenizer {
  public:
+  // Truncation and padding that tokenizer.json asks for are not applied: the caller says max_length.
   // Errors: no tokenizer file (missing_input), an unsupported part by name and value (bad_data).
   static Tokenizer load(const std::filesystem::path& folder);
   // From a vocabulary in id order; must hold [PAD], [UNK], [CLS], [SEP], [MASK].
@@ -60,19 +62,20 @@ class Tokenizer {
   std::shared_ptr<const State> state_;
 };
 
-// Learns a WordPiece vocabulary: all frequent characters, then the most frequent pairs merged (as BPE does),
-// until `size` entries. Chinese characters are words of their own (handle_chinese_chars) so they enter as
-// single entries. Deterministic for a given multiset of texts. `word_counts` are (pre-tokenized word, count)
-// pairs, so ranks count their part and merge.
-struct WordCounts;
+// Learns a WordPiece vocabulary: the frequent characters, then the most frequent pairs merged (as BPE does),
+// until `vocabulary_size` entries. Chinese characters are words of their own (handle_chinese_chars) so they
+// enter as single entries. Deterministic for a given multiset of texts, however they were shared between
+// ranks and threads.
 class WordCounter {
  public:
   explicit WordCounter(const WordPieceOptions& options);
   ~WordCounter();
+  WordCounter(WordCounter&&) noexcept;
+  WordCounter& operator=(WordCounter&&) noexcept;
   void add(const std::vector<std::string>& texts, int threads);
-  std::string serialize() const;  // to send to another rank
-  void merge(const std::string& serialized);
-  std::vector<std::string> learn() const;  // the vocabulary in id order, special tokens first
+  std::string serialize() const;              // to send to another rank
+  void merge(const std::string& serialized);  // adds the counts of serialize()
+  std::vector<std::string> learn() const;     // the vocabulary in id order, special tokens first
 
  private:
   struct State;
