@@ -148,7 +148,8 @@ def write_vocabularies(folder, texts=None, size: int = 9000) -> list[Path]:
     (the tables, say) and some mixed strings, so that they hold Chinese, accents and a bit of everything."""
     import oracles
     folder = Path(folder)
-    texts = list(texts or []) + list(mixed_texts(5000, seed=18))[50:]
+    texts = list(texts or []) + list(mixed_texts(5000, seed=18))
+    texts = [text for text in texts if len(text) < 10000]  # learning takes the square of a word's length
     learned = {name: learn_vocabulary(texts, size, lowercase=name == "uncased") for name in ("uncased", "cased")}
     for name, options in VARIANTS.items():
         options = dict(options)
