@@ -223,7 +223,8 @@ std::string checkpoint_sha256(const std::filesystem::path& folder) {
     listing += fmt::format("{} {}\n", sha256_file(path), path.filename().string());
   };
   add(folder / "config.json");
-  for (const std::filesystem::path& path : WeightFiles(folder).paths()) add(path);
+  const WeightFiles files(folder);
+  for (const std::filesystem::path& path : files.paths()) add(path);
   return sha256(listing);
 }
 
