@@ -14,26 +14,28 @@
 HWY_BEFORE_NAMESPACE();
 namespace limner::HWY_NAMESPACE {
 
-// The tanh form: gelu(x) = x (1 + tanh(a (x + b x^3))) / 2.
+// The tanh form: gelu(x) = x (1 + tanh u) / 2 = x s(2u), u = a (x + b x^3), s the logistic function.
 constexpr float kGeluTanhA = 0.7978845608028654f;  // sqrt(2 / pi)
 constexpr float kGeluTanhB = 0.044715f;
 constexpr float kNormalPeak = 0.3989422804014327f;  // 1 / sqrt(2 pi)
 
-HWY_INLINE FloatVector gelu_tanh_of(FloatVector x) {
-  const auto inner = hn::Mul(hn::MulAdd(hn::Mul(x, x), constant(kGeluTanhB), constant(1.0f)),
-                             hn::Mul(x, constant(kGeluTanhA)));
-  return tanh(inner);
+// s(2u) and s(-2u), neither by cancellation.
+struct Logistic {
+  FloatVector above, below;
+};
+HWY_INLINE Logistic gelu_tanh_logistic(FloatVector x) {
+  const auto cubic = hn::MulAdd(hn::Mul(x, x), constant(kGeluTanhB), constant(1.0f));
+  const auto e = exp2(hn::Mul(cubic, hn::Mul(x, constant(2.0f * kLog2E * kGeluTanhA))));
+  const auto below = hn::Div(constant(1.0f), hn::Add(constant(1.0f), e));
+  return {hn::Mul(e, below), below};
 }
 
 template <Activation kActivation>
 HWY_INLINE FloatVector value_of(FloatVector x) {
   if constexpr (kActivation == Activation::gelu) return hn::Mul(x, normal_cdf(x));
-  if constexpr (kActivation == Activation::gelu_tanh) {
-    const auto half = hn::Mul(x, constant(0.5f));
-    return hn::MulAdd(half, gelu_tanh_of(x), half);
-  }
+  if constexpr (kActivation == Activation::gelu_tanh) return hn::Mul(x, gelu_tanh_logistic(x).above);
   if constexpr (kActivation == Activation::tanh) return tanh(x);
-  if constexpr (kActivation == Activation::relu) return hn::Max(x, hn::Zero(Floats()));
+  if constexpr (kActivation == Activation::relu) return hn::Max(hn::Zero(Floats()), x);
   if constexpr (kActivation == Activation::none) return x;
 }
 
@@ -44,11 +46,10 @@ HWY_INLINE FloatVector slope_of(FloatVector x) {
     return hn::MulAdd(hn::Mul(x, density), constant(kNormalPeak), normal_cdf(x));
   }
   if constexpr (kActivation == Activation::gelu_tanh) {
-    const auto t = gelu_tanh_of(x);
+    const Logistic s = gelu_tanh_logistic(x);
     const auto inner_slope =
-        hn::MulAdd(hn::Mul(x, x), constant(3.0f * kGeluTanhA * kGeluTanhB), constant(kGeluTanhA));
-    const auto bell = hn::Mul(hn::NegMulAdd(t, t, constant(1.0f)), hn::Mul(x, inner_slope));
-    return hn::Mul(constant(0.5f), hn::Add(hn::Add(constant(1.0f), t), bell));
+        hn::MulAdd(hn::Mul(x, x), constant(6.0f * kGeluTanhA * kGeluTanhB), constant(2.0f * kGeluTanhA));
+    return hn::MulAdd(hn::Mul(s.above, s.below), hn::Mul(x, inner_slope), s.above);
   }
   if constexpr (kActivation == Activation::tanh) {
     const auto t = tanh(x);

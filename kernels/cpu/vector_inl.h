@@ -89,18 +89,20 @@ HWY_INLINE void store_some(FloatVector value, T* to, int64_t left) {
 HWY_INLINE float sum_of_lanes(FloatVector value) { return hn::GetLane(hn::SumOfLanes(Floats(), value)); }
 HWY_INLINE float max_of_lanes(FloatVector value) { return hn::GetLane(hn::MaxOfLanes(Floats(), value)); }
 
-// 2^x, relative error below 2e-7 for x in [-126, 127]; below, 2^-126.
+// 2^x, relative error below 2e-7 for x in [-126, 127]; below, 2^-126; NaN stays NaN (Max and Min return their
+// second argument when one is NaN).
 HWY_INLINE FloatVector exp2(FloatVector x) {
-  x = hn::Min(hn::Max(x, constant(-126.0f)), constant(127.0f));
-  const auto whole = hn::Round(x);
-  const auto f = hn::Sub(x, whole);
+  x = hn::Min(constant(127.0f), hn::Max(constant(-126.0f), x));
+  // Adding 1.5 * 2^23 rounds to an integer, which then stands in the lowest bits.
+  const auto shifted = hn::Add(x, constant(12582912.0f));
+  const auto f = hn::Sub(x, hn::Sub(shifted, constant(12582912.0f)));
   // Minimax on [-1/2, 1/2].
   auto p = hn::MulAdd(f, constant(1.3264723891e-3f), constant(9.6715128699e-3f));
   p = hn::MulAdd(p, f, constant(5.5507337543e-2f));
   p = hn::MulAdd(p, f, constant(2.4022242080e-1f));
   p = hn::MulAdd(p, f, constant(6.9314697759e-1f));
   p = hn::MulAdd(p, f, constant(1.0f));
-  const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(Integers(), whole));
+  const auto exponent = hn::ShiftLeft<23>(hn::BitCast(Integers(), shifted));
   return hn::BitCast(Floats(), hn::Add(hn::BitCast(Integers(), p), exponent));
 }
 

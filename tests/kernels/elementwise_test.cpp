@@ -1,0 +1,61 @@
+#include "compare.h"
+#include "operand.h"
+#include "reference.h"
+#include "runtime/error.h"
+
+namespace limner::test {
+
+const int64_t kCounts[] = {0, 1, 15, 16, 17, 1009, 16385, 40000};
+
+TEST(Elementwise, CastRoundsLikeTheScalarType) {
+  const auto backend = make_cpu_backend(2);
+  for (const int64_t count : kCounts) {
+    const Operand x(DType::f32, {count}, 1, 1e3), y(DType::bf16, {count}), back(DType::f32, {count});
+    backend->cast(y, x);
+    const Operand expected(DType::bf16, {count}, 1, 1e3);
+    EXPECT_EQ(y.bytes(), expected.bytes());
+    backend->cast(back, y);
+    EXPECT_EQ(back.values(), expected.values());
+  }
+}
+
+TEST(Elementwise, CastOfSpecialValues) {
+  const auto backend = make_cpu_backend(1);
+  const Doubles special{INFINITY, -INFINITY, NAN, -0.0, 1e-40, 3.4e38, 1.00390625, 1.01171875, -NAN};
+  const Operand x(DType::f32, {9}, special), y(DType::bf16, {9}), expected(DType::bf16, {9}, special);
+  backend->cast(y, x);
+  EXPECT_EQ(y.bytes(), expected.bytes());
+  EXPECT_TRUE(std::isnan(y.values()[2]));
+}
+
+class ElementwiseTypes : public KernelTest {};
+
+TEST_P(ElementwiseTypes, AddAndFill) {
+  for (const int64_t count : kCounts) {
+    const Operand dst(dtype(), {count}, 2), src(dtype(), {count}, 3);
+    Doubles expected = dst.values();
+    const Doubles other = src.values();
+    for (size_t i = 0; i < expected.size(); ++i) expected[i] += other[i];
+    backend_->add(dst, src);
+    expect_close(dst.values(), expected, tolerance(dtype(), 1), "dst");
+    backend_->fill_zero(dst);
+    EXPECT_EQ(largest(dst.values()), 0.0);
+  }
+  const Operand dst(dtype(), {4}, 4), longer(dtype(), {5}, 5);
+  EXPECT_THROW(backend_->add(dst, longer), Error);
+  EXPECT_THROW(backend_->cast(dst, longer), Error);
+}
+
+TEST_P(ElementwiseTypes, UploadAndDownload) {
+  const Operand source(dtype(), {7, 3}, 6), device(dtype(), {7, 3});
+  std::vector<std::byte> host(source.bytes());
+  backend_->upload(device, host.data());
+  EXPECT_EQ(device.bytes(), source.bytes());
+  std::fill(host.begin(), host.end(), std::byte{0});
+  backend_->download(host.data(), device);
+  EXPECT_EQ(host, source.bytes());
+}
+
+LIMNER_FOR_BOTH_TYPES(ElementwiseTypes);
+
+}  // namespace limner::test

@@ -1,0 +1,141 @@
+#include "compare.h"
+#include "operand.h"
+#include "reference.h"
+#include "runtime/error.h"
+
+namespace limner::test {
+
+class Loss : public KernelTest {};
+
+double softmax_loss(const Doubles& logits, size_t classes, const std::vector<int32_t>& labels,
+                    const Doubles& weights, Doubles* each) {
+  double total = 0.0;
+  for (size_t row = 0; row < labels.size(); ++row) {
+    double sum = 0.0;
+    for (size_t c = 0; c < classes; ++c) sum += std::exp(logits[row * classes + c]);
+    double loss = 0.0;
+    if (labels[row] >= 0) {
+      const size_t label = static_cast<size_t>(labels[row]);
+      loss = (weights.empty() ? 1.0 : weights[label]) * (std::log(sum) - logits[row * classes + label]);
+    }
+    if (each != nullptr) (*each)[row] = loss;
+    total += loss;
+  }
+  return total;
+}
+
+TEST_P(Loss, CrossEntropyEqualsReference) {
+  for (const int64_t classes : {1, 2, 7, 33}) {
+    const std::vector<int32_t> labels{0, -1, static_cast<int32_t>(classes - 1),
+                                      static_cast<int32_t>(classes / 2)};
+    const Operand logits(dtype(), {4, classes}, 1, 2.0), class_weight(DType::f32, {classes}, 2);
+    for (const bool weighted : {false, true}) {
+      const Operand loss(DType::f32, {4}), dlogits(dtype(), {4, classes});
+      const Tensor weight_tensor = weighted ? class_weight.tensor() : Tensor();
+      const Doubles weights = weighted ? class_weight.values() : Doubles();
+      backend_->cross_entropy(loss, dlogits, logits, labels, weight_tensor, 0.25f);
+      Doubles expected(4);
+      softmax_loss(logits.values(), static_cast<size_t>(classes), labels, weights, &expected);
+      expect_close(loss.values(), expected, tolerance(DType::f32, 1), "loss");
+      const Doubles gradient = numeric_gradient(
+          [&](const Doubles& at) {
+            return 0.25 * softmax_loss(at, static_cast<size_t>(classes), labels, weights, nullptr);
+          },
+          logits.values());
+      if (classes > 1) expect_close(dlogits.values(), gradient, tolerance(dtype(), 1), "dlogits");
+      EXPECT_EQ(loss.values()[1], 0.0) << "a missing label";
+      EXPECT_EQ(dlogits.values()[static_cast<size_t>(classes)], 0.0) << "a missing label";
+      const Operand loss_alone(DType::f32, {4});
+      backend_->cross_entropy(loss_alone, Tensor(), logits, labels, weight_tensor, 0.25f);
+      EXPECT_EQ(loss_alone.bytes(), loss.bytes());
+    }
+  }
+}
+
+TEST_P(Loss, CrossEntropyRefusesALabelOutOfRange) {
+  const Operand logits(dtype(), {2, 3}, 3), loss(DType::f32, {2});
+  for (const int32_t label : {-2, 3}) {
+    const std::vector<int32_t> labels{0, label};
+    EXPECT_THROW(backend_->cross_entropy(loss, Tensor(), logits, labels, Tensor(), 1.0f), Error) << label;
+  }
+}
+
+TEST_P(Loss, LargeLogitsStayFinite) {
+  const Operand logits(dtype(), {1, 3}, Doubles{1000.0, -1000.0, 500.0}), loss(DType::f32, {1}),
+      dlogits(dtype(), {1, 3});
+  backend_->cross_entropy(loss, dlogits, logits, std::vector<int32_t>{0}, Tensor(), 1.0f);
+  EXPECT_EQ(loss.values()[0], 0.0);
+  const Operand targets(DType::f32, {1, 3}, Doubles{1, 0, 1});
+  backend_->binary_cross_entropy(loss, dlogits, logits, targets, Tensor(), 1.0f);
+  EXPECT_NEAR(loss.values()[0], 0.0, 1e-6);
+}
+
+TEST_P(Loss, BinaryCrossEntropyEqualsReference) {
+  for (const int64_t classes : {1, 3, 17}) {
+    const size_t count = static_cast<size_t>(classes);
+    Doubles wanted(3 * count);
+    for (size_t i = 0; i < wanted.size(); ++i) wanted[i] = static_cast<double>(i * 7 % 3 == 0);
+    std::fill(wanted.begin() + classes, wanted.begin() + 2 * classes, NAN);
+    const Operand logits(dtype(), {3, classes}, 4, 2.0), targets(DType::f32, {3, classes}, wanted),
+        class_weight(DType::f32, {classes}, 5);
+    const Doubles weights = class_weight.values();
+    const auto total = [&](const Doubles& at, Doubles* each) {
+      double sum = 0.0;
+      for (const size_t row : {0, 2}) {
+        double loss = 0.0;
+        for (size_t c = 0; c < count; ++c) {
+          const double p = 1.0 / (1.0 + std::exp(-at[row * count + c])), t = wanted[row * count + c];
+          loss -=
+              weights[c] * (t * std::log(p) + (1.0 - t) * std::log(1.0 - p)) / static_cast<double>(classes);
+        }
+        if (each != nullptr) (*each)[row] = loss;
+        sum += loss;
+      }
+      return sum;
+    };
+    const Operand loss(DType::f32, {3}), dlogits(dtype(), {3, classes});
+    backend_->binary_cross_entropy(loss, dlogits, logits, targets, class_weight, 0.5f);
+    Doubles expected(3);
+    total(logits.values(), &expected);
+    expect_close(loss.values(), expected, tolerance(DType::f32, 1), "loss");
+    const Doubles gradient =
+        numeric_gradient([&](const Doubles& at) { return 0.5 * total(at, nullptr); }, logits.values());
+    expect_close(dlogits.values(), gradient, tolerance(dtype(), 1), "dlogits");
+  }
+}
+
+TEST_P(Loss, SquaredErrorEqualsReference) {
+  const Operand logits(dtype(), {5, 1}, 6), targets(DType::f32, {5}, Doubles{0.5, NAN, -2.0, 0.0, 3.0});
+  const Operand loss(DType::f32, {5}), dlogits(dtype(), {5, 1});
+  backend_->squared_error(loss, dlogits, logits, targets, 2.0f);
+  const Doubles x = logits.values(), t = targets.values();
+  Doubles expected(5), gradient(5);
+  for (const size_t row : {0, 2, 3, 4}) {
+    expected[row] = (x[row] - t[row]) * (x[row] - t[row]);
+    gradient[row] = 4.0 * (x[row] - t[row]);
+  }
+  expect_close(loss.values(), expected, tolerance(DType::f32, 1), "loss");
+  expect_close(dlogits.values(), gradient, tolerance(dtype(), 1), "dlogits");
+  const Operand wide(dtype(), {5, 2}, 7);
+  EXPECT_THROW(backend_->squared_error(loss, Tensor(), wide, targets, 1.0f), Error);
+}
+
+TEST_P(Loss, ProbabilitiesEqualReference) {
+  const Operand logits(dtype(), {3, 5}, 8, 3.0), probabilities(DType::f32, {3, 5});
+  const Doubles x = logits.values();
+  Doubles expected(15);
+  for (size_t i = 0; i < 15; ++i) {
+    double sum = 0.0;
+    for (size_t c = 0; c < 5; ++c) sum += std::exp(x[i / 5 * 5 + c]);
+    expected[i] = std::exp(x[i]) / sum;
+  }
+  backend_->softmax(probabilities, logits);
+  expect_close(probabilities.values(), expected, tolerance(DType::f32, 1), "softmax");
+  for (size_t i = 0; i < 15; ++i) expected[i] = 1.0 / (1.0 + std::exp(-x[i]));
+  backend_->sigmoid(probabilities, logits);
+  expect_close(probabilities.values(), expected, tolerance(DType::f32, 1), "sigmoid");
+}
+
+LIMNER_FOR_BOTH_TYPES(Loss);
+
+}  // namespace limner::test

@@ -1,0 +1,127 @@
+#include "compare.h"
+#include "operand.h"
+#include "reference.h"
+#include "runtime/error.h"
+
+namespace limner::test {
+
+constexpr float kEpsilon = 1e-5f;
+const int64_t kWidths[] = {1, 15, 16, 17, 101, 384};
+
+class Norm : public KernelTest {};
+
+TEST_P(Norm, ForwardEqualsReference) {
+  const Rows rows({3, 1, 36});
+  for (const int64_t width : kWidths) {
+    for (const float probability : {0.0f, 0.3f}) {
+      const Dropout dropout{probability, 77};
+      const Operand x(dtype(), {40, width}, 1), residual(dtype(), {40, width}, 2);
+      const Operand gamma(DType::f32, {width}, 3), beta(DType::f32, {width}, 4);
+      const Operand y(dtype(), {40, width}), sum(dtype(), {40, width}), mean(DType::f32, {40}),
+          rstd(DType::f32, {40});
+      backend_->norm_forward(y, sum, mean, rstd, x, residual, gamma, beta, kEpsilon, dropout, rows);
+      Doubles added = reference::dropout(x.values(), dropout, rows);
+      const Doubles other = residual.values();
+      for (size_t i = 0; i < added.size(); ++i) added[i] += other[i];
+      expect_close(sum.values(), added, tolerance(dtype(), 1), "sum");
+      const reference::Norm expected = reference::norm(sum.values(), gamma.values(), beta.values(), kEpsilon);
+      expect_close(mean.values(), expected.mean, tolerance(DType::f32, width), "mean");
+      expect_close(rstd.values(), expected.rstd, tolerance(DType::f32, width), "rstd");
+      expect_close(y.values(), expected.y, tolerance(dtype(), width), "y");
+
+      const Operand y_inference(dtype(), {40, width});
+      backend_->norm_forward(y_inference, Tensor(), Tensor(), Tensor(), x, residual, gamma, beta, kEpsilon,
+                             dropout, rows);
+      EXPECT_EQ(y_inference.bytes(), y.bytes()) << "training and inference";
+      backend_->norm_forward(y, x, mean, rstd, x, residual, gamma, beta, kEpsilon, dropout, rows);
+      EXPECT_EQ(x.bytes(), sum.bytes()) << "sum in the place of x";
+      EXPECT_EQ(y.bytes(), y_inference.bytes()) << "sum in the place of x";
+    }
+  }
+}
+
+TEST_P(Norm, WithoutResidualAndWithFarMean) {
+  const Rows rows({5});
+  const Operand gamma(DType::f32, {64}, Doubles(64, 1.0)), beta(DType::f32, {64}, Doubles(64, 0.0));
+  Doubles far = random_values(5 * 64, 5);
+  for (double& value : far) value += 1000.0;
+  const Operand x(dtype(), {5, 64}, far), y(dtype(), {5, 64});
+  backend_->norm_forward(y, Tensor(), Tensor(), Tensor(), x, Tensor(), gamma, beta, kEpsilon, {}, rows);
+  const Doubles expected = reference::norm(x.values(), gamma.values(), beta.values(), kEpsilon).y;
+  expect_close(y.values(), expected, dtype() == DType::f32 ? 1e-4 : 1e-2, "y");
+}
+
+TEST_P(Norm, BackwardEqualsCentralDifferences) {
+  const Rows rows({2, 5});
+  for (const int64_t width : {1, 15, 17, 33}) {
+    for (const float probability : {0.0f, 0.3f}) {
+      const Dropout dropout{probability, 78};
+      const Operand sum(dtype(), {7, width}, 6), dy(dtype(), {7, width}, 7), gamma(DType::f32, {width}, 8);
+      const Operand beta(DType::f32, {width}, 9), dgamma(DType::f32, {width}, 10),
+          dbeta(DType::f32, {width}, 11);
+      const reference::Norm forward = reference::norm(sum.values(), gamma.values(), beta.values(), kEpsilon);
+      const Operand mean(DType::f32, {7}, forward.mean), rstd(DType::f32, {7}, forward.rstd);
+      const Operand dsum(dtype(), {7, width}), dx(dtype(), {7, width});
+      const Doubles gradient = dy.values();
+      const auto loss = [&](const Doubles& s, const Doubles& g, const Doubles& b) {
+        return dot(reference::norm(s, g, b, kEpsilon).y, gradient);
+      };
+      const Doubles s = sum.values(), g = gamma.values(), b = beta.values();
+      const Doubles expected_dsum = numeric_gradient([&](const Doubles& at) { return loss(at, g, b); }, s);
+      Doubles expected_dgamma = numeric_gradient([&](const Doubles& at) { return loss(s, at, b); }, g);
+      Doubles expected_dbeta = numeric_gradient([&](const Doubles& at) { return loss(s, g, at); }, b);
+      const Doubles dgamma_before = dgamma.values(), dbeta_before = dbeta.values();
+      for (size_t i = 0; i < g.size(); ++i) {
+        expected_dgamma[i] += dgamma_before[i];
+        expected_dbeta[i] += dbeta_before[i];
+      }
+      backend_->norm_backward(dsum, dx, dgamma, dbeta, dy, sum, mean, rstd, gamma, dropout, rows);
+      // Width 1 has gradient 0 and large rstd: its errors are measured against rstd.
+      const double share = width == 1 ? 0.0 : 4.0 * tolerance(dtype(), width);
+      if (width > 1) {
+        expect_close(dsum.values(), expected_dsum, share, "dsum");
+        expect_close(dx.values(), reference::dropout(expected_dsum, dropout, rows), share, "dx");
+      } else {
+        EXPECT_LE(largest(dsum.values()), 1e-3 * largest(forward.rstd));
+      }
+      expect_close(dgamma.values(), expected_dgamma, tolerance(DType::f32, width), "dgamma");
+      expect_close(dbeta.values(), expected_dbeta, tolerance(DType::f32, width), "dbeta");
+
+      const auto apart = dsum.bytes();
+      backend_->norm_backward(dy, Tensor(), dgamma, dbeta, dy, sum, mean, rstd, gamma, {}, rows);
+      EXPECT_EQ(dy.bytes(), apart) << "dsum in the place of dy";
+    }
+  }
+}
+
+TEST_P(Norm, ParameterGradientsOverManyTokens) {
+  const int64_t tokens = 2500, width = 19;
+  const Rows rows({2500});
+  const Operand sum(dtype(), {tokens, width}, 12), dy(dtype(), {tokens, width}, 13),
+      gamma(DType::f32, {width}, 14);
+  const reference::Norm forward = reference::norm(sum.values(), gamma.values(), Doubles(19, 0.0), kEpsilon);
+  const Operand mean(DType::f32, {tokens}, forward.mean), rstd(DType::f32, {tokens}, forward.rstd);
+  const Operand dsum(dtype(), {tokens, width}), dgamma(DType::f32, {width}, Doubles(19, 0.0)),
+      dbeta(DType::f32, {width}, Doubles(19, 0.0));
+  backend_->norm_backward(dsum, Tensor(), dgamma, dbeta, dy, sum, mean, rstd, gamma, {}, rows);
+  const Doubles s = sum.values(), d = dy.values();
+  Doubles expected_dgamma(19), expected_dbeta(19);
+  for (size_t i = 0; i < s.size(); ++i) {
+    expected_dbeta[i % 19] += d[i];
+    expected_dgamma[i % 19] += d[i] * (s[i] - forward.mean[i / 19]) * forward.rstd[i / 19];
+  }
+  expect_close(dgamma.values(), expected_dgamma, tolerance(DType::f32, tokens), "dgamma");
+  expect_close(dbeta.values(), expected_dbeta, tolerance(DType::f32, tokens), "dbeta");
+}
+
+TEST_P(Norm, WrongShapeIsRefused) {
+  const Operand x(dtype(), {4, 8}, 15), y(dtype(), {4, 8}), gamma(DType::f32, {7}, 16),
+      beta(DType::f32, {8}, 17);
+  EXPECT_THROW(backend_->norm_forward(y, Tensor(), Tensor(), Tensor(), x, Tensor(), gamma, beta, kEpsilon, {},
+                                      Rows({4})),
+               Error);
+}
+
+LIMNER_FOR_BOTH_TYPES(Norm);
+
+}  // namespace limner::test

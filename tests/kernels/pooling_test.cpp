@@ -1,0 +1,78 @@
+#include "compare.h"
+#include "operand.h"
+#include "reference.h"
+#include "runtime/error.h"
+
+namespace limner::test {
+
+const Pooling kPoolings[] = {Pooling::mean, Pooling::cls, Pooling::max, Pooling::last,
+                             Pooling::weighted_mean};
+
+class PoolingTest : public KernelTest {};
+
+TEST_P(PoolingTest, ForwardEqualsReference) {
+  const Rows rows({3, 0, 1, 40});
+  for (const int64_t width : {1, 15, 16, 17, 101}) {
+    for (const Pooling pooling : kPoolings) {
+      const Operand x(dtype(), {44, width}, 1), pooled(DType::f32, {4, width}),
+          argmax(DType::i32, {4, width});
+      backend_->pool_forward(pooled, pooling == Pooling::max ? argmax.tensor() : Tensor(), x, rows, pooling);
+      expect_close(pooled.values(), reference::pool(x.values(), rows, width, pooling),
+                   tolerance(DType::f32, 40), "pooled");
+      if (pooling != Pooling::max) continue;
+      const Operand without(DType::f32, {4, width});
+      backend_->pool_forward(without, Tensor(), x, rows, pooling);
+      EXPECT_EQ(without.bytes(), pooled.bytes()) << "with and without argmax";
+    }
+  }
+}
+
+TEST_P(PoolingTest, BackwardEqualsCentralDifferences) {
+  const Rows rows({3, 0, 1, 9});
+  for (const int64_t width : {1, 17}) {
+    for (const Pooling pooling : kPoolings) {
+      for (const Write write : {Write::overwrite, Write::add}) {
+        const Operand x(dtype(), {13, width}, 2), pooled(DType::f32, {4, width}),
+            argmax(DType::i32, {4, width});
+        const Operand dpooled(DType::f32, {4, width}, 3), dx(dtype(), {13, width}, 4);
+        backend_->pool_forward(pooled, argmax, x, rows, pooling == Pooling::max ? Pooling::max : pooling);
+        const Doubles gradient = dpooled.values();
+        Doubles expected = numeric_gradient(
+            [&](const Doubles& at) { return dot(reference::pool(at, rows, width, pooling), gradient); },
+            x.values());
+        const Doubles before = dx.values();
+        if (write == Write::add) {
+          for (size_t i = 0; i < expected.size(); ++i) expected[i] += before[i];
+        }
+        backend_->pool_backward(dx, write, dpooled, argmax, rows, pooling);
+        expect_close(dx.values(), expected, tolerance(dtype(), 1), "dx");
+      }
+    }
+  }
+}
+
+TEST(NormalizeRows, LengthsAreOneAndZeroStays) {
+  const auto backend = make_cpu_backend(2);
+  for (const int64_t width : {1, 15, 17, 384}) {
+    Doubles values = random_values(3 * width, 5, 3.0);
+    std::fill(values.begin() + width, values.begin() + 2 * width, 0.0);
+    const Operand x(DType::f32, {3, width}, values);
+    const Doubles before = x.values();
+    backend->normalize_rows(x);
+    Doubles expected = before;
+    for (const int64_t row : {0, 2}) {
+      double squares = 0.0;
+      for (int64_t c = 0; c < width; ++c)
+        squares += std::pow(before[static_cast<size_t>(row * width + c)], 2);
+      for (int64_t c = 0; c < width; ++c)
+        expected[static_cast<size_t>(row * width + c)] /= std::sqrt(squares);
+    }
+    expect_close(x.values(), expected, tolerance(DType::f32, width), "x");
+  }
+  const Operand rounded(DType::bf16, {2, 8}, 6);
+  EXPECT_THROW(backend->normalize_rows(rounded), Error);
+}
+
+LIMNER_FOR_BOTH_TYPES(PoolingTest);
+
+}  // namespace limner::test

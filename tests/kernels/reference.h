@@ -1,0 +1,183 @@
+// The oracle: every operation's formula in double, one number at a time. Backward operations are checked
+// against central differences of these.
+#pragma once
+
+#include <cmath>
+#include <functional>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "kernels/dropout.h"
+#include "operand.h"
+
+namespace limner::test {
+
+using Doubles = std::vector<double>;
+
+inline double dot(const Doubles& a, const Doubles& b) {
+  double sum = 0.0;
+  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// The gradient of f at x by central differences.
+inline Doubles numeric_gradient(const std::function<double(const Doubles&)>& f, Doubles x) {
+  constexpr double kStep = 1e-4;
+  Doubles gradient(x.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double at = x[i];
+    x[i] = at + kStep;
+    const double above = f(x);
+    x[i] = at - kStep;
+    gradient[i] = (above - f(x)) / (2.0 * kStep);
+    x[i] = at;
+  }
+  return gradient;
+}
+
+namespace reference {
+
+// y [tokens, out] = x [tokens, in] * weight [out, in]^T + bias (empty: none).
+inline Doubles linear(const Doubles& x, const Doubles& weight, const Doubles& bias, int64_t in, int64_t out) {
+  const int64_t tokens = static_cast<int64_t>(x.size()) / in;
+  Doubles y(static_cast<size_t>(tokens * out));
+  for (int64_t t = 0; t < tokens; ++t) {
+    for (int64_t o = 0; o < out; ++o) {
+      double sum = bias.empty() ? 0.0 : bias[static_cast<size_t>(o)];
+      for (int64_t i = 0; i < in; ++i) {
+        sum += x[static_cast<size_t>(t * in + i)] * weight[static_cast<size_t>(o * in + i)];
+      }
+      y[static_cast<size_t>(t * out + o)] = sum;
+    }
+  }
+  return y;
+}
+
+inline double activation(double x, Activation kind) {
+  switch (kind) {
+    case Activation::none:
+      return x;
+    case Activation::gelu:
+      return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+    case Activation::gelu_tanh:
+      return 0.5 * x * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Activation::tanh:
+      return std::tanh(x);
+    case Activation::relu:
+      return std::max(x, 0.0);
+  }
+  return NAN;
+}
+
+inline double drop(double value, const Dropout& dropout, int64_t row_key, int64_t position, int64_t element) {
+  if (!dropout.active()) return value;
+  const bool keeps = dropout_keeps(dropout.probability, dropout.key, row_key, position, element);
+  return keeps ? value / (1.0 - dropout.probability) : 0.0;
+}
+
+inline Doubles dropout(const Doubles& x, const Dropout& dropout, const Rows& rows) {
+  Doubles y(x.size());
+  if (rows.tokens() == 0) return y;
+  const int64_t width = static_cast<int64_t>(x.size()) / rows.tokens();
+  for (int64_t row = 0; row < rows.count(); ++row) {
+    for (int64_t i = 0; i < rows.length(row); ++i) {
+      for (int64_t c = 0; c < width; ++c) {
+        const size_t at = static_cast<size_t>((rows.first(row) + i) * width + c);
+        y[at] = drop(x[at], dropout, rows.key(row), i, c);
+      }
+    }
+  }
+  return y;
+}
+
+struct Attention {
+  Doubles y, lse;
+};
+
+inline Attention attention(const Doubles& qkv, const Rows& rows, const AttentionShape& shape) {
+  const int64_t heads = shape.heads, size = shape.head_size, hidden = heads * size, tokens = rows.tokens();
+  Attention result{Doubles(static_cast<size_t>(tokens * hidden)),
+                   Doubles(static_cast<size_t>(heads * tokens))};
+  for (int64_t row = 0; row < rows.count(); ++row) {
+    const int64_t first = rows.first(row), length = rows.length(row);
+    const auto part = [&](int64_t token, int64_t which, int64_t head) {
+      return qkv.data() + (first + token) * 3 * hidden + which * hidden + head * size;
+    };
+    for (int64_t head = 0; head < heads; ++head) {
+      for (int64_t i = 0; i < length; ++i) {
+        const int64_t seen = shape.masking == Masking::causal ? i + 1 : length;
+        Doubles scores(static_cast<size_t>(seen));
+        double most = -INFINITY, sum = 0.0;
+        for (int64_t j = 0; j < seen; ++j) {
+          double score = 0.0;
+          for (int64_t d = 0; d < size; ++d) score += part(i, 0, head)[d] * part(j, 1, head)[d];
+          scores[static_cast<size_t>(j)] = score / std::sqrt(static_cast<double>(size));
+          most = std::max(most, scores[static_cast<size_t>(j)]);
+        }
+        for (double& score : scores) sum += std::exp(score - most);
+        const double lse = most + std::log(sum);
+        result.lse[static_cast<size_t>(head * tokens + first + i)] = lse;
+        for (int64_t j = 0; j < seen; ++j) {
+          const double p = drop(std::exp(scores[static_cast<size_t>(j)] - lse), shape.dropout, rows.key(row),
+                                i, head * kDropoutElementsPerHead + j);
+          for (int64_t d = 0; d < size; ++d) {
+            result.y[static_cast<size_t>((first + i) * hidden + head * size + d)] += p * part(j, 2, head)[d];
+          }
+        }
+      }
+    }
+  }
+  return result;
+}
+
+struct Norm {
+  Doubles y, mean, rstd;
+};
+
+inline Norm norm(const Doubles& sum, const Doubles& gamma, const Doubles& beta, double epsilon) {
+  const size_t width = gamma.size(), tokens = sum.size() / width;
+  Norm result{Doubles(sum.size()), Doubles(tokens), Doubles(tokens)};
+  for (size_t t = 0; t < tokens; ++t) {
+    const double* row = sum.data() + t * width;
+    double mean = 0.0, variance = 0.0;
+    for (size_t c = 0; c < width; ++c) mean += row[c] / static_cast<double>(width);
+    for (size_t c = 0; c < width; ++c)
+      variance += (row[c] - mean) * (row[c] - mean) / static_cast<double>(width);
+    const double rstd = 1.0 / std::sqrt(variance + epsilon);
+    for (size_t c = 0; c < width; ++c) result.y[t * width + c] = (row[c] - mean) * rstd * gamma[c] + beta[c];
+    result.mean[t] = mean;
+    result.rstd[t] = rstd;
+  }
+  return result;
+}
+
+inline Doubles pool(const Doubles& x, const Rows& rows, int64_t width, Pooling pooling) {
+  Doubles pooled(static_cast<size_t>(rows.count() * width));
+  for (int64_t row = 0; row < rows.count(); ++row) {
+    const int64_t length = rows.length(row);
+    for (int64_t c = 0; c < width && length > 0; ++c) {
+      const auto value = [&](int64_t i) { return x[static_cast<size_t>((rows.first(row) + i) * width + c)]; };
+      double result = 0.0, weights = 0.0;
+      if (pooling == Pooling::cls) result = value(0);
+      if (pooling == Pooling::last) result = value(length - 1);
+      if (pooling == Pooling::max) {
+        result = value(0);
+        for (int64_t i = 1; i < length; ++i) result = std::max(result, value(i));
+      }
+      if (pooling == Pooling::mean || pooling == Pooling::weighted_mean) {
+        for (int64_t i = 0; i < length; ++i) {
+          const double weight = pooling == Pooling::mean ? 1.0 : static_cast<double>(i + 1);
+          result += weight * value(i);
+          weights += weight;
+        }
+        result /= weights;
+      }
+      pooled[static_cast<size_t>(row * width + c)] = result;
+    }
+  }
+  return pooled;
+}
+
+}  // namespace reference
+
+}  // namespace limner::test
