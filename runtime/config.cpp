@@ -13,8 +13,6 @@ namespace limner {
 namespace config {
 namespace {
 
-const char* bool_words = "true or false";
-
 [[noreturn]] void fail_type(const Node& node, const std::string& path, const std::string& wanted) {
   if (node.kind == Node::Kind::scalar) {
     fail_at(node.place, "{} is `{}`{}; {} is wanted", path, node.scalar, node.quoted ? " in quotes" : "",
@@ -55,14 +53,15 @@ bool is_word(const Node& node, const char* word) {
   return node.kind == Node::Kind::scalar && node.scalar == word;
 }
 
-bool read_bool(const Node& node, const std::string& path) {
-  want_plain(node, path, bool_words);
-  if (node.scalar != "true" && node.scalar != "false") fail_type(node, path, bool_words);
+bool read_bool(const Node& node, const std::string& path, const Limits& limits) {
+  want_plain(node, path, limits.instead + "true or false");
+  if (node.scalar != "true" && node.scalar != "false")
+    fail_type(node, path, limits.instead + "true or false");
   return node.scalar == "true";
 }
 
-int64_t read_integer(const Node& node, const std::string& path, const Range& range) {
-  want_plain(node, path, "a whole number");
+int64_t read_integer(const Node& node, const std::string& path, const Limits& limits) {
+  want_plain(node, path, limits.instead + "a whole number");
   refuse_leading_zero(node, path);
   int64_t value = 0;
   const char* end = node.scalar.data() + node.scalar.size();
@@ -70,13 +69,13 @@ int64_t read_integer(const Node& node, const std::string& path, const Range& ran
   if (error == std::errc::result_out_of_range && stop == end) {
     fail_at(node.place, "{} is {}; that is beyond 64 bits", path, node.scalar);
   }
-  if (error != std::errc() || stop != end) fail_type(node, path, "a whole number");
-  want_in_range(node, path, value, range);
+  if (error != std::errc() || stop != end) fail_type(node, path, limits.instead + "a whole number");
+  want_in_range(node, path, value, limits.range);
   return value;
 }
 
-double read_number(const Node& node, const std::string& path, const Range& range) {
-  want_plain(node, path, "a number");
+double read_number(const Node& node, const std::string& path, const Limits& limits) {
+  want_plain(node, path, limits.instead + "a number");
   refuse_leading_zero(node, path);
   double value = 0;
   const char* end = node.scalar.data() + node.scalar.size();
@@ -84,14 +83,15 @@ double read_number(const Node& node, const std::string& path, const Range& range
   if (error == std::errc::result_out_of_range && stop == end) {
     fail_at(node.place, "{} is {}; that is beyond what a 64-bit number holds", path, node.scalar);
   }
-  if (error != std::errc() || stop != end || !std::isfinite(value)) fail_type(node, path, "a finite number");
-  want_in_range(node, path, value, range);
+  if (error != std::errc() || stop != end || !std::isfinite(value))
+    fail_type(node, path, limits.instead + "a finite number");
+  want_in_range(node, path, value, limits.range);
   return value;
 }
 
-std::string read_text(const Node& node, const std::string& path, const OneOf& allowed) {
+std::string read_text(const Node& node, const std::string& path, const Limits& limits) {
   if (node.kind != Node::Kind::scalar) fail_type(node, path, "a text");
-  const std::vector<std::string>& values = allowed.values;
+  const std::vector<std::string>& values = limits.one_of.values;
   if (!values.empty() && std::find(values.begin(), values.end(), node.scalar) == values.end()) {
     fail_at(node.place, "{} is `{}`; did you mean `{}`? It is one of: {}", path, node.scalar,
             nearest(node.scalar, values), fmt::join(values, ", "));

@@ -6,38 +6,39 @@
 
 namespace limner::config {
 
-// The types below throw at `node`'s place; `path` is the full key, such as train.heads.0.weight.
-bool read_bool(const Node& node, const std::string& path);
-int64_t read_integer(const Node& node, const std::string& path, const Range& range);
-double read_number(const Node& node, const std::string& path, const Range& range);
-std::string read_text(const Node& node, const std::string& path, const OneOf& allowed);
-void refuse_unknown(const Node& map, const std::string& path, const std::vector<std::string>& known);
-void want(Node::Kind kind, const Node& node, const std::string& path, const char* words);
-bool is_word(const Node& node, const char* word);
-
 struct Limits {
   Range range;
   OneOf one_of;
+  std::string instead;  // "auto or ": what else may stand there, for messages
   Limits() = default;
   explicit Limits(const Range& value) : range(value) {}
   explicit Limits(const OneOf& value) : one_of(value) {}
 };
 
+// The types below throw at `node`'s place; `path` is the full key, such as train.heads.0.weight.
+bool read_bool(const Node& node, const std::string& path, const Limits& limits);
+int64_t read_integer(const Node& node, const std::string& path, const Limits& limits);
+double read_number(const Node& node, const std::string& path, const Limits& limits);
+std::string read_text(const Node& node, const std::string& path, const Limits& limits);
+void refuse_unknown(const Node& map, const std::string& path, const std::vector<std::string>& known);
+void want(Node::Kind kind, const Node& node, const std::string& path, const char* words);
+bool is_word(const Node& node, const char* word);
+
 inline std::string joined(const std::string& path, const std::string& key) {
   return path.empty() ? key : path + "." + key;
 }
 
-inline void read(bool& value, const Node& node, const std::string& path, const Limits&) {
-  value = read_bool(node, path);
+inline void read(bool& value, const Node& node, const std::string& path, const Limits& limits) {
+  value = read_bool(node, path, limits);
 }
 inline void read(int64_t& value, const Node& node, const std::string& path, const Limits& limits) {
-  value = read_integer(node, path, limits.range);
+  value = read_integer(node, path, limits);
 }
 inline void read(double& value, const Node& node, const std::string& path, const Limits& limits) {
-  value = read_number(node, path, limits.range);
+  value = read_number(node, path, limits);
 }
 inline void read(std::string& value, const Node& node, const std::string& path, const Limits& limits) {
-  value = read_text(node, path, limits.one_of);
+  value = read_text(node, path, limits);
 }
 
 template <class T>
@@ -89,15 +90,18 @@ void read(std::optional<T>& value, const Node& node, const std::string& path, co
 template <class T>
 void read(Auto<T>& value, const Node& node, const std::string& path, const Limits& limits) {
   value.value.reset();
-  if (!is_word(node, "auto")) read(value.value.emplace(), node, path, limits);
+  if (is_word(node, "auto")) return;
+  Limits with_auto = limits;
+  with_auto.instead = "auto or ";
+  read(value.value.emplace(), node, path, with_auto);
 }
 
 template <class T>
 void read(std::vector<T>& value, const Node& node, const std::string& path, const Limits& limits) {
   want(Node::Kind::list, node, path, "a list");
-  value.clear();
-  for (const Node& item : node.items) {
-    read(value.emplace_back(), item, joined(path, std::to_string(value.size() - 1)), limits);
+  value.assign(node.items.size(), T());
+  for (size_t index = 0; index < value.size(); ++index) {
+    read(value[index], node.items[index], joined(path, std::to_string(index)), limits);
   }
 }
 

@@ -153,6 +153,9 @@ Node& descend(Node& parent, const std::string& part, const std::string& before, 
     return parent.items[index];
   }
   if (parent.kind == Node::Kind::scalar) fail_at(place, "`{}` is a value; it has no `{}`", before, part);
+  if (parent.kind == Node::Kind::null && part.find_first_not_of("0123456789") == std::string::npos) {
+    fail_at(place, "the configuration has no list `{0}`; give it whole: {0}=[{{…}}]", before);
+  }
   parent.kind = Node::Kind::map;  // an empty section is null until it has a key
   for (auto& [key, value] : parent.fields) {
     if (key == part) return value;

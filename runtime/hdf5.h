@@ -22,7 +22,8 @@ class Writer {
   // shuffle + gzip 1. f16 data is already float16 (2 bytes an element).
   void dataset(const std::string& path, Type type, const std::vector<int64_t>& dims, const void* data,
                bool compress = false);
-  void strings(const std::string& path, const std::vector<std::string>& values);  // variable-length UTF-8
+  // Variable-length UTF-8, without a zero byte. HDF5 has no checksum for these: check the file's SHA-256.
+  void strings(const std::string& path, const std::vector<std::string>& values);
   void attribute(const std::string& object, const std::string& name, const std::string& value);
   void attribute(const std::string& object, const std::string& name, int64_t value);
   void attribute(const std::string& object, const std::string& name, double value);
@@ -30,7 +31,8 @@ class Writer {
   void dimension_scale(const std::string& dataset, const std::string& scale, int dimension,
                        const std::string& name);
   // A virtual dataset: dims[0] rows in all; each source is a file (relative to the published file's folder),
-  // a dataset and its rows.
+  // a dataset and its rows. A missing source reads as NaN (floats), -1 (signed integers) or empty strings,
+  // without an error.
   struct Source {
     std::string file;
     int64_t rows;

@@ -49,12 +49,17 @@ struct Writer::State {
     return file.get();
   }
 
-  // Creation properties: chunks of whole rows near 1 MiB with a checksum. Nothing in the file depends on the
-  // time. HDF5 wants no chunks where there is no element.
-  Handle creation(const std::vector<hsize_t>& dims, int64_t element_bytes, bool compress,
-                  const std::string& path) const {
+  // Nothing in a file depends on the time: the same contents are the same bytes.
+  Handle plain_creation(const std::string& path) const {
     Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
     check(H5Pset_obj_track_times(properties.get(), false), site, "create", path);
+    return properties;
+  }
+
+  // Chunks of whole rows near 1 MiB with a checksum. HDF5 wants no chunks where there is no element.
+  Handle chunked_creation(const std::vector<hsize_t>& dims, int64_t element_bytes, bool compress,
+                          const std::string& path) const {
+    Handle properties = plain_creation(path);
     int64_t row_bytes = element_bytes;
     for (size_t index = 1; index < dims.size(); ++index) row_bytes *= static_cast<int64_t>(dims[index]);
     if (dims[0] == 0 || row_bytes == 0) return properties;
@@ -123,15 +128,14 @@ void Writer::dataset(const std::string& path, Type type, const std::vector<int64
   state_->open_file();
   const std::vector<hsize_t> sizes = extents(dims);
   state_->write_dataset(path, make_type(type), sizes,
-                        state_->creation(sizes, type_bytes(type), compress, path), data);
+                        state_->chunked_creation(sizes, type_bytes(type), compress, path), data);
 }
 
 void Writer::strings(const std::string& path, const std::vector<std::string>& values) {
   state_->open_file();
   const std::vector<const char*> data = pointers(values, path);
-  constexpr int64_t reference_bytes = 16;  // a variable-length element points into the file's heap
-  state_->write_dataset(path, make_string_type(), {values.size()},
-                        state_->creation({values.size()}, reference_bytes, false, path), data.data());
+  // HDF5 has no checksums for strings of variable length, so chunks would serve nothing.
+  state_->write_dataset(path, make_string_type(), {values.size()}, state_->plain_creation(path), data.data());
 }
 
 void Writer::attribute(const std::string& object, const std::string& name, const std::string& value) {
@@ -178,8 +182,7 @@ void Writer::virtual_dataset(const std::string& path, Type type, const std::vect
   const Site& site = state_->site;
   const std::vector<hsize_t> sizes = extents(dims);
   const Handle element = string ? make_string_type() : make_type(type);
-  const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-  check(H5Pset_obj_track_times(properties.get(), false), site, "create", path);
+  const Handle properties = state_->plain_creation(path);
 
   // HDF5 reads a missing shard as the fill value without a word, so the fill value is no possible value.
   const double nan = std::numeric_limits<double>::quiet_NaN();
