@@ -14,7 +14,7 @@
 namespace limner {
 
 struct Preview {
-  int64_t rows = 0;                // of all parts together
+  int64_t rows = 0;  // of all parts together
   int64_t train_rows = 0;
   std::vector<std::string> texts;  // a sample spread evenly over the rows
   std::vector<Split> split;        // of each of them; without a prepared set, dealt by prepare.split

@@ -1,0 +1,184 @@
+#include "extract/extract.h"
+
+#include <chrono>
+#include <set>
+
+#include "extract/extractor.h"
+#include "extract/plan.h"
+#include "extract/work_queue.h"
+#include "runtime/error.h"
+#include "runtime/files.h"
+#include "runtime/interrupt.h"
+#include "runtime/log.h"
+#include "runtime/progress.h"
+
+namespace limner {
+namespace {
+
+struct ShardRange {
+  int64_t first, rows;
+};
+
+std::vector<ShardRange> all_ranges(const ShardProvenance& provenance) {
+  std::vector<ShardRange> ranges;
+  for (int64_t first = 0; first < provenance.rows; first += provenance.rows_per_shard) {
+    ranges.push_back({first, std::min(provenance.rows_per_shard, provenance.rows - first)});
+  }
+  return ranges;
+}
+
+// Hashing the model and the table takes a while: rank 0 does it for all.
+ShardProvenance agree_on_provenance(const ExtractionPlan& plan, const Run& run, const Tokenizer& tokenizer,
+                                    const PreparedReader& prepared) {
+  ShardProvenance provenance = describe_extraction(plan, run.settings.extract, prepared.rows());
+  provenance.tokenizer_sha256 = tokenizer.sha256();
+  if (run.communicator.root()) {
+    provenance.model_sha256 = checkpoint_sha256(plan.checkpoint);
+    provenance.prepared_sha256 = prepared.sha256();
+  }
+  run.communicator.broadcast(provenance.model_sha256, 0, "share the hash of the model");
+  run.communicator.broadcast(provenance.prepared_sha256, 0, "share the hash of the prepared rows");
+  return provenance;
+}
+
+Tokenizer load_tokenizer(const ExtractionPlan& plan) {
+  Tokenizer tokenizer = Tokenizer::load(plan.checkpoint);
+  if (tokenizer.vocabulary_size() > plan.config.vocabulary) {
+    fail(ExitCode::bad_data, "{}: the tokenizer does not fit the model: {} tokens, but embeddings for {}",
+         plan.checkpoint.string(), tokenizer.vocabulary_size(), plan.config.vocabulary);
+  }
+  return tokenizer;
+}
+
+// A pooler that no head reads may be left out of a folder; it changes nothing here.
+void load_weights(Model& model, const fs::path& folder) {
+  const bool pooler_is_read = model.head_input() == HeadInput::pooler && !model.heads().empty();
+  for (const std::string& name : model.load(folder)) {
+    if (name.starts_with("pooler.") && !pooler_is_read) continue;
+    fail(ExitCode::bad_data, "{}: tensor {} is not in the folder, and the predictions need it",
+         folder.string(), name);
+  }
+}
+
+// Shards of other settings, models or rows, and what was published over them. All are this run's own files,
+// made before its settings changed.
+void remove_stale(const fs::path& folder, const ShardProvenance& provenance) {
+  std::set<std::string> wanted;
+  for (const ShardRange& range : all_ranges(provenance)) wanted.insert(shard_name(range.first, range.rows));
+  if (!fs::is_directory(folder / "shards")) return;
+  int64_t removed = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder / "shards")) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("rows-") || wanted.contains(name)) continue;
+    fs::remove(entry.path());
+    ++removed;
+  }
+  if (removed > 0) log_info("{}: removed {} shards of other row ranges", folder.string(), removed);
+}
+
+// The ranges without a whole shard. Ranks share the reading.
+std::vector<ShardRange> missing_ranges(const Run& run, const ShardProvenance& provenance) {
+  const std::vector<ShardRange> ranges = all_ranges(provenance);
+  std::vector<int64_t> valid(ranges.size(), 0);
+  for (size_t i = static_cast<size_t>(run.communicator.rank()); i < ranges.size();
+       i += static_cast<size_t>(run.communicator.size())) {
+    valid[i] = shard_is_valid(run.embeddings(), provenance, ranges[i].first, ranges[i].rows) ? 1 : 0;
+  }
+  run.communicator.sum(std::span(valid), "agree on the shards that are there");
+  std::vector<ShardRange> missing;
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (valid[i] == 0) missing.push_back(ranges[i]);
+  }
+  return missing;
+}
+
+// This rank's part of the work. Returns the ranges it did.
+int64_t work(const Run& run, const ShardProvenance& provenance, const std::vector<ShardRange>& ranges,
+             Extractor& extractor) {
+  WorkQueue queue(run.communicator, static_cast<int64_t>(ranges.size()));
+  Progress progress("extract", static_cast<int64_t>(ranges.size()), "shards", run.communicator.root());
+  int64_t done = 0;
+  for (;;) {
+    if (stop_requested()) {
+      queue.stop();
+      break;
+    }
+    const std::optional<int64_t> unit = queue.next();
+    if (!unit) break;
+    const ShardRange range = ranges[static_cast<size_t>(*unit)];
+    write_shard(run.embeddings(), provenance, extractor.compute(range.first, range.rows));
+    ++done;
+    progress.update(*unit + 1);  // units are handed out in order: those before it are done or being done
+  }
+  queue.finish();
+  return done;
+}
+
+void log_plan(const ExtractionPlan& plan, const ShardProvenance& provenance, size_t missing, int64_t arena,
+              const Model& model) {
+  const size_t shards = all_ranges(provenance).size();
+  log_info("extract: {} parameters from {}, {}, {:.1f} MiB of activations",
+           model.parameters().parameter_count(), plan.checkpoint.string(), dtype_name(plan.precision),
+           static_cast<double>(arena) / (1 << 20));
+  log_info("extract: {} rows in {} shards, {} to do; {} pooling, {}, width {} {}", provenance.rows, shards,
+           missing, provenance.pooling, plan.normalize ? "normalised" : "not normalised", provenance.width,
+           provenance.dtype);
+  constexpr size_t comfortable_shards = 500;  // each one open file in readers of embeddings.h5
+  if (shards > comfortable_shards) {
+    log_warning(
+        "extract: {} shards make embeddings.h5 slow to read and may exceed `ulimit -n`; raise "
+        "extract.rows_per_shard ({})",
+        shards, provenance.rows_per_shard);
+  }
+}
+
+void compute_missing(const Run& run, const ExtractionPlan& plan, const ShardProvenance& provenance,
+                     const std::vector<ShardRange>& missing, const Tokenizer& tokenizer,
+                     const PreparedReader& prepared) {
+  const auto started = std::chrono::steady_clock::now();
+  const std::unique_ptr<Backend> backend = make_cpu_backend(run.threads());
+  Model model(*backend, plan.config, plan.heads, plan.head_input, plan.precision);
+  load_weights(model, plan.checkpoint);
+  const int64_t arena = model.plan(Purpose::inference, plan.max_tokens, plan.max_rows);
+  log_plan(plan, provenance, missing.size(), arena, model);
+
+  Extractor extractor(plan, model, tokenizer, prepared, run.threads());
+  const int64_t done =
+      run.communicator.sum(work(run, provenance, missing, extractor), "count the shards done");
+  const int64_t tokens = run.communicator.sum(extractor.tokens_done(), "count the tokens done");
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  log_info("extract: {} shards, {} tokens in {:.1f} s ({:.0f} tokens/s)", done, tokens, seconds,
+           static_cast<double>(tokens) / seconds);
+  if (done < static_cast<int64_t>(missing.size())) interrupted("extract");
+}
+
+}  // namespace
+
+void extract(const Run& run) {
+  const PreparedReader prepared(run.prepared());
+  const ExtractionPlan plan = plan_extraction(run);
+  const Tokenizer tokenizer = load_tokenizer(plan);
+  const ShardProvenance provenance = agree_on_provenance(plan, run, tokenizer, prepared);
+  if (provenance.rows == 0) fail(ExitCode::bad_data, "{}: no rows to extract", run.prepared().string());
+
+  const std::vector<ShardRange> missing = missing_ranges(run, provenance);
+  if (run.communicator.root()) {
+    make_folder(run.embeddings());
+    // Nothing that names shards may stand while they change.
+    if (!missing.empty()) {
+      fs::remove(run.embeddings() / "embeddings.h5");
+      fs::remove(run.embeddings() / "manifest.json");
+    }
+    remove_stale(run.embeddings(), provenance);
+  }
+  run.communicator.barrier("clear the folder of embeddings");
+  if (missing.empty()) {
+    log_info("extract: all {} rows are there already", provenance.rows);
+  } else {
+    compute_missing(run, plan, provenance, missing, tokenizer, prepared);
+  }
+  if (run.communicator.root()) publish_embeddings(run.embeddings(), provenance);
+  run.communicator.barrier("publish the embeddings");
+}
+
+}  // namespace limner

@@ -1,0 +1,157 @@
+#include "train/checkpoints.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "model/safetensors.h"
+#include "runtime/error.h"
+#include "runtime/files.h"
+#include "runtime/log.h"
+
+namespace limner {
+namespace {
+
+constexpr int64_t format_version = 1;
+constexpr const char* flat_weights = "weights";
+constexpr const char* first_moment = "first_moment";
+constexpr const char* second_moment = "second_moment";
+
+Json state_json(const TrainState& state, const std::string& fingerprint) {
+  return {{"format_version", format_version},
+          {"fingerprint", fingerprint},
+          {"step", state.step},
+          {"epoch", state.epoch},
+          {"batch", state.batch},
+          {"tokens", state.tokens},
+          {"seconds", state.seconds},
+          {"best_metric", state.best_metric ? Json(*state.best_metric) : Json(nullptr)},
+          {"best_step", state.best_step},
+          {"evaluations_without_better", state.evaluations_without_better},
+          {"window", {{"steps", state.window.steps}, {"head_loss", state.window.head_loss}}}};
+}
+
+TrainState parse_state(const Json& json) {
+  TrainState state;
+  json.at("step").get_to(state.step);
+  json.at("epoch").get_to(state.epoch);
+  json.at("batch").get_to(state.batch);
+  json.at("tokens").get_to(state.tokens);
+  json.at("seconds").get_to(state.seconds);
+  if (!json.at("best_metric").is_null()) state.best_metric = json.at("best_metric").get<double>();
+  json.at("best_step").get_to(state.best_step);
+  json.at("evaluations_without_better").get_to(state.evaluations_without_better);
+  json.at("window").at("steps").get_to(state.window.steps);
+  json.at("window").at("head_loss").get_to(state.window.head_loss);
+  return state;
+}
+
+fs::path state_path(const fs::path& checkpoint) { return checkpoint / "limner_state" / "state.json"; }
+fs::path optimizer_path(const fs::path& checkpoint) {
+  return checkpoint / "limner_state" / "optimizer.safetensors";
+}
+
+// The step of "step-00000200"; nothing for other names.
+std::optional<int64_t> step_of(const fs::path& folder) {
+  constexpr std::string_view prefix = "step-";
+  const std::string name = folder.filename().string();
+  if (!name.starts_with(prefix)) return std::nullopt;
+  int64_t step = 0;
+  const char* end = name.data() + name.size();
+  const auto [stopped, error] = std::from_chars(name.data() + prefix.size(), end, step);
+  return error == std::errc() && stopped == end ? std::optional(step) : std::nullopt;
+}
+
+void read_flat(const SafetensorsFile& file, const char* name, Tensor flat) {
+  const TensorEntry* entry = file.find(name);
+  if (entry == nullptr || entry->elements() != flat.elements()) {
+    fail(ExitCode::bad_data, "{}: no {} of {} elements", file.path().string(), name, flat.elements());
+  }
+  file.read(*entry, std::span(flat.as<float>(), static_cast<size_t>(flat.elements())));
+}
+
+}  // namespace
+
+Checkpoints::Checkpoints(fs::path folder, const Contents& contents, int64_t total_limit)
+    : folder_(std::move(folder)), contents_(contents), total_limit_(total_limit) {}
+
+fs::path Checkpoints::step_folder(int64_t step) const { return folder_ / fmt::format("step-{:08}", step); }
+
+std::vector<fs::path> Checkpoints::step_folders() const {
+  std::vector<fs::path> folders;
+  if (!fs::is_directory(folder_)) return folders;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+    if (entry.is_directory() && step_of(entry.path())) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end(),
+            [](const fs::path& a, const fs::path& b) { return *step_of(a) > *step_of(b); });
+  return folders;
+}
+
+std::optional<fs::path> Checkpoints::newest() const {
+  for (const fs::path& folder : step_folders()) {
+    try {
+      const Json json = read_json(state_path(folder));
+      if (json.at("fingerprint") != contents_.fingerprint) continue;
+      parse_state(json);
+      const SafetensorsFile weights(folder / "model.safetensors"), state(optimizer_path(folder));
+      return folder;
+    } catch (const std::exception& error) {
+      log_warning("{}: not a whole checkpoint ({}); looking for an older one", folder.string(), error.what());
+    }
+  }
+  return std::nullopt;
+}
+
+TrainState Checkpoints::restore(const fs::path& checkpoint) {
+  const SafetensorsFile file(optimizer_path(checkpoint));
+  read_flat(file, flat_weights, contents_.model.weights());
+  read_flat(file, first_moment, contents_.optimizer.first());
+  read_flat(file, second_moment, contents_.optimizer.second());
+  contents_.model.refresh_shadow();
+  return parse_state(read_json(state_path(checkpoint)));
+}
+
+void Checkpoints::remove_others() const {
+  std::vector<fs::path> folders = step_folders();
+  if (fs::exists(state_path(best()))) folders.push_back(best());
+  if (folders.empty()) return;
+  log_warning("{}: removing {} checkpoints of other settings or inputs; this run starts anew",
+              folder_.string(), folders.size());
+  for (const fs::path& folder : folders) fs::remove_all(folder);
+}
+
+void Checkpoints::write_model(const fs::path& folder, const TrainState& state) {
+  save_model(contents_.model, folder, contents_.pooling, contents_.normalize, contents_.max_length);
+  contents_.tokenizer.save(folder, contents_.max_length);
+  make_folder(folder / "limner_state");
+  write_json(state_path(folder), state_json(state, contents_.fingerprint));
+}
+
+void Checkpoints::save(const TrainState& state) {
+  make_folder(folder_);
+  FolderWriter folder(step_folder(state.step));
+  write_model(folder.path(), state);
+  write_safetensors(optimizer_path(folder.path()), {{flat_weights, contents_.model.weights()},
+                                                    {first_moment, contents_.optimizer.first()},
+                                                    {second_moment, contents_.optimizer.second()}});
+  folder.publish();
+  const std::vector<fs::path> all = step_folders();
+  for (size_t i = static_cast<size_t>(total_limit_); i < all.size(); ++i) fs::remove_all(all[i]);
+}
+
+void Checkpoints::save_best(const TrainState& state) {
+  make_folder(folder_);
+  FolderWriter folder(best());
+  write_model(folder.path(), state);
+  folder.publish();
+}
+
+void Checkpoints::load_best() {
+  const std::vector<std::string> absent = contents_.model.load(best());
+  if (!absent.empty()) {
+    fail(ExitCode::bad_data, "{}: {} of the model's tensors are not in this checkpoint, the first is {}",
+         best().string(), absent.size(), absent.front());
+  }
+}
+
+}  // namespace limner

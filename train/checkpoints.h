@@ -1,0 +1,75 @@
+// Checkpoints of a run: checkpoints/step-00000200/ to go on from, and checkpoints/best/.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "text/tokenizer.h"
+#include "train/optimizer.h"
+
+namespace limner {
+
+// Sums over the steps since the last line of metrics. Per rank; a checkpoint holds the sum over ranks.
+struct LossWindow {
+  int64_t steps = 0;
+  std::vector<double> head_loss;  // one a head: sum over the steps of the step's mean loss
+};
+
+// Where training stands. With the weights and moments it decides everything that follows: batches and random
+// numbers are functions of seed, epoch and step.
+struct TrainState {
+  int64_t step = 0;              // optimizer steps made
+  int64_t epoch = 0, batch = 0;  // the next global batch
+  int64_t tokens = 0;            // trained on, over all ranks
+  double seconds = 0.0;          // spent in steps
+  std::optional<double> best_metric;
+  int64_t best_step = -1;
+  int64_t evaluations_without_better = 0;
+  LossWindow window;
+};
+
+class Checkpoints {
+ public:
+  // fingerprint: of everything that decides the course of training; a checkpoint of another one is never
+  // gone on from.
+  struct Contents {
+    Model& model;
+    Optimizer& optimizer;
+    const Tokenizer& tokenizer;
+    Pooling pooling;
+    bool normalize;
+    int64_t max_length;
+    std::string fingerprint;
+  };
+  Checkpoints(std::filesystem::path folder, const Contents& contents, int64_t total_limit);
+
+  // The newest whole checkpoint with our fingerprint; torn ones are passed over with a warning.
+  std::optional<std::filesystem::path> newest() const;
+  // Weights, moments and state of that folder, bit for bit: model.safetensors is made for other readers (a
+  // regression head's unit is folded in there), so the flat weights are in limner_state/ too.
+  TrainState restore(const std::filesystem::path& checkpoint);
+  // Checkpoints of other settings: the run starts anew and replaces them.
+  void remove_others() const;
+
+  // A Hugging Face folder with limner_state/, published whole. Older ones beyond the limit are removed.
+  void save(const TrainState& state);
+  // The same without the optimizer's tensors: best/ is to be used, not gone on from.
+  void save_best(const TrainState& state);
+  void load_best();
+  std::filesystem::path best() const { return folder_ / "best"; }
+  std::filesystem::path step_folder(int64_t step) const;
+
+ private:
+  std::filesystem::path folder_;
+  Contents contents_;
+  int64_t total_limit_;
+
+  std::vector<std::filesystem::path> step_folders() const;  // newest first
+  void write_model(const std::filesystem::path& folder, const TrainState& state);
+};
+
+}  // namespace limner

@@ -1,0 +1,30 @@
+// Loss and metrics of a model on one part of the rows, over all ranks.
+#pragma once
+
+#include <vector>
+
+#include "model/model.h"
+#include "runtime/communicator.h"
+#include "train/metrics.h"
+#include "train/training_data.h"
+
+namespace limner {
+
+struct Evaluation {
+  int64_t rows = 0;
+  double loss = undefined_metric;  // sum over heads of weight * mean loss; undefined without a labelled row
+  std::vector<HeadMetrics> heads;
+};
+
+// Tokens of one evaluation batch: small enough for the memory of any training plan, and a function of the
+// settings and rows alone, so that batches and results do not depend on the number of ranks.
+int64_t evaluation_tokens(int64_t max_tokens_per_batch, int32_t longest_row);
+
+// All ranks together; the result is whole at rank 0 only. Rows go to ranks in fixed blocks, each row once.
+// The model is planned for at least `max_tokens`.
+Evaluation evaluate(Model& model, const SplitRows& part, const TokenCache& tokens, const Labels& labels,
+                    const Communicator& ranks, int64_t max_tokens);
+
+Json evaluation_json(const Evaluation& evaluation);
+
+}  // namespace limner

@@ -1,0 +1,140 @@
+// limner check: what training will take, told from a sample of the rows. Writes nothing.
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "runtime/error.h"
+#include "tables/preview.h"
+#include "train/labels.h"
+#include "train/model_plan.h"
+#include "train/optimizer.h"
+#include "train/step_plan.h"
+#include "train/tokenizer_source.h"
+#include "train/train.h"
+
+namespace limner {
+namespace {
+
+constexpr int64_t most_texts = 20000;
+
+// Of this process, before the forecast itself takes memory: the program, its libraries, MPI.
+int64_t resident_bytes() {
+  int64_t all_pages = 0, resident_pages = 0;
+  std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
+  return resident_pages * sysconf(_SC_PAGESIZE);
+}
+
+HeadSpec head_of(const HeadSettings& settings, const Preview& preview) {
+  const auto found = preview.values.find(settings.field);
+  if (found == preview.values.end()) {
+    std::vector<std::string> known;
+    for (const auto& [name, values] : preview.values) known.push_back(name);
+    fail(ExitCode::bad_config, "train.heads: head '{}': no field '{}'; there are: {}", settings.name,
+         settings.field, fmt::join(known, ", "));
+  }
+  HeadSpec head;
+  head.name = settings.name;
+  head.field = settings.field;
+  head.kind = settings.kind;
+  if (settings.kind != "regression") head.classes.assign(found->second.begin(), found->second.end());
+  return head;
+}
+
+Tokenizer tokenizer_for(const Settings& settings, const Preview& preview, int threads) {
+  if (settings.model.checkpoint) return Tokenizer::load(*settings.model.checkpoint);
+  std::vector<std::string> training;
+  for (size_t i = 0; i < preview.texts.size(); ++i) {
+    if (preview.split[i] == Split::train) training.push_back(preview.texts[i]);
+  }
+  const WordPieceOptions options = word_piece_options(settings.model.vocabulary);
+  WordCounter counter(options);
+  counter.add(training, threads);
+  return Tokenizer::from_vocabulary(counter.learn(), options);
+}
+
+// As many lengths as there are rows, by repeating the sample's.
+SplitRows stretched(const std::vector<int32_t>& sample, int64_t rows) {
+  SplitRows part;
+  for (int64_t row = 0; row < rows && !sample.empty(); ++row) {
+    const int32_t length = sample[static_cast<size_t>(row) % sample.size()];
+    part.rows.push_back(row);
+    part.lengths.push_back(length);
+    part.tokens += length;
+    part.longest = std::max(part.longest, length);
+  }
+  return part;
+}
+
+struct ForecastRows {
+  SplitRows train, others;
+  int64_t truncated = 0;
+};
+
+ForecastRows forecast_rows(const Preview& preview, const Tokenizer& tokenizer, int64_t max_length,
+                           int threads) {
+  int64_t truncated = 0;
+  const auto encoded = tokenizer.encode_all(preview.texts, max_length, threads, &truncated);
+  std::vector<int32_t> train, others;
+  for (size_t i = 0; i < encoded.size(); ++i) {
+    (preview.split[i] == Split::train ? train : others).push_back(static_cast<int32_t>(encoded[i].size()));
+  }
+  ForecastRows rows;
+  rows.train = stretched(train, preview.train_rows);
+  rows.others = stretched(others, preview.rows - preview.train_rows);
+  rows.truncated = truncated * preview.rows / std::max<int64_t>(1, static_cast<int64_t>(encoded.size()));
+  return rows;
+}
+
+TrainForecast forecast(const Run& run) {
+  const Settings& settings = run.settings;
+  const int64_t base_bytes = resident_bytes();
+  check_heads(settings.train.heads);
+  ModelPlan plan = plan_model(settings);
+  const Preview preview = preview_rows(run.prepared(), settings.prepare, most_texts);
+  std::vector<HeadSpec> heads;
+  for (const HeadSettings& head : settings.train.heads) heads.push_back(head_of(head, preview));
+  const Tokenizer tokenizer = tokenizer_for(settings, preview, run.threads());
+  if (settings.model.checkpoint) {
+    check_vocabulary(tokenizer, plan.config.vocabulary, *settings.model.checkpoint);
+  } else {
+    plan.config.vocabulary = tokenizer.vocabulary_size();
+  }
+  const ForecastRows rows = forecast_rows(preview, tokenizer, plan.max_length, run.threads());
+  if (rows.train.count() == 0) fail(ExitCode::bad_data, "no training rows; raise prepare.split.train");
+
+  const ParameterTable parameters(plan.config, heads, plan.head_input);
+  const BatchLimits limits =
+      batch_limits(settings.train, rows.train, {&rows.others}, run.communicator.size());
+  const int64_t arena = std::max(Model::predict_bytes(plan.config, heads, plan.precision, Purpose::training,
+                                                      limits.train_tokens, limits.train_rows),
+                                 Model::predict_bytes(plan.config, heads, plan.precision, Purpose::inference,
+                                                      limits.evaluation_tokens, limits.evaluation_rows));
+  const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
+  const int64_t shadow = plan.precision == DType::bf16 ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
+  const int64_t tokens_file = (rows.train.tokens + rows.others.tokens) * 4 + preview.rows * 8;
+  // Of a row: part, prepared row, length, place in a batch, and a label a head.
+  const int64_t row_bytes = 32 + 8 * static_cast<int64_t>(heads.size());
+
+  TrainForecast forecast{};
+  forecast.parameters = parameters.parameter_count();
+  forecast.rows = rows.train.count();
+  forecast.tokens_per_epoch = rows.train.tokens;
+  forecast.truncated_rows = rows.truncated;
+  forecast.steps = count_steps(settings.train, rows.train.lengths, static_cast<uint64_t>(settings.run.seed));
+  forecast.bytes_per_rank = base_bytes + 2 * weights + shadow + Optimizer::bytes(parameters) + arena +
+                            tokens_file + preview.rows * row_bytes;
+  forecast.checkpoint_bytes = 2 * weights + Optimizer::bytes(parameters);
+  return forecast;
+}
+
+}  // namespace
+
+TrainForecast forecast_train(const Run& run) {
+  TrainForecast result{};
+  if (run.communicator.root()) result = forecast(run);
+  run.communicator.broadcast_value(result, 0, "share the forecast of training");
+  return result;
+}
+
+}  // namespace limner

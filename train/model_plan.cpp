@@ -1,0 +1,76 @@
+#include "train/model_plan.h"
+
+#include <algorithm>
+
+#include "runtime/error.h"
+
+namespace limner {
+namespace {
+
+DType precision_of(const RuntimeSettings& settings) {
+  if (settings.precision == "f32") return DType::f32;
+  if (settings.precision == "bf16") return DType::bf16;
+  return cpu_has_bf16() ? DType::bf16 : DType::f32;
+}
+
+HeadInput head_input_of(const std::string& pooling, const ModelConfig& config) {
+  if (pooling == "mean") return HeadInput::mean;
+  if (pooling == "cls") return HeadInput::cls;
+  if (pooling == "max") return HeadInput::max;
+  if (pooling == "pooler") return HeadInput::pooler;
+  return config.has_pooler ? HeadInput::pooler : HeadInput::mean;
+}
+
+Pooling pooling_like(HeadInput input) {
+  switch (input) {
+    case HeadInput::cls:
+      return Pooling::cls;
+    case HeadInput::max:
+      return Pooling::max;
+    case HeadInput::mean:
+    case HeadInput::pooler:
+      return Pooling::mean;
+  }
+  return Pooling::mean;
+}
+
+int64_t max_length_of(const Settings& settings, const ModelConfig& config, const SentenceConfig& sentence) {
+  const Auto<int64_t>& wanted = settings.model.max_length;
+  if (!wanted.is_auto()) {
+    if (*wanted.value > config.max_positions) {
+      fail(ExitCode::bad_config, "model.max_length: {} tokens, but the model has {} positions; lower it{}",
+           *wanted.value, config.max_positions,
+           settings.model.checkpoint ? "" : " or raise model.architecture.max_positions");
+    }
+    return *wanted.value;
+  }
+  return sentence.max_length > 0 ? std::min(sentence.max_length, config.max_positions) : config.max_positions;
+}
+
+}  // namespace
+
+ModelPlan plan_model(const Settings& settings) {
+  if (settings.runtime.device == "cuda") {
+    fail(ExitCode::bad_config, "runtime.device: cuda, but this build has no CUDA module; use auto or cpu");
+  }
+  ModelPlan plan;
+  SentenceConfig sentence;
+  if (settings.model.checkpoint) {
+    plan.config = ModelConfig::read(*settings.model.checkpoint);
+    sentence = SentenceConfig::read(*settings.model.checkpoint);
+  } else {
+    plan.config = ModelConfig::from_settings(settings.model.architecture, settings.model.vocabulary.size);
+  }
+  if (const auto& dropout = settings.train.dropout; !dropout.is_auto()) {
+    const float probability = static_cast<float>(*dropout.value);
+    plan.config.hidden_dropout = plan.config.attention_dropout = plan.config.head_dropout = probability;
+  }
+  plan.head_input = head_input_of(settings.train.pooling, plan.config);
+  plan.precision = precision_of(settings.runtime);
+  plan.max_length = max_length_of(settings, plan.config, sentence);
+  plan.pooling = sentence.present ? sentence.pooling : pooling_like(plan.head_input);
+  plan.normalize = sentence.present ? sentence.normalize : true;
+  return plan;
+}
+
+}  // namespace limner

@@ -1,0 +1,183 @@
+#include "train/train.h"
+
+#include <chrono>
+
+#include "runtime/error.h"
+#include "runtime/files.h"
+#include "runtime/interrupt.h"
+#include "runtime/log.h"
+#include "train/model_plan.h"
+#include "train/step_plan.h"
+#include "train/summary.h"
+#include "train/tokenizer_source.h"
+#include "train/trainer.h"
+#include "train/training_run.h"
+
+namespace limner {
+namespace {
+
+double mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+// What is wrong whatever the data hold.
+void check_settings(const Settings& settings) {
+  const TrainSettings& train = settings.train;
+  check_heads(train.heads);
+  if (train.heads.empty() && (train.num_train_epochs > 0 || train.max_steps > 0)) {
+    fail(ExitCode::bad_config,
+         "train.heads: empty, so there is nothing to learn; name a head, or set "
+         "train.num_train_epochs to 0 to publish the model as it is");
+  }
+}
+
+void check_rows(const TrainingData& data, const TrainSettings& settings, const fs::path& prepared) {
+  if (data.train.count() == 0) {
+    fail(ExitCode::bad_data, "{}: no training rows; raise prepare.split.train", prepared.string());
+  }
+  if (data.validation.count() > 0) return;
+  if (settings.early_stopping_patience > 0 || settings.metric_for_best_model != "auto") {
+    fail(ExitCode::bad_config,
+         "train.early_stopping_patience and train.metric_for_best_model want validation "
+         "rows, and there are none; raise prepare.split.validation");
+  }
+  log_warning("train: no validation rows: the newest checkpoint counts as the best one");
+}
+
+Tokenizer find_tokenizer(const Run& run, const ModelPlan& plan, const PreparedReader& prepared,
+                         const std::string& prepared_sha256, const std::vector<Split>& split,
+                         const std::function<bool()>& stop) {
+  const ModelSettings& settings = run.settings.model;
+  if (!settings.checkpoint) {
+    return learn_tokenizer(run.train_folder() / "tokenizer", settings.vocabulary, plan.max_length, prepared,
+                           prepared_sha256, split, run.communicator, run.threads(), stop);
+  }
+  Tokenizer tokenizer = Tokenizer::load(*settings.checkpoint);
+  check_vocabulary(tokenizer, plan.config.vocabulary, *settings.checkpoint);
+  return tokenizer;
+}
+
+void start_weights(Model& model, const Settings& settings) {
+  model.initialize(static_cast<uint64_t>(settings.run.seed));
+  if (!settings.model.checkpoint) return;
+  for (const std::string& name : model.load(*settings.model.checkpoint)) {
+    log_info("train: {} is not in the checkpoint and starts anew", name);
+  }
+}
+
+// Everything that decides the course of training. Where and how often something is written does not.
+std::string fingerprint_of(const Run& run, const ModelPlan& plan, const std::string& tokenizer_sha256,
+                           const std::string& prepared_sha256) {
+  Settings settings = run.settings;
+  const TrainSettings defaults;
+  settings.train.logging_steps = defaults.logging_steps;
+  settings.train.save_steps = defaults.save_steps;
+  settings.train.save_total_limit = defaults.save_total_limit;
+  std::string joined = fmt::format("seed {}\nprecision {}\ntokenizer {}\nprepared {}\n", settings.run.seed,
+                                   dtype_name(plan.precision), tokenizer_sha256, prepared_sha256);
+  joined += print_section(settings, "model") + print_section(settings, "train");
+  if (settings.model.checkpoint) joined += checkpoint_sha256(*settings.model.checkpoint);
+  return sha256(joined);
+}
+
+// Goes on from the newest checkpoint of these settings, or clears those of others away.
+TrainState restore_or_start(const Run& run, Checkpoints& checkpoints) {
+  std::string newest;
+  if (run.communicator.root()) {
+    if (const auto found = checkpoints.newest()) {
+      newest = found->string();
+    } else {
+      checkpoints.remove_others();
+      fs::remove(run.train_folder() / "summary.json");
+    }
+  }
+  run.communicator.broadcast(newest, 0, "share the checkpoint to go on from");
+  if (newest.empty()) return {};
+  const TrainState state = checkpoints.restore(newest);
+  log_info("train: going on from {} (step {})", newest, state.step);
+  return state;
+}
+
+void log_start(const Run& run, const Model& model, const Backend& backend, const TrainingData& data,
+               const SummaryFacts& facts) {
+  log_info("train: {} parameters, {}, {}, {} ranks", model.parameters().parameter_count(),
+           backend.description(), dtype_name(model.precision()), run.communicator.size());
+  log_info("train: per rank {:.1f} MiB of weights, gradients and moments, {:.1f} MiB of activations",
+           mebibytes(facts.state_bytes), mebibytes(facts.arena_bytes));
+  log_info(
+      "train: {} training, {} validation, {} test rows; {} tokens an epoch, {} rows cut to {} tokens, "
+      "{:.0f} % of padding saved",
+      data.train.count(), data.validation.count(), data.test.count(), data.train.tokens,
+      data.tokens.truncated(), facts.max_length, 100.0 * facts.padding_saved);
+  log_info("train: {} steps", facts.total_steps);
+}
+
+// The tensors that live from the first step to the last.
+int64_t state_bytes(Model& model) {
+  return model.weights().bytes() + model.gradients().bytes() + model.shadow().bytes() +
+         Optimizer::bytes(model.parameters());
+}
+
+}  // namespace
+
+void train(const Run& run) { train_until(run, stop_requested); }
+
+void train_until(const Run& run, const std::function<bool()>& stop) {
+  const auto started = std::chrono::steady_clock::now();
+  const Settings& settings = run.settings;
+  const Communicator& ranks = run.communicator;
+  check_settings(settings);
+  ModelPlan plan = plan_model(settings);
+  const PreparedReader prepared(run.prepared());
+  const std::vector<Split> split = prepared.split(0, prepared.rows());
+  const Labels labels(prepared, settings.train.heads, split);
+  std::string prepared_sha256 = ranks.root() ? prepared.sha256() : std::string();
+  ranks.broadcast(prepared_sha256, 0, "share the hash of the prepared rows");
+  make_folder(run.train_folder());
+
+  const Tokenizer tokenizer = find_tokenizer(run, plan, prepared, prepared_sha256, split, stop);
+  if (!settings.model.checkpoint) plan.config.vocabulary = tokenizer.vocabulary_size();
+  const fs::path tokens_path = run.train_folder() / "tokens.cache";
+  TokenCache::make(tokens_path, {tokenizer.sha256(), prepared_sha256, plan.max_length}, prepared, tokenizer,
+                   ranks, run.threads(), stop);
+  const TokenCache tokens(tokens_path);
+  const TrainingData data{tokens, labels, SplitRows::of(Split::train, split, tokens),
+                          SplitRows::of(Split::validation, split, tokens),
+                          SplitRows::of(Split::test, split, tokens)};
+  check_rows(data, settings.train, run.prepared());
+
+  const std::unique_ptr<Backend> backend = make_cpu_backend(run.threads());
+  Model model(*backend, plan.config, labels.heads(), plan.head_input, plan.precision);
+  start_weights(model, settings);
+  const BatchLimits limits =
+      batch_limits(settings.train, data.train, {&data.validation, &data.test}, ranks.size());
+  model.plan(Purpose::training, limits.train_tokens, limits.train_rows);
+  const int64_t arena = model.plan(Purpose::inference, limits.evaluation_tokens, limits.evaluation_rows);
+  Optimizer optimizer(*backend, model, settings.train);
+  Checkpoints checkpoints(run.checkpoints(),
+                          {model, optimizer, tokenizer, plan.pooling, plan.normalize, plan.max_length,
+                           fingerprint_of(run, plan, tokenizer.sha256(), prepared_sha256)},
+                          settings.train.save_total_limit);
+
+  const auto seed = static_cast<uint64_t>(settings.run.seed);
+  const SummaryFacts facts{.total_steps = count_steps(settings.train, data.train.lengths, seed),
+                           .max_length = plan.max_length,
+                           .state_bytes = state_bytes(model),
+                           .arena_bytes = arena,
+                           .padding_saved = padding_saved(settings.train, data.train.lengths, seed)};
+  log_start(run, model, *backend, data, facts);
+  Trainer trainer(
+      {run, *backend, model, optimizer, checkpoints, data, facts.total_steps, limits.evaluation_tokens, stop},
+      restore_or_start(run, checkpoints));
+  trainer.run();
+
+  // What is reported is what was published.
+  checkpoints.load_best();
+  const Evaluation validation =
+      evaluate(model, data.validation, tokens, labels, ranks, limits.evaluation_tokens);
+  const Evaluation test = evaluate(model, data.test, tokens, labels, ranks, limits.evaluation_tokens);
+  if (!ranks.root()) return;
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  write_summary(run, facts, model, data, trainer.state(), checkpoints, validation, test, seconds);
+  fs::remove(tokens_path);  // a copy of customers' words that nobody needs any more
+}
+
+}  // namespace limner

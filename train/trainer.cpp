@@ -1,0 +1,233 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/error.h"
+#include "runtime/interrupt.h"
+#include "runtime/log.h"
+#include "runtime/random.h"
+#include "text/batcher.h"
+#include "train/schedule.h"
+
+namespace limner {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+Trainer::Trainer(const Parts& parts, const TrainState& state)
+    : parts_(parts),
+      settings_(parts.run.settings.train),
+      ranks_(parts.run.communicator),
+      state_(state),
+      best_(BestMetric::parse(settings_.metric_for_best_model, parts.model.heads())),
+      sync_(ranks_, parts.model.parameters(), parts.model.gradients()) {
+  // The window of a checkpoint is a sum over ranks: one of them goes on with it.
+  if (!ranks_.root() || state_.window.head_loss.empty()) {
+    state_.window.head_loss.assign(parts_.model.heads().size(), 0.0);
+  }
+  if (ranks_.root()) {
+    metrics_ = std::make_unique<MetricsWriter>(parts_.run.train_folder(), state_.step > 0, state_.step + 1);
+  }
+}
+
+void Trainer::run() {
+  progress_ = std::make_unique<Progress>("train", parts_.total_steps, "steps", ranks_.root());
+  progress_->update(state_.step);
+  if (parts_.total_steps == 0 && state_.best_step < 0) {
+    evaluate();
+    save();
+  }
+  while (state_.step < parts_.total_steps && !stopped_early()) {
+    make_batches();
+    if (step() == StepEnd::stop) {
+      save();
+      progress_.reset();
+      interrupted("train");
+    }
+    const bool epoch_ended = state_.batch == 0;
+    const bool last = state_.step == parts_.total_steps;
+    const auto due = [&](int64_t every) {
+      return last || (every > 0 ? state_.step % every == 0 : epoch_ended);
+    };
+    if (last || state_.step % settings_.logging_steps == 0) log();
+    if (due(settings_.eval_steps)) evaluate();
+    if (due(settings_.save_steps) || stopped_early()) save();
+  }
+  progress_.reset();
+}
+
+void Trainer::make_batches() {
+  if (batches_epoch_ == state_.epoch) return;
+  batches_ = epoch_batches(parts_.data.train.lengths, settings_.max_tokens_per_batch,
+                           static_cast<uint64_t>(parts_.run.settings.run.seed), state_.epoch);
+  batches_epoch_ = state_.epoch;
+}
+
+Trainer::Share Trainer::share_of(const std::vector<int64_t>& batch) const {
+  Share share;
+  for (const int64_t index : rank_share(batch, parts_.data.train.lengths, ranks_.rank(), ranks_.size())) {
+    share.rows.push_back(parts_.data.train.rows[static_cast<size_t>(index)]);
+  }
+  share.labels = parts_.data.labels.of_rows(share.rows);
+  return share;
+}
+
+// One optimizer step: gradient_accumulation_steps global batches, fewer at the end of an epoch.
+Trainer::StepEnd Trainer::step() {
+  const auto started = Clock::now();
+  const int64_t left = static_cast<int64_t>(batches_.size()) - state_.batch;
+  const int64_t count = std::min(settings_.gradient_accumulation_steps, left);
+  std::vector<Share> shares;
+  int64_t tokens = 0;
+  // One small sum tells every rank the weight of all labels, and whether a rank wants to stop.
+  std::vector<double> agreed(parts_.model.heads().size() + 1, 0.0);
+  for (int64_t i = 0; i < count; ++i) {
+    const std::vector<int64_t>& batch = batches_[static_cast<size_t>(state_.batch + i)];
+    for (const int64_t index : batch) tokens += parts_.data.train.lengths[static_cast<size_t>(index)];
+    shares.push_back(share_of(batch));
+    if (shares.back().rows.empty()) continue;
+    const std::vector<double> weights = parts_.model.label_weights(shares.back().labels);
+    for (size_t head = 0; head < weights.size(); ++head) agreed[head] += weights[head];
+  }
+  agreed.back() = parts_.stop() ? 1.0 : 0.0;
+  ranks_.sum(std::span(agreed), "agree on a step");
+  if (agreed.back() > 0.0) return StepEnd::stop;
+
+  agreed.pop_back();
+  compute_gradients(shares, agreed);
+  update_weights();
+
+  state_.step += 1;
+  state_.batch += count;
+  if (state_.batch == static_cast<int64_t>(batches_.size())) {
+    state_.epoch += 1;
+    state_.batch = 0;
+  }
+  state_.tokens += tokens;
+  state_.window.steps += 1;
+  window_tokens_ += tokens;
+  const double seconds = seconds_since(started);
+  state_.seconds += seconds;
+  window_seconds_ += seconds;
+  return StepEnd::done;
+}
+
+void Trainer::compute_gradients(const std::vector<Share>& shares, const std::vector<double>& total_weight) {
+  parts_.backend.fill_zero(parts_.model.gradients());
+  const uint64_t dropout_key = stable_hash(fmt::format("dropout {}", state_.step),
+                                           static_cast<uint64_t>(parts_.run.settings.run.seed));
+  std::vector<double> divisor = total_weight;  // a head without labels in this step has nothing to divide
+  for (double& weight : divisor) weight = weight > 0.0 ? weight : 1.0;
+  for (size_t i = 0; i < shares.size(); ++i) {
+    const bool last = i + 1 == shares.size();
+    if (shares[i].rows.empty()) {
+      if (last) sync_.all_layers_done();
+      continue;
+    }
+    const Batch batch = pack_rows(parts_.data.tokens, shares[i].rows);
+    parts_.model.forward(batch, Purpose::training, dropout_key);
+    const Model::Loss loss = parts_.model.backward(batch, shares[i].labels, divisor, [&](int layer) {
+      if (last) sync_.layer_done(layer);
+    });
+    for (size_t head = 0; head < divisor.size(); ++head) {
+      state_.window.head_loss[head] += loss.sum[head] / divisor[head];
+    }
+  }
+  sync_.finish();
+}
+
+void Trainer::update_weights() {
+  last_norm_ = parts_.optimizer.gradient_norm();
+  last_rate_ = learning_rate(settings_, state_.step, parts_.total_steps);
+  if (!std::isfinite(last_norm_)) {
+    fail(ExitCode::bad_config,
+         "train: the loss or its gradient is not finite in step {} (learning rate {:.3g}); lower "
+         "train.learning_rate, raise train.warmup_ratio, set train.max_grad_norm or runtime.precision=f32, "
+         "then "
+         "run the same command again: it goes on from the last checkpoint or starts anew",
+         state_.step + 1, last_rate_);
+  }
+  parts_.optimizer.update(state_.step + 1, last_rate_, last_norm_);
+}
+
+bool Trainer::stopped_early() const {
+  return settings_.early_stopping_patience > 0 &&
+         state_.evaluations_without_better >= settings_.early_stopping_patience;
+}
+
+// Afterwards rank 0 holds the sum over ranks, the others nothing.
+void Trainer::sum_window() {
+  ranks_.sum(std::span(state_.window.head_loss), "sum losses");
+  if (!ranks_.root()) std::fill(state_.window.head_loss.begin(), state_.window.head_loss.end(), 0.0);
+}
+
+void Trainer::log() {
+  sum_window();
+  if (ranks_.root()) {
+    const auto& heads = parts_.model.heads();
+    std::vector<std::pair<std::string, double>> values{{"train/loss", 0.0}};
+    for (size_t head = 0; head < heads.size(); ++head) {
+      const double loss = state_.window.head_loss[head] / static_cast<double>(state_.window.steps);
+      values.front().second += heads[head].weight * loss;
+      values.emplace_back("train/loss/" + heads[head].name, loss);
+    }
+    const double part =
+        batches_.empty() ? 0.0 : static_cast<double>(state_.batch) / static_cast<double>(batches_.size());
+    values.emplace_back("train/learning_rate", last_rate_);
+    values.emplace_back("train/grad_norm", last_norm_);
+    values.emplace_back("train/epoch", static_cast<double>(state_.epoch) + part);
+    values.emplace_back("train/tokens_per_second", static_cast<double>(window_tokens_) / window_seconds_);
+    metrics_->write(state_.step, values);
+    progress_->update(state_.step, fmt::format("loss {:.4f}", values.front().second));
+  }
+  state_.window.steps = 0;
+  std::fill(state_.window.head_loss.begin(), state_.window.head_loss.end(), 0.0);
+  window_tokens_ = 0;
+  window_seconds_ = 0.0;
+}
+
+void Trainer::evaluate() {
+  const SplitRows& part = parts_.data.validation;
+  const Evaluation evaluation = limner::evaluate(parts_.model, part, parts_.data.tokens, parts_.data.labels,
+                                                 ranks_, parts_.evaluation_tokens);
+  double metric = ranks_.root() ? best_.of(evaluation) : 0.0;
+  ranks_.broadcast_value(metric, 0, "share the validation metric");
+  // Without validation rows the newest model is the best one.
+  const bool better =
+      part.count() == 0 ||
+      (std::isfinite(metric) && (!state_.best_metric || best_.better(metric, *state_.best_metric)));
+  if (better) {
+    if (std::isfinite(metric)) state_.best_metric = metric;
+    state_.best_step = state_.step;
+    state_.evaluations_without_better = 0;
+    if (ranks_.root()) parts_.checkpoints.save_best(state_);
+  } else {
+    state_.evaluations_without_better += 1;
+  }
+  if (!ranks_.root() || part.count() == 0) return;
+  std::vector<std::pair<std::string, double>> values{{"validation/loss", evaluation.loss}};
+  for (const HeadMetrics& head : evaluation.heads) {
+    for (const char* name : {"loss", "accuracy", "macro_f1", "micro_f1", "auc", "r2", "rmse", "mae"}) {
+      const double value = *head.find(name);
+      if (std::isfinite(value)) values.emplace_back("validation/" + head.name + "/" + name, value);
+    }
+  }
+  metrics_->write(state_.step, values);
+  log_info("train: step {}: validation {} {:.4f}{}", state_.step, best_.name(), metric,
+           better ? ", the best so far" : "");
+}
+
+void Trainer::save() {
+  sum_window();
+  if (ranks_.root()) parts_.checkpoints.save(state_);
+  // No rank may end the job before the checkpoint stands.
+  ranks_.barrier("save a checkpoint");
+}
+
+}  // namespace limner

@@ -1,0 +1,74 @@
+// The training loop.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "runtime/metrics.h"
+#include "runtime/progress.h"
+#include "runtime/run.h"
+#include "train/best_metric.h"
+#include "train/checkpoints.h"
+#include "train/evaluation.h"
+#include "train/gradient_sync.h"
+#include "train/optimizer.h"
+#include "train/training_data.h"
+
+namespace limner {
+
+class Trainer {
+ public:
+  struct Parts {
+    const Run& run;
+    Backend& backend;
+    Model& model;  // planned for training
+    Optimizer& optimizer;
+    Checkpoints& checkpoints;
+    const TrainingData& data;
+    int64_t total_steps;
+    int64_t evaluation_tokens;
+    std::function<bool()> stop;  // this rank's wish to stop
+  };
+  Trainer(const Parts& parts, const TrainState& state);
+
+  // Trains from the state to the last step or to early stopping; evaluates, logs and saves on the way. Stop
+  // agreed by the ranks: saves and throws interrupted("train"). A loss that is not finite: bad_config with
+  // the step and what to do. Ends with the last step evaluated and saved.
+  void run();
+  const TrainState& state() const { return state_; }
+
+ private:
+  enum class StepEnd : uint8_t { done, stop };
+  struct Share {  // this rank's rows of one global batch
+    std::vector<int64_t> rows;
+    std::vector<HeadLabels> labels;
+  };
+
+  Parts parts_;
+  const TrainSettings& settings_;
+  const Communicator& ranks_;
+  TrainState state_;
+  BestMetric best_;
+  GradientSync sync_;
+  std::unique_ptr<MetricsWriter> metrics_;  // rank 0
+  std::unique_ptr<Progress> progress_;
+  std::vector<std::vector<int64_t>> batches_;  // of the epoch: indices into data.train
+  int64_t batches_epoch_ = -1;
+  int64_t window_tokens_ = 0;
+  double window_seconds_ = 0.0;
+  double last_norm_ = 0.0, last_rate_ = 0.0;
+
+  StepEnd step();
+  Share share_of(const std::vector<int64_t>& batch) const;
+  void compute_gradients(const std::vector<Share>& shares, const std::vector<double>& total_weight);
+  void update_weights();
+  void make_batches();
+  bool stopped_early() const;
+  void sum_window();
+  void log();
+  void evaluate();
+  void save();
+};
+
+}  // namespace limner
