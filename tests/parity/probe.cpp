@@ -1,0 +1,98 @@
+#include "tests/parity/probe.h"
+
+#include <cmath>
+
+#include "model/checkpoint.h"
+#include "model/safetensors.h"
+
+namespace limner::parity {
+
+void Results::add(const std::string& name, const std::vector<int64_t>& dims, std::vector<float> values) {
+  entries_[name] = {dims, std::move(values)};
+}
+
+void Results::add(const std::string& name, const Tensor& tensor) {
+  const float* const first = tensor.as<float>();
+  add(name, {tensor.dims.begin(), tensor.dims.begin() + tensor.rank}, {first, first + tensor.elements()});
+}
+
+void Results::add_parameters(const std::string& prefix, Model& model, const std::vector<float>& flat,
+                             const fs::path& scratch) {
+  write_weights(scratch, model.parameters(), model.heads(), model.head_input(), flat);
+  const fs::path path = scratch / "model.safetensors";
+  const SafetensorsFile file(path);
+  for (const TensorEntry& entry : file.entries()) {
+    std::vector<float> values(static_cast<size_t>(entry.elements()));
+    file.read(entry, values);
+    add(prefix + entry.name, entry.dims, std::move(values));
+  }
+  fs::remove(path);
+}
+
+void Results::erase(const std::string& start) {
+  std::erase_if(entries_, [&](const auto& entry) { return entry.first.starts_with(start); });
+}
+
+void Results::write(const fs::path& path) {
+  std::vector<NamedTensor> tensors;
+  for (auto& [name, entry] : entries_) {
+    auto& [dims, values] = entry;
+    tensors.push_back({name, dims.size() == 1 ? Tensor(values.data(), DType::f32, {dims[0]})
+                                              : Tensor(values.data(), DType::f32, {dims[0], dims[1]})});
+  }
+  write_safetensors(path, tensors);
+}
+
+Batch read_batch(const Json& json) {
+  Batch batch;
+  batch.cu_lengths.push_back(0);
+  for (size_t row = 0; row < json.at("rows").size(); ++row) {
+    const auto ids = json["rows"][row].get<std::vector<int32_t>>();
+    const auto segments = json.contains("segments") ? json["segments"][row].get<std::vector<int32_t>>()
+                                                    : std::vector<int32_t>(ids.size());
+    require(segments.size() == ids.size(), "row {}: {} segments for {} ids", row, segments.size(),
+            ids.size());
+    for (size_t position = 0; position < ids.size(); ++position) {
+      batch.ids.push_back(ids[position]);
+      batch.segments.push_back(segments[position]);
+      batch.positions.push_back(static_cast<int32_t>(position));
+    }
+    batch.cu_lengths.push_back(static_cast<int32_t>(batch.ids.size()));
+    batch.rows.push_back(static_cast<int64_t>(row));
+    batch.max_length = std::max(batch.max_length, static_cast<int32_t>(ids.size()));
+  }
+  return batch;
+}
+
+HeadLabels read_labels(const HeadSpec& head, const Json& labels) {
+  HeadLabels result;
+  for (const Json& label : labels) {
+    if (head.kind == "single_label") {
+      result.classes.push_back(label.is_null() ? -1 : label.get<int32_t>());
+    } else if (label.is_null()) {
+      result.targets.insert(result.targets.end(), static_cast<size_t>(head.outputs()), std::nanf(""));
+    } else if (label.is_array()) {
+      for (const Json& target : label) result.targets.push_back(target.get<float>());
+    } else {
+      result.targets.push_back(label.get<float>());
+    }
+  }
+  return result;
+}
+
+Model load_model(Backend& backend, const fs::path& checkpoint, const Json& input) {
+  HeadInput head_input = HeadInput::mean;
+  std::vector<HeadSpec> heads = read_heads(checkpoint, head_input);
+  const std::string kind = input.at("kind").get<std::string>();
+  if (kind == "none") heads.clear();
+  require(kind == "none" || (heads.size() == 1 && heads[0].kind == kind), "{}: one head of kind {} is wanted",
+          checkpoint.string(), kind);
+  if (input.contains("class_weights"))
+    heads[0].class_weight = input["class_weights"].get<std::vector<float>>();
+  Model model(backend, ModelConfig::read(checkpoint), heads, head_input, DType::f32);
+  const auto missing = model.load(checkpoint);
+  require(missing.empty(), "{}: not in the checkpoint: {}", checkpoint.string(), fmt::join(missing, ", "));
+  return model;
+}
+
+}  // namespace limner::parity

@@ -1,0 +1,46 @@
+// Limner's side of the comparisons in tests/python: what oracles.py and tokens.py compute with Hugging Face,
+// here with Limner. The files are described there.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "model/model.h"
+#include "runtime/files.h"
+
+namespace limner::parity {
+
+void forward(const fs::path& checkpoint, const fs::path& input, const fs::path& output);
+void train(const fs::path& checkpoint, const fs::path& input, const fs::path& output);
+void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& output, DType precision);
+void tokens(const fs::path& tokenizer, const fs::path& texts, const fs::path& output, int64_t max_length);
+
+// f32 tensors by name, to be written as one file.
+class Results {
+ public:
+  void add(const std::string& name, const std::vector<int64_t>& dims, std::vector<float> values);
+  void add(const std::string& name, const Tensor& tensor);  // f32
+  // Every tensor that a checkpoint of these weights (or gradients) would hold, under Hugging Face's name.
+  void add_parameters(const std::string& prefix, Model& model, const std::vector<float>& flat,
+                      const fs::path& scratch);
+  void erase(const std::string& start);  // all names that start so
+  void write(const fs::path& path);
+
+ private:
+  struct Entry {
+    std::vector<int64_t> dims;
+    std::vector<float> values;
+  };
+  std::map<std::string, Entry> entries_;
+};
+
+// {"rows": [[ids]], "segments": optional}
+Batch read_batch(const Json& json);
+HeadLabels read_labels(const HeadSpec& head, const Json& labels);
+// The checkpoint with its one head of this kind (none: without heads), in f32.
+Model load_model(Backend& backend, const fs::path& checkpoint, const Json& input);
+
+}  // namespace limner::parity
