@@ -70,8 +70,9 @@ struct Tensor {
   // Typed access; a wrong type is an internal error.
   template <class T>
   T* as() const {
-    require(absent() || dtype == DTypeOf<T>::value, "tensor {} read as {}", description(),
-            dtype_name(DTypeOf<T>::value));
+    if (!absent() && dtype != DTypeOf<T>::value) {  // not require(): it would format the text on every call
+      fail(ExitCode::internal, "tensor {} read as {}", description(), dtype_name(DTypeOf<T>::value));
+    }
     return static_cast<T*>(data);
   }
   Tensor reshaped(std::initializer_list<int64_t> shape) const;  // the same elements, another shape

@@ -21,8 +21,10 @@ void check_tensor(std::string_view operation, std::string_view argument, const T
               (tensor.data != nullptr || tensor.elements() == 0);
   int index = 0;
   for (const int64_t dim : dims) fits = fits && tensor.dim(index++) == dim;
-  require(fits, "{}: {} is {}, expected {} on the host", operation, argument, tensor.description(),
-          wanted_shape(dtype, dims));
+  if (!fits) {
+    fail(ExitCode::internal, "{}: {} is {}, expected {} on the host", operation, argument,
+         tensor.description(), wanted_shape(dtype, dims));
+  }
 }
 
 void check_optional(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
@@ -31,8 +33,9 @@ void check_optional(std::string_view operation, std::string_view argument, const
 }
 
 void check_float(std::string_view operation, std::string_view argument, const Tensor& tensor) {
-  require(!tensor.absent() && (tensor.dtype == DType::f32 || tensor.dtype == DType::bf16),
-          "{}: {} is {}, expected f32 or bf16", operation, argument, tensor.description());
+  if (tensor.absent() || (tensor.dtype != DType::f32 && tensor.dtype != DType::bf16)) {
+    fail(ExitCode::internal, "{}: {} is {}, expected f32 or bf16", operation, argument, tensor.description());
+  }
 }
 
 void check_packing(std::string_view operation, const Packing& packing, int64_t tokens) {
