@@ -52,13 +52,13 @@ int64_t peak_memory_bytes() {
   return static_cast<int64_t>(usage.ru_maxrss) * 1024;
 }
 
-const std::string& option(const Options& options, const std::string& key, const std::string& fallback) {
+std::string option(const Options& options, const std::string& key, const std::string& fallback) {
   const auto found = options.find(key);
   return found == options.end() ? fallback : found->second;
 }
 
 int64_t number(const Options& options, const std::string& key, int64_t fallback) {
-  const std::string& text = option(options, key, std::to_string(fallback));
+  const std::string text = option(options, key, std::to_string(fallback));
   try {
     size_t used = 0;
     const int64_t value = std::stoll(text, &used);
@@ -69,14 +69,14 @@ int64_t number(const Options& options, const std::string& key, int64_t fallback)
 }
 
 DType precision_of(const Options& options) {
-  const std::string& name = option(options, "precision", "f32");
+  const std::string name = option(options, "precision", "f32");
   if (name != "f32" && name != "bf16")
     fail(ExitCode::usage, "bench: precision={} is neither f32 nor bf16", name);
   return name == "bf16" ? DType::bf16 : DType::f32;
 }
 
 std::vector<std::string> read_texts(const Options& options) {
-  const std::string& path = option(options, "texts", "");
+  const std::string path = option(options, "texts", "");
   if (path.empty()) fail(ExitCode::usage, "bench: texts=FILE is missing (one JSON string a line)");
   std::ifstream file(path);
   if (!file) fail(ExitCode::missing_input, "{}: cannot be opened", path);
@@ -110,7 +110,7 @@ void print_line(Json line, const Backend& backend) {
 
 void bench_gemm(const Options& options, Backend& backend, int64_t repeats) {
   const DType dtype = precision_of(options);
-  for (const auto [in, out] : {std::pair<int64_t, int64_t>{192, 576},
+  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{192, 576},
                                {384, 1152},
                                {384, 1536},
                                {1536, 384},
@@ -185,7 +185,7 @@ double forward_flops(const ModelConfig& config, const std::vector<int32_t>& leng
   return flops;
 }
 
-Json speed(const char* name, const Options& options, Backend& backend, const Loaded& loaded,
+Json speed(const char* scope, const Options& options, Backend& backend, const Loaded& loaded,
            const Timing& time, double flops, int64_t repeats) {
   const DType dtype = precision_of(options);
   const double peak = gemm_flops(backend, dtype, 4096, 1024, 1024, 5);
@@ -197,7 +197,8 @@ Json speed(const char* name, const Options& options, Backend& backend, const Loa
   for (size_t first = 0; first < sorted.size(); first += 32)
     padded +=
         static_cast<double>(sorted[first]) * static_cast<double>(std::min<size_t>(32, sorted.size() - first));
-  return {{"bench", name},
+  return {{"contestant", fmt::format("limner {}", dtype_name(dtype))},
+          {"scope", scope},
           {"precision", dtype_name(dtype)},
           {"threads", number(options, "threads", 1)},
           {"rows", loaded.lengths.size()},
@@ -225,12 +226,12 @@ void bench_extract(const Options& options, Backend& backend, int64_t repeats) {
     }
   };
   const double flops = forward_flops(loaded.model.config(), loaded.lengths);
-  print_line(speed("extract", options, backend, loaded, measure(repeats, forward), flops, repeats), backend);
+  print_line(speed("model", options, backend, loaded, measure(repeats, forward), flops, repeats), backend);
   const Timing whole = measure(repeats, [&] {
     loaded.tokenizer.encode_all(texts, 512, static_cast<int>(number(options, "threads", 1)));
     forward();
   });
-  print_line(speed("extract_with_tokenization", options, backend, loaded, whole, flops, repeats), backend);
+  print_line(speed("encode", options, backend, loaded, whole, flops, repeats), backend);
 }
 
 void bench_train(const Options& options, Backend& backend, int64_t repeats) {
@@ -261,7 +262,7 @@ void bench_train(const Options& options, Backend& backend, int64_t repeats) {
                      static_cast<float>(std::min(1.0, 1.0 / std::max(norm, 1e-12)))});
     }
   });
-  print_line(speed("train", options, backend, loaded, time, 3 * forward_flops(model.config(), loaded.lengths),
+  print_line(speed("step", options, backend, loaded, time, 3 * forward_flops(model.config(), loaded.lengths),
                    repeats),
              backend);
 }
