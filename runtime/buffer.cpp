@@ -39,8 +39,10 @@ Tensor Arena::take(DType dtype, std::initializer_list<int64_t> dims) {
   const int64_t first = aligned(used_);
   const int64_t end = first + tensor.bytes();
   if (!counting()) {
-    require(end <= capacity_, "arena of {} bytes is full: {} wants bytes {} to {}", capacity_,
-            tensor.description(), first, end);
+    if (end > capacity_) {
+      fail(ExitCode::internal, "arena of {} bytes is full: {} wants bytes {} to {}", capacity_,
+           tensor.description(), first, end);
+    }
     tensor.data = base_ + first;
   }
   used_ = end;

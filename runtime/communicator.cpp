@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -25,6 +25,27 @@ std::string host_name() {
   char host[256] = {};
   gethostname(host, sizeof host - 1);
   return host;
+}
+
+bool mpi_runs() {
+  int initialized = 0;
+  int finalized = 0;
+  MPI_Initialized(&initialized);
+  MPI_Finalized(&finalized);
+  return initialized != 0 && finalized == 0;
+}
+
+// A program started by hand needs no MPI: Open MPI would start a daemon for it, look for ssh and take a
+// second.
+bool started_by_launcher() {
+  constexpr std::string_view marks[] = {"OMPI_COMM_WORLD_", "PMIX_", "PMI_",
+                                        "SLURM_STEP_",      "PALS_", "FLUX_TASK_"};
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    for (const std::string_view mark : marks) {
+      if (std::string_view(*variable).starts_with(mark)) return true;
+    }
+  }
+  return false;
 }
 
 int environment_count(const char* name) {
@@ -52,6 +73,7 @@ void refuse_singletons(int size) {
 }  // namespace
 
 MpiSession::MpiSession(int& argc, char**& argv) {
+  if (!started_by_launcher()) return;
   int provided = 0;
   const int code = MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
   require(code == MPI_SUCCESS, "MPI_Init_thread failed with code {}", code);
@@ -60,16 +82,14 @@ MpiSession::MpiSession(int& argc, char**& argv) {
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
 }
 
-MpiSession::~MpiSession() { MPI_Finalize(); }
+MpiSession::~MpiSession() {
+  if (mpi_runs()) MPI_Finalize();
+}
 
 void MpiSession::abort(int exit_code) {
   std::fflush(stdout);
   std::fflush(stderr);
-  int initialized = 0;
-  int finalized = 0;
-  MPI_Initialized(&initialized);
-  MPI_Finalized(&finalized);
-  if (initialized != 0 && finalized == 0) {
+  if (mpi_runs()) {
     int size = 1;
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     if (size > 1) MPI_Abort(MPI_COMM_WORLD, exit_code);
@@ -79,9 +99,7 @@ void MpiSession::abort(int exit_code) {
 }
 
 Communicator::State::~State() {
-  int finalized = 0;
-  MPI_Finalized(&finalized);
-  if (comm != MPI_COMM_NULL && finalized == 0) MPI_Comm_free(&comm);
+  if (comm != MPI_COMM_NULL && mpi_runs()) MPI_Comm_free(&comm);
 }
 
 void Communicator::State::check(int code, const char* what) const {
@@ -123,14 +141,13 @@ Communicator::Communicator(Communicator&&) noexcept = default;
 Communicator& Communicator::operator=(Communicator&&) noexcept = default;
 
 Communicator Communicator::world(std::chrono::seconds limit) {
-  int initialized = 0;
-  MPI_Initialized(&initialized);
-  require(initialized != 0, "Communicator::world before MpiSession");
   auto state = std::make_unique<State>();
   state->limit = limit;
   state->host = host_name();
-  MPI_Comm_rank(MPI_COMM_WORLD, &state->rank);
-  MPI_Comm_size(MPI_COMM_WORLD, &state->size);
+  if (mpi_runs()) {
+    MPI_Comm_rank(MPI_COMM_WORLD, &state->rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &state->size);
+  }
   refuse_singletons(state->size);
   if (state->size > 1) {
     state->check(MPI_Comm_dup(MPI_COMM_WORLD, &state->comm), "duplicate the world communicator");
@@ -173,6 +190,7 @@ int Communicator::size() const { return state_->size; }
 int Communicator::local_rank() const { return state_->local_rank; }
 int Communicator::local_size() const { return state_->local_size; }
 const std::string& Communicator::host() const { return state_->host; }
+void Communicator::set_time_limit(std::chrono::seconds limit) { state_->limit = limit; }
 
 void Communicator::barrier(const char* what) const {
   if (size() == 1) return;

@@ -13,7 +13,8 @@
 
 namespace limner {
 
-// Calls MPI_Init_thread (MPI_THREAD_MULTIPLE) once and MPI_Finalize at the end of main.
+// Calls MPI_Init_thread (MPI_THREAD_MULTIPLE) once and MPI_Finalize at the end of main. A program that no
+// launcher (mpirun, srun) started runs without MPI, as one rank.
 class MpiSession {
  public:
   MpiSession(int& argc, char**& argv);
@@ -40,6 +41,7 @@ class Communicator {
   int local_rank() const;  // among the ranks of this host
   int local_size() const;
   const std::string& host() const;
+  void set_time_limit(std::chrono::seconds limit);  // runtime.collective_timeout, once it is read
   bool root() const { return rank() == 0; }
 
   void barrier(const char* what) const;

@@ -45,13 +45,16 @@ Tensor::Tensor(void* memory, DType type, std::initializer_list<int64_t> shape, D
 
 Tensor Tensor::reshaped(std::initializer_list<int64_t> shape) const {
   const Tensor result(data, dtype, shape, device);
-  require(result.elements() == elements(), "tensor {} cannot become {}", description(), result.description());
+  if (result.elements() != elements()) {
+    fail(ExitCode::internal, "tensor {} cannot become {}", description(), result.description());
+  }
   return result;
 }
 
 Tensor Tensor::slice_rows(int64_t first, int64_t count) const {
-  require(!absent() && first >= 0 && count >= 0 && count <= dims[0] - first,
-          "rows {} to {} are not within {}", first, first + count, description());
+  if (absent() || first < 0 || count < 0 || count > dims[0] - first) {
+    fail(ExitCode::internal, "rows {} to {} are not within {}", first, first + count, description());
+  }
   Tensor result = *this;
   result.dims[0] = count;
   // The data of a counting arena's tensor is null and stays null.

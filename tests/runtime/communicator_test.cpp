@@ -111,7 +111,8 @@ TEST(Communicator, ReducerSumsInTheBackground) {
 }
 
 TEST(Communicator, WaitsEndWithNames) {
-  const Communicator impatient = Communicator::world(std::chrono::seconds(1));
+  Communicator impatient = world().duplicate();
+  impatient.set_time_limit(std::chrono::seconds(1));
   if (impatient.root()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2500));
     impatient.barrier("a late barrier");
