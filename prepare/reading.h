@@ -17,8 +17,9 @@ class SourceReading {
   SourceReading(const SourcePlan& source, int64_t max_characters, Heartbeat& heartbeat)
       : heartbeat_(heartbeat),
         reader_(open_table(source.path, source.format, source.columns, max_characters)),
-        progress_("prepare: reading " + std::filesystem::path(source.path).filename().string(),
-                  std::max<int64_t>(1, reader_->file_bytes() / 1000), "kB", true) {}
+        total_(std::max<int64_t>(1, reader_->file_bytes() / 1000)),
+        progress_("prepare: reading " + std::filesystem::path(source.path).filename().string(), total_, "kB",
+                  true) {}
 
   // Up to a few thousand records, less if they are long; none at the end.
   const std::vector<Record>& next_block() {
@@ -32,13 +33,14 @@ class SourceReading {
     }
     block_.resize(count);
     heartbeat_.beat();
-    progress_.update(reader_->bytes_read() / 1000);
+    progress_.update(count < most_records && bytes < most_bytes ? total_ : reader_->bytes_read() / 1000);
     return block_;
   }
 
  private:
   Heartbeat& heartbeat_;
   std::unique_ptr<TableReader> reader_;
+  int64_t total_;  // kB
   Progress progress_;
   std::vector<Record> block_;
 };

@@ -1,8 +1,6 @@
 // A folder of its own for files of a test, and the error that a call ends with.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <cstdlib>
@@ -16,38 +14,23 @@
 
 #include "runtime/error.h"
 #include "tables/reader.h"
+#include "tests/runtime/temporary_folder.h"
 
 namespace limner::testing {
 
-class TestFolder {
+class TestFolder : public TemporaryFolder {
  public:
-  TestFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "limner-test-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = pattern;
-  }
-  ~TestFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
+  std::filesystem::path operator/(const std::string& name) const { return path() / name; }
   std::string write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path_ / name, std::ios::binary) << bytes;
-    return *this / name;
+    std::ofstream(path() / name, std::ios::binary) << bytes;
+    return (path() / name).string();
   }
   std::string write_gzip(const std::string& name, const std::string& bytes) const {
     gzFile file = gzopen((*this / name).c_str(), "wb");
     gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
     gzclose(file);
-    return *this / name;
+    return (path() / name).string();
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 inline std::string read_bytes(const std::filesystem::path& path) {
