@@ -18,6 +18,13 @@ void train(const fs::path& checkpoint, const fs::path& input, const fs::path& ou
 void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& output, DType precision);
 void tokens(const fs::path& tokenizer, const fs::path& texts, const fs::path& output, int64_t max_length);
 
+// A model from scratch with the heads of the specification, written as a Hugging Face folder (without a
+// tokenizer), and what Limner computes with it:
+//   {"vocabulary": 131, "head_input": "pooler", "normalize": true, "rows": [[ids]],
+//    "heads": [{"name": "mood", "kind": "single_label", "classes": 3, "mean": 0, "scale": 1}]}
+// -> vectors [rows, hidden], head.<name> [rows, outputs]
+void export_model(const fs::path& specification, const fs::path& folder, const fs::path& output);
+
 // f32 tensors by name, to be written as one file.
 class Results {
  public:
