@@ -23,6 +23,7 @@ class AttentionTasks {
   }
   int64_t count() const { return rows_ * tasks_a_row_; }
   int64_t longest() const { return longest_; }
+  int64_t most_heads() const { return heads_a_task_; }
   int64_t row(int64_t task) const { return task / tasks_a_row_; }
   int64_t first_head(int64_t task) const { return task % tasks_a_row_ * heads_a_task_; }
   int64_t last_head(int64_t task) const { return std::min(heads_, first_head(task) + heads_a_task_); }

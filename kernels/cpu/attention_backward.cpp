@@ -24,20 +24,21 @@ struct AttentionBackward {
   const AttentionShape& shape;
 };
 
+// Scratch of one task: a row's tokens, a group of heads.
 struct BackwardScratch {
   ScratchPieces pieces;
-  float *queries, *keys, *key_panels, *values, *value_panels, *dout;
-  float *dqueries, *dkeys, *dvalues, *probabilities, *dscores;
+  float *queries, *keys, *values, *dout, *dqueries, *dkeys, *dvalues;
+  float *key_panels, *value_panels, *probabilities, *dscores, *deltas;
   uint16_t* bits;
-  BackwardScratch(std::byte* memory, int64_t length, int64_t head_size) : pieces(memory) {
+  BackwardScratch(std::byte* memory, int64_t length, int64_t heads, int64_t head_size) : pieces(memory) {
     const int64_t whole = whole_vectors(length), stride = whole_vectors(head_size);
     const int64_t queries_at_once = std::min(length, tuning::kAttentionQueryBlock);
-    for (float** rows : {&queries, &keys, &key_panels, &values, &value_panels, &dout, &dkeys, &dvalues}) {
-      *rows = pieces.floats(whole * stride);
+    for (float** part : {&queries, &keys, &values, &dout, &dqueries, &dkeys, &dvalues}) {
+      *part = pieces.floats(heads * whole * stride);
     }
-    dqueries = pieces.floats(queries_at_once * stride);
-    probabilities = pieces.floats(queries_at_once * whole);
-    dscores = pieces.floats(queries_at_once * whole);
+    for (float** panels : {&key_panels, &value_panels}) *panels = pieces.floats(whole * stride);
+    for (float** block : {&probabilities, &dscores}) *block = pieces.floats(queries_at_once * whole);
+    deltas = pieces.floats(heads * whole);
     bits = pieces.bits(drawn_bytes(whole));
   }
 };
@@ -84,37 +85,29 @@ HWY_INLINE float dot(const T* a, const T* b, int64_t count) {
   return sum_of_lanes(sum);
 }
 
-template <class T>
-void backward_head(const AttentionBackward& call, int64_t row, int64_t head, BackwardScratch& scratch) {
-  const int64_t heads = call.shape.heads, head_size = call.shape.head_size, hidden = heads * head_size;
-  const int64_t first = call.packing.cu_lengths[static_cast<size_t>(row)];
-  const int64_t length = AttentionTasks::length(call.packing, row);
-  const int64_t stride = whole_vectors(head_size), row_stride = whole_vectors(length);
+// One head of one row; pieces of scratch are this head's.
+struct BackwardHead {
+  float *queries, *keys, *values, *dout, *dqueries, *dkeys, *dvalues, *deltas;
+  int64_t row, head, first, length, stride;
+};
+
+// Gradients of one head from its gathered numbers, a block of queries at a time.
+void backward_head(const AttentionBackward& call, const BackwardHead& at, const BackwardScratch& scratch) {
+  const int64_t head_size = call.shape.head_size, stride = at.stride, row_stride = whole_vectors(at.length);
   const int64_t head_vectors = (head_size + kLanes - 1) / kLanes;
   const bool causal = call.shape.masking == Masking::causal;
   const Dropout& dropout = call.shape.dropout;
-  const float scale = 1.0f / std::sqrt(static_cast<float>(head_size));
-
-  const T* qkv = call.qkv.as<T>() + first * 3 * hidden + head * head_size;
-  const T* y = call.y.as<T>() + first * hidden + head * head_size;
-  const T* dy = call.dy.as<T>() + first * hidden + head * head_size;
-  T* dqkv = call.dqkv.as<T>() + first * 3 * hidden + head * head_size;
-  const float* lse = call.lse.as<float>() + head * call.y.rows() + first;
-  gather_head(scratch.queries, stride, qkv, 3 * hidden, length, head_size, scale * kLog2E);
-  gather_head(scratch.keys, stride, qkv + hidden, 3 * hidden, length, head_size, 1.0f);
-  gather_head(scratch.values, stride, qkv + 2 * hidden, 3 * hidden, length, head_size, 1.0f);
-  gather_head(scratch.dout, stride, dy, hidden, length, head_size, 1.0f);
-  pack_panels(scratch.key_panels, scratch.keys, stride, length);
-  pack_panels(scratch.value_panels, scratch.values, stride, length);
-  std::fill(scratch.dkeys, scratch.dkeys + length * stride, 0.0f);
-  std::fill(scratch.dvalues, scratch.dvalues + length * stride, 0.0f);
-
-  for (int64_t query = 0; query < length; query += tuning::kAttentionQueryBlock) {
-    const int64_t queries = std::min(tuning::kAttentionQueryBlock, length - query);
-    const int64_t keys = causal ? query + queries : length;
+  const float* lse = call.lse.as<float>() + at.head * call.y.rows() + at.first;
+  pack_panels(scratch.key_panels, at.keys, stride, at.length);
+  pack_panels(scratch.value_panels, at.values, stride, at.length);
+  std::fill(at.dkeys, at.dkeys + at.length * stride, 0.0f);
+  std::fill(at.dvalues, at.dvalues + at.length * stride, 0.0f);
+  for (int64_t query = 0; query < at.length; query += tuning::kAttentionQueryBlock) {
+    const int64_t queries = std::min(tuning::kAttentionQueryBlock, at.length - query);
+    const int64_t keys = causal ? query + queries : at.length;
     const int64_t key_vectors = (keys + kLanes - 1) / kLanes;
-    const float* block_queries = scratch.queries + query * stride;
-    const float* block_dout = scratch.dout + query * stride;
+    const float* block_queries = at.queries + query * stride;
+    const float* block_dout = at.dout + query * stride;
     multiply<Write::overwrite>(scratch.probabilities, row_stride, Left{block_queries, stride, 1},
                                as_panels(scratch.key_panels, stride), queries, key_vectors, head_size);
     multiply<Write::overwrite>(scratch.dscores, row_stride, Left{block_dout, stride, 1},
@@ -123,38 +116,69 @@ void backward_head(const AttentionBackward& call, int64_t row, int64_t head, Bac
       const int64_t token = query + q;
       const ScoreRow scores{.scores = scratch.probabilities + q * row_stride,
                             .dscores = scratch.dscores + q * row_stride,
-                            .seen = causal ? token + 1 : length,
+                            .seen = causal ? token + 1 : at.length,
                             .keys = keys,
                             .lse2 = lse[token] * kLog2E,
-                            .delta = dot(dy + token * hidden, y + token * hidden, head_size)};
+                            .delta = at.deltas[token]};
       if (dropout.active()) {
-        draw_bits(scratch.bits, dropout.key, call.packing.row_keys[static_cast<size_t>(row)], token,
-                  head * kDropoutElementsPerHead, scores.seen);
+        draw_bits(scratch.bits, dropout.key, call.packing.row_keys[static_cast<size_t>(at.row)], token,
+                  at.head * kDropoutElementsPerHead, scores.seen);
       }
       score_gradients(scores, dropout.active() ? scratch.bits : nullptr, dropout);
     }
-    multiply<Write::overwrite>(scratch.dqueries, stride, Left{scratch.dscores, row_stride, 1},
-                               as_rows(scratch.keys, stride), queries, head_vectors, keys);
-    scatter_head(dqkv + query * 3 * hidden, 3 * hidden, scratch.dqueries, stride, queries, head_size, scale);
-    multiply<Write::add>(scratch.dkeys, stride, Left{scratch.dscores, 1, row_stride},
+    multiply<Write::overwrite>(at.dqueries + query * stride, stride, Left{scratch.dscores, row_stride, 1},
+                               as_rows(at.keys, stride), queries, head_vectors, keys);
+    multiply<Write::add>(at.dkeys, stride, Left{scratch.dscores, 1, row_stride},
                          as_rows(block_queries, stride), keys, head_vectors, queries);
-    multiply<Write::add>(scratch.dvalues, stride, Left{scratch.probabilities, 1, row_stride},
+    multiply<Write::add>(at.dvalues, stride, Left{scratch.probabilities, 1, row_stride},
                          as_rows(block_dout, stride), keys, head_vectors, queries);
   }
-  // The queries were scaled by log2(e) as well.
-  scatter_head(dqkv + hidden, 3 * hidden, scratch.dkeys, stride, length, head_size, 1.0f / kLog2E);
-  scatter_head(dqkv + 2 * hidden, 3 * hidden, scratch.dvalues, stride, length, head_size, 1.0f);
+}
+
+template <class T>
+void backward_task(const AttentionBackward& call, int64_t row, int64_t first_head, int64_t last_head,
+                   std::byte* memory) {
+  const int64_t head_size = call.shape.head_size, hidden = call.shape.heads * head_size;
+  const int64_t first = call.packing.cu_lengths[static_cast<size_t>(row)];
+  const int64_t length = AttentionTasks::length(call.packing, row), stride = whole_vectors(head_size);
+  const int64_t heads = last_head - first_head, head_stride = whole_vectors(length) * stride;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(head_size));
+  const BackwardScratch scratch(memory, length, heads, head_size);
+  const HeadGroup in{heads, head_size, length, 3 * hidden, stride, head_stride};
+  const HeadGroup out{heads, head_size, length, hidden, stride, head_stride};
+  const T* qkv = call.qkv.as<T>() + first * 3 * hidden + first_head * head_size;
+  const T* y = call.y.as<T>() + first * hidden + first_head * head_size;
+  const T* dy = call.dy.as<T>() + first * hidden + first_head * head_size;
+  gather_heads(scratch.queries, qkv, in, scale * kLog2E);
+  gather_heads(scratch.keys, qkv + hidden, in, 1.0f);
+  gather_heads(scratch.values, qkv + 2 * hidden, in, 1.0f);
+  gather_heads(scratch.dout, dy, out, 1.0f);
+  for (int64_t h = 0; h < heads; ++h) {
+    float* deltas = scratch.deltas + h * whole_vectors(length);
+    for (int64_t token = 0; token < length; ++token) {
+      const int64_t start = token * hidden + h * head_size;
+      deltas[token] = dot(dy + start, y + start, head_size);
+    }
+    const int64_t offset = h * head_stride;
+    backward_head(call,
+                  {scratch.queries + offset, scratch.keys + offset, scratch.values + offset,
+                   scratch.dout + offset, scratch.dqueries + offset, scratch.dkeys + offset,
+                   scratch.dvalues + offset, deltas, row, first_head + h, first, length, stride},
+                  scratch);
+  }
+  T* dqkv = call.dqkv.as<T>() + first * 3 * hidden + first_head * head_size;
+  scatter_heads(dqkv, scratch.dqueries, in, scale);
+  scatter_heads(dqkv + hidden, scratch.dkeys, in,
+                1.0f / kLog2E);  // the queries were scaled by log2(e) as well
+  scatter_heads(dqkv + 2 * hidden, scratch.dvalues, in, 1.0f);
 }
 
 void attention_backward_task(const AttentionBackward& call, int64_t row, int64_t first_head,
                              int64_t last_head, std::byte* memory) {
-  BackwardScratch scratch(memory, AttentionTasks::length(call.packing, row), call.shape.head_size);
-  for (int64_t head = first_head; head < last_head; ++head) {
-    if (call.y.dtype == DType::f32) {
-      backward_head<float>(call, row, head, scratch);
-    } else {
-      backward_head<bfloat16>(call, row, head, scratch);
-    }
+  if (call.y.dtype == DType::f32) {
+    backward_task<float>(call, row, first_head, last_head, memory);
+  } else {
+    backward_task<bfloat16>(call, row, first_head, last_head, memory);
   }
 }
 
@@ -180,7 +204,8 @@ void CpuBackend::attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor lse
   check_dropout(name, shape.dropout);
   const AttentionTasks tasks(packing, shape.heads);
   check_attention_dropout(name, shape, tasks.longest());
-  thread_scratch_.ensure(BackwardScratch(nullptr, tasks.longest(), shape.head_size).pieces.bytes());
+  thread_scratch_.ensure(
+      BackwardScratch(nullptr, tasks.longest(), tasks.most_heads(), shape.head_size).pieces.bytes());
   const AttentionBackward call{dqkv, dy, y, lse, qkv, packing, shape};
   parallel_for(tasks.count(), threads_, [&](int64_t task) {
     HWY_DYNAMIC_DISPATCH(attention_backward_task)

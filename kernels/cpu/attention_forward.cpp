@@ -27,19 +27,17 @@ struct AttentionForward {
 // Queries whose scores are held at once; a multiple of every tile of registers.
 inline constexpr int64_t kForwardQueries = 8;
 
+// Scratch of one task: a row's tokens, a group of heads.
 struct ForwardScratch {
   ScratchPieces pieces;
-  float *queries, *rows, *key_panels, *values, *scores, *out;
+  float *queries, *keys, *values, *out, *key_panels, *scores;
   uint16_t* bits;
-  ForwardScratch(std::byte* memory, int64_t length, int64_t head_size) : pieces(memory) {
-    const int64_t keys = whole_vectors(length), stride = whole_vectors(head_size);
-    queries = pieces.floats(length * stride);
-    rows = pieces.floats(keys * stride);
-    key_panels = pieces.floats(keys * stride);
-    values = pieces.floats(length * stride);
-    scores = pieces.floats(kForwardQueries * keys);
-    out = pieces.floats(kForwardQueries * stride);
-    bits = pieces.bits(drawn_bytes(keys));
+  ForwardScratch(std::byte* memory, int64_t length, int64_t heads, int64_t head_size) : pieces(memory) {
+    const int64_t whole = whole_vectors(length), stride = whole_vectors(head_size);
+    for (float** part : {&queries, &keys, &values, &out}) *part = pieces.floats(heads * whole * stride);
+    key_panels = pieces.floats(whole * stride);
+    scores = pieces.floats(kForwardQueries * whole);
+    bits = pieces.bits(drawn_bytes(whole));
   }
 };
 
@@ -76,66 +74,87 @@ HWY_INLINE RowSum exponentials(float* scores, int64_t keys) {
   return {max, sum_of_lanes(sum)};
 }
 
-template <class T>
-void forward_head(const AttentionForward& call, int64_t row, int64_t head, ForwardScratch& scratch) {
-  const int64_t heads = call.shape.heads, head_size = call.shape.head_size, hidden = heads * head_size;
-  const int64_t first = call.packing.cu_lengths[static_cast<size_t>(row)];
-  const int64_t length = AttentionTasks::length(call.packing, row);
-  const int64_t stride = whole_vectors(head_size), row_stride = whole_vectors(length);
-  const bool causal = call.shape.masking == Masking::causal;
+// One head of one row; pieces of scratch are this head's.
+struct ForwardHead {
+  float *queries, *keys, *values, *out;
+  int64_t row, head, first, length, stride;
+};
+
+void drop_probabilities(float* probabilities, const AttentionForward& call, const ForwardHead& at,
+                        int64_t query, int64_t seen, uint16_t* bits) {
   const Dropout& dropout = call.shape.dropout;
-  const float scale = kLog2E / std::sqrt(static_cast<float>(head_size));
+  draw_bits(bits, dropout.key, call.packing.row_keys[static_cast<size_t>(at.row)], query,
+            at.head * kDropoutElementsPerHead, seen);
+  const Keep keep(dropout);
+  for (int64_t k = 0; k < seen; k += kLanes)
+    store(keep(load(probabilities + k), bits + k), probabilities + k);
+}
 
-  const T* qkv = call.qkv.as<T>() + first * 3 * hidden + head * head_size;
-  gather_head(scratch.queries, stride, qkv, 3 * hidden, length, head_size, scale);
-  gather_head(scratch.rows, stride, qkv + hidden, 3 * hidden, length, head_size, 1.0f);
-  pack_panels(scratch.key_panels, scratch.rows, stride, length);
-  gather_head(scratch.values, stride, qkv + 2 * hidden, 3 * hidden, length, head_size, 1.0f);
-
-  for (int64_t query = 0; query < length; query += kForwardQueries) {
-    const int64_t queries = std::min(kForwardQueries, length - query);
-    const int64_t keys = causal ? query + queries : length;
-    multiply<Write::overwrite>(scratch.scores, row_stride, Left{scratch.queries + query * stride, stride, 1},
-                               as_panels(scratch.key_panels, stride), queries, (keys + kLanes - 1) / kLanes,
-                               head_size);
-    float shares[kForwardQueries];
+// out = softmax(queries keys^T) values, a few queries at a time: their scores over the whole row stay in L1.
+void forward_head(const AttentionForward& call, const ForwardHead& at, const ForwardScratch& scratch) {
+  const int64_t head_size = call.shape.head_size, row_stride = whole_vectors(at.length);
+  const int64_t head_vectors = (head_size + kLanes - 1) / kLanes;
+  const bool causal = call.shape.masking == Masking::causal;
+  float* lse = call.lse.absent() ? nullptr : call.lse.as<float>() + at.head * call.y.rows() + at.first;
+  pack_panels(scratch.key_panels, at.keys, at.stride, at.length);
+  for (int64_t query = 0; query < at.length; query += kForwardQueries) {
+    const int64_t queries = std::min(kForwardQueries, at.length - query);
+    const int64_t keys = causal ? query + queries : at.length;
+    multiply<Write::overwrite>(scratch.scores, row_stride, Left{at.queries + query * at.stride, at.stride, 1},
+                               as_panels(scratch.key_panels, at.stride), queries,
+                               (keys + kLanes - 1) / kLanes, head_size);
+    float sums[kForwardQueries];
     for (int64_t q = 0; q < queries; ++q) {
       float* scores = scratch.scores + q * row_stride;
-      const int64_t seen = causal ? query + q + 1 : length;
+      const int64_t seen = causal ? query + q + 1 : at.length;
       const RowSum total = exponentials(scores, seen);
       std::fill(scores + seen, scores + keys, 0.0f);
-      shares[q] = 1.0f / total.sum;
-      if (!call.lse.absent()) {
-        call.lse.as<float>()[head * call.y.rows() + first + query + q] =
-            (total.max + std::log2(total.sum)) / kLog2E;
-      }
-      if (!dropout.active()) continue;
-      draw_bits(scratch.bits, dropout.key, call.packing.row_keys[static_cast<size_t>(row)], query + q,
-                head * kDropoutElementsPerHead, seen);
-      const Keep keep(dropout);
-      for (int64_t k = 0; k < seen; k += kLanes) {
-        store(keep(load(scores + k), scratch.bits + k), scores + k);
-      }
+      sums[q] = total.sum;
+      if (lse != nullptr) lse[query + q] = (total.max + std::log2(total.sum)) / kLog2E;
+      if (call.shape.dropout.active()) drop_probabilities(scores, call, at, query + q, seen, scratch.bits);
     }
-    multiply<Write::overwrite>(scratch.out, stride, Left{scratch.scores, row_stride, 1},
-                               as_rows(scratch.values, stride), queries, (head_size + kLanes - 1) / kLanes,
-                               keys);
-    T* y = call.y.as<T>() + (first + query) * hidden + head * head_size;
+    float* out = at.out + query * at.stride;
+    multiply<Write::overwrite>(out, at.stride, Left{scratch.scores, row_stride, 1},
+                               as_rows(at.values, at.stride), queries, head_vectors, keys);
     for (int64_t q = 0; q < queries; ++q) {
-      scatter_head(y + q * hidden, hidden, scratch.out + q * stride, stride, 1, head_size, shares[q]);
+      const FloatVector share = constant(1.0f / sums[q]);
+      for (int64_t c = 0; c < head_size; c += kLanes) {
+        store(hn::Mul(load(out + q * at.stride + c), share), out + q * at.stride + c);
+      }
     }
   }
 }
 
+template <class T>
+void forward_task(const AttentionForward& call, int64_t row, int64_t first_head, int64_t last_head,
+                  std::byte* memory) {
+  const int64_t head_size = call.shape.head_size, hidden = call.shape.heads * head_size;
+  const int64_t first = call.packing.cu_lengths[static_cast<size_t>(row)];
+  const int64_t length = AttentionTasks::length(call.packing, row), stride = whole_vectors(head_size);
+  const int64_t heads = last_head - first_head, head_stride = whole_vectors(length) * stride;
+  const ForwardScratch scratch(memory, length, heads, head_size);
+  HeadGroup group{heads, head_size, length, 3 * hidden, stride, head_stride};
+  const T* qkv = call.qkv.as<T>() + first * 3 * hidden + first_head * head_size;
+  gather_heads(scratch.queries, qkv, group, kLog2E / std::sqrt(static_cast<float>(head_size)));
+  gather_heads(scratch.keys, qkv + hidden, group, 1.0f);
+  gather_heads(scratch.values, qkv + 2 * hidden, group, 1.0f);
+  for (int64_t h = 0; h < heads; ++h) {
+    const int64_t offset = h * head_stride;
+    forward_head(call,
+                 {scratch.queries + offset, scratch.keys + offset, scratch.values + offset,
+                  scratch.out + offset, row, first_head + h, first, length, stride},
+                 scratch);
+  }
+  group.token_stride = hidden;
+  scatter_heads(call.y.as<T>() + first * hidden + first_head * head_size, scratch.out, group, 1.0f);
+}
+
 void attention_forward_task(const AttentionForward& call, int64_t row, int64_t first_head, int64_t last_head,
                             std::byte* memory) {
-  ForwardScratch scratch(memory, AttentionTasks::length(call.packing, row), call.shape.head_size);
-  for (int64_t head = first_head; head < last_head; ++head) {
-    if (call.y.dtype == DType::f32) {
-      forward_head<float>(call, row, head, scratch);
-    } else {
-      forward_head<bfloat16>(call, row, head, scratch);
-    }
+  if (call.y.dtype == DType::f32) {
+    forward_task<float>(call, row, first_head, last_head, memory);
+  } else {
+    forward_task<bfloat16>(call, row, first_head, last_head, memory);
   }
 }
 
@@ -159,7 +178,8 @@ void CpuBackend::attention_forward(Tensor y, Tensor lse, Tensor qkv, const Packi
   check_dropout(name, shape.dropout);
   const AttentionTasks tasks(packing, shape.heads);
   check_attention_dropout(name, shape, tasks.longest());
-  thread_scratch_.ensure(ForwardScratch(nullptr, tasks.longest(), shape.head_size).pieces.bytes());
+  thread_scratch_.ensure(
+      ForwardScratch(nullptr, tasks.longest(), tasks.most_heads(), shape.head_size).pieces.bytes());
   const AttentionForward call{y, lse, qkv, packing, shape};
   parallel_for(tasks.count(), threads_, [&](int64_t task) {
     HWY_DYNAMIC_DISPATCH(attention_forward_task)

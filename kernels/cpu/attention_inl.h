@@ -94,52 +94,88 @@ void multiply(float* out, int64_t out_stride, Left left, Right right, int64_t ro
   if (r < rows) multiply_rows<1, kWrite>(out + r * out_stride, out_stride, rest(r), right, vectors, depth);
 }
 
-// to [tokens, stride] = scale * from, one head's numbers of each token; columns beyond head_size are 0.
+// Where a group of heads lies: in a packed tensor, token by token, heads side by side; in scratch as
+// [heads][tokens][stride] f32, stride whole vectors, the columns beyond head_size 0.
+struct HeadGroup {
+  int64_t heads, head_size, tokens;
+  int64_t token_stride;  // of the packed tensor
+  int64_t stride, head_stride;
+  bool whole() const { return stride == head_size; }
+};
+
+// to = scale * from. Reads each token's heads in one go: neighbouring cache lines.
 template <class T>
-HWY_INLINE void gather_head(float* to, int64_t stride, const T* from, int64_t token_stride, int64_t tokens,
-                            int64_t head_size, float scale) {
-  for (int64_t token = 0; token < tokens; ++token) {
-    const T* source = from + token * token_stride;
-    float* target = to + token * stride;
-    for (int64_t c = 0; c < stride; c += kLanes) {
-      const int64_t left = head_size - c;
-      const FloatVector value = left > 0 ? load_some(source + c, left) : hn::Zero(Floats());
-      store(hn::Mul(value, constant(scale)), target + c);
+void gather_heads(float* to, const T* from, const HeadGroup& group, float scale) {
+  const FloatVector factor = constant(scale);
+  for (int64_t token = 0; token < group.tokens; ++token) {
+    for (int64_t head = 0; head < group.heads; ++head) {
+      const T* source = from + token * group.token_stride + head * group.head_size;
+      float* target = to + head * group.head_stride + token * group.stride;
+      if (group.whole()) {
+        for (int64_t c = 0; c < group.stride; c += kLanes)
+          store(hn::Mul(load(source + c), factor), target + c);
+      } else {
+        for (int64_t c = 0; c < group.stride; c += kLanes) {
+          const int64_t left = group.head_size - c;
+          const FloatVector value = left > 0 ? load_some(source + c, left) : hn::Zero(Floats());
+          store(hn::Mul(value, factor), target + c);
+        }
+      }
     }
   }
 }
 
-// The same numbers, transposed into panels of kLanes tokens: panels[token / kLanes][column][token % kLanes],
-// columns up to `stride`. `rows` is what gather_head wrote, followed by memory for kLanes more tokens, which
-// are set to 0.
+// to (in T) = scale * from.
+template <class T>
+void scatter_heads(T* to, const float* from, const HeadGroup& group, float scale) {
+  const FloatVector factor = constant(scale);
+  for (int64_t token = 0; token < group.tokens; ++token) {
+    for (int64_t head = 0; head < group.heads; ++head) {
+      const float* source = from + head * group.head_stride + token * group.stride;
+      T* target = to + token * group.token_stride + head * group.head_size;
+      if (group.whole()) {
+        for (int64_t c = 0; c < group.stride; c += kLanes)
+          store(hn::Mul(load(source + c), factor), target + c);
+      } else {
+        for (int64_t c = 0; c < group.head_size; c += kLanes) {
+          store_some(hn::Mul(load(source + c), factor), target + c, group.head_size - c);
+        }
+      }
+    }
+  }
+}
+
+// Four numbers of each of kLanes rows: block b of the vector is from[4 b].
+HWY_INLINE FloatVector every_fourth_row(const float* from, int64_t stride) {
+  FloatVector rows = hn::LoadDup128(Floats(), from);
+  for (int64_t block = 1; block < kLanes / 4; ++block) {
+    const auto before = hn::FirstN(Floats(), static_cast<size_t>(4 * block));
+    rows = hn::IfThenElse(before, rows, hn::LoadDup128(Floats(), from + 4 * block * stride));
+  }
+  return rows;
+}
+
+// One head's rows transposed into panels of kLanes tokens: panels[token / kLanes][column][token % kLanes].
+// `rows` has memory for whole vectors of tokens; those beyond `tokens` are set to 0.
 HWY_INLINE void pack_panels(float* panels, float* rows, int64_t stride, int64_t tokens) {
+  const hn::Repartition<double, Floats> pairs;
   const int64_t whole = (tokens + kLanes - 1) / kLanes * kLanes;
   std::fill(rows + tokens * stride, rows + whole * stride, 0.0f);
-  float quads[4 * kLanes];
   for (int64_t token = 0; token < whole; token += kLanes) {
     for (int64_t c = 0; c < stride; c += 4) {
-      for (int64_t lane = 0; lane < kLanes; ++lane) {
-        std::memcpy(quads + 4 * lane, rows + (token + lane) * stride + c, 4 * sizeof(float));
-      }
-      FloatVector v0, v1, v2, v3;
-      hn::LoadInterleaved4(Floats(), quads, v0, v1, v2, v3);
+      const float* from = rows + token * stride + c;
+      const FloatVector r0 = every_fourth_row(from, stride), r1 = every_fourth_row(from + stride, stride);
+      const FloatVector r2 = every_fourth_row(from + 2 * stride, stride);
+      const FloatVector r3 = every_fourth_row(from + 3 * stride, stride);
+      const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(Floats(), r0, r1));
+      const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(Floats(), r2, r3));
+      const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(Floats(), r0, r1));
+      const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(Floats(), r2, r3));
       float* to = panels + token * stride + c * kLanes;
-      store(v0, to);
-      store(v1, to + kLanes);
-      store(v2, to + 2 * kLanes);
-      store(v3, to + 3 * kLanes);
-    }
-  }
-}
-
-// to (in T) = scale * from, for one head of consecutive tokens.
-template <class T>
-HWY_INLINE void scatter_head(T* to, int64_t token_stride, const float* from, int64_t stride, int64_t tokens,
-                             int64_t head_size, float scale) {
-  for (int64_t token = 0; token < tokens; ++token) {
-    for (int64_t c = 0; c < head_size; c += kLanes) {
-      const auto value = hn::Mul(load(from + token * stride + c), constant(scale));
-      store_some(value, to + token * token_stride + c, head_size - c);
+      store(hn::BitCast(Floats(), hn::InterleaveLower(pairs, low01, low23)), to);
+      store(hn::BitCast(Floats(), hn::InterleaveUpper(pairs, low01, low23)), to + kLanes);
+      store(hn::BitCast(Floats(), hn::InterleaveLower(pairs, high01, high23)), to + 2 * kLanes);
+      store(hn::BitCast(Floats(), hn::InterleaveUpper(pairs, high01, high23)), to + 3 * kLanes);
     }
   }
 }
