@@ -37,6 +37,17 @@ std::vector<std::string> training_texts(const PreparedReader& prepared, const st
   return training;
 }
 
+// This rank's blocks of the training rows.
+void count_words(WordCounter& counter, const PreparedReader& prepared, const std::vector<Split>& split,
+                 const Communicator& ranks, int threads, const std::function<bool()>& stop) {
+  Progress progress("count words", prepared.rows(), "rows", ranks.root());
+  for (int64_t first = 0; first < prepared.rows(); first += block_rows * ranks.size()) {
+    if (ranks.any(stop(), "agree on stopping")) interrupted("train");
+    counter.add(training_texts(prepared, split, first + ranks.rank() * block_rows), threads);
+    progress.update(std::min(prepared.rows(), first + block_rows * ranks.size()));
+  }
+}
+
 }  // namespace
 
 WordPieceOptions word_piece_options(const VocabularySettings& settings) {
@@ -67,12 +78,7 @@ Tokenizer learn_tokenizer(const fs::path& folder, const VocabularySettings& sett
 
   const WordPieceOptions options = word_piece_options(settings);
   WordCounter counter(options);
-  Progress progress("count words", prepared.rows(), "rows", ranks.root());
-  for (int64_t first = 0; first < prepared.rows(); first += block_rows * ranks.size()) {
-    if (ranks.any(stop(), "agree on stopping")) interrupted("train");
-    counter.add(training_texts(prepared, split, first + ranks.rank() * block_rows), threads);
-    progress.update(std::min(prepared.rows(), first + block_rows * ranks.size()));
-  }
+  count_words(counter, prepared, split, ranks, threads, stop);
   const std::vector<std::string> counts =
       ranks.gather(ranks.root() ? std::string() : counter.serialize(), 0, "gather word counts");
   std::string vocabulary;

@@ -1,0 +1,160 @@
+// Training by several ranks: the same course as by one.
+#include <cmath>
+
+#include "model/safetensors.h"
+#include "runtime/communicator.h"
+#include "tests/train/synthetic_run.h"
+#include "train/gradient_sync.h"
+#include "train/train.h"
+#include "train/training_run.h"
+
+namespace limner::testing {
+namespace {
+
+Communicator& world() {
+  static Communicator communicator = Communicator::world(std::chrono::seconds(60));
+  return communicator;
+}
+
+// The same folder for all ranks.
+class SharedFolder {
+ public:
+  SharedFolder() {
+    if (world().root()) folder_ = std::make_unique<TemporaryFolder>();
+    path_ = folder_ ? folder_->path().string() : "";
+    world().broadcast(path_, 0, "share a folder");
+  }
+  ~SharedFolder() { world().barrier("end of test"); }
+  fs::path path() const { return path_; }
+
+ private:
+  std::unique_ptr<TemporaryFolder> folder_;
+  std::string path_;
+};
+
+Run shared_run(const fs::path& directory) {
+  Run run{synthetic_settings(directory), world()};
+  if (world().root()) {
+    make_folder(run.prepared().parent_path());
+    write_prepared(run.prepared(), synthetic_table());
+  }
+  world().barrier("prepared");
+  return run;
+}
+
+TEST(TrainRanks, SameLossesAndMetricsAsOneRank) {
+  ASSERT_GT(world().size(), 1) << "this test is for several ranks";
+  SharedFolder folder;
+  limner::Run run = shared_run(folder.path() / "many");
+  run.settings.train.gradient_accumulation_steps = 2;
+  run.settings.train.heads.push_back({.name = "stars", .field = "stars", .kind = "regression"});
+  train(run);
+  world().barrier("trained");
+  if (!world().root()) return;
+  SyntheticRun one(folder.path() / "one");
+  const std::string directory = one.settings().run.directory;
+  one.settings() = run.settings;
+  one.settings().run.directory = directory;
+  train(one.run());
+  const auto expected = logged(one.run(), "train/loss"), found = logged(run, "train/loss");
+  ASSERT_EQ(found.size(), expected.size());
+  int64_t compared = 0;
+  for (const auto& [step, loss] : expected) {
+    if (++compared > 10) break;
+    EXPECT_NEAR(found.at(step), loss, 1e-5 * std::abs(loss)) << "step " << step;
+  }
+  const Json many = read_json(run.train_folder() / "summary.json"), single = one.summary();
+  EXPECT_EQ(many["steps"], single["steps"]);
+  for (size_t head = 0; head < 3; ++head) {
+    EXPECT_EQ(many["test"]["heads"][head]["count"], single["test"]["heads"][head]["count"]);
+  }
+  EXPECT_NEAR(many["test"]["heads"][0]["accuracy"].get<double>(),
+              single["test"]["heads"][0]["accuracy"].get<double>(), 0.05);
+}
+
+// A batch budget so small that some ranks have no row in most batches.
+TEST(TrainRanks, RanksWithoutRowsTakePart) {
+  SharedFolder folder;
+  limner::Run run = shared_run(folder.path() / "many");
+  run.settings.train.max_tokens_per_batch = 16;
+  run.settings.train.max_steps = 12;
+  train(run);
+  world().barrier("trained");
+  if (!world().root()) return;
+  SyntheticRun one(folder.path() / "one");
+  const std::string directory = one.settings().run.directory;
+  one.settings() = run.settings;
+  one.settings().run.directory = directory;
+  train(one.run());
+  const auto expected = logged(one.run(), "train/loss"), found = logged(run, "train/loss");
+  ASSERT_EQ(expected.size(), 12u);
+  for (const auto& [step, loss] : expected) EXPECT_NEAR(found.at(step), loss, 1e-4 * std::abs(loss)) << step;
+}
+
+TEST(TrainRanks, StopOfOneRankIsStopOfAllAndResumeIsBitEqual) {
+  SharedFolder folder;
+  limner::Run whole = shared_run(folder.path() / "whole"), parts = shared_run(folder.path() / "parts");
+  for (limner::Run* run : {&whole, &parts}) run->settings.train.num_train_epochs = 2;
+  train(whole);
+  const int last = world().size() - 1;
+  int asked = 0;
+  expect_error(ExitCode::interrupted, {"train"},
+               [&] { train_until(parts, [&] { return world().rank() == last && ++asked == 8; }); });
+  train(parts);
+  world().barrier("trained");
+  if (!world().root()) return;
+  EXPECT_EQ(logged(whole, "train/loss"), logged(parts, "train/loss"));
+  const auto weights = [](const limner::Run& run) {
+    const fs::path checkpoint =
+        run.directory() /
+        read_json(run.train_folder() / "summary.json")["last_checkpoint"].get<std::string>();
+    return read_file(checkpoint / "limner_state" / "optimizer.safetensors");
+  };
+  EXPECT_EQ(sha256(weights(whole)), sha256(weights(parts)));
+}
+
+TEST(TrainRanks, ErrorsReachEveryRank) {
+  SharedFolder folder;
+  limner::Run run = shared_run(folder.path() / "bad");
+  run.settings.train.learning_rate = 1e30;
+  run.settings.train.warmup_ratio = 0.0;
+  run.settings.train.max_grad_norm = 0.0;
+  expect_error(ExitCode::bad_config, {"learning_rate"}, [&] { train(run); });
+}
+
+TEST(GradientSync, SumsEveryElementOnce) {
+  ModelConfig config = ModelConfig::from_settings(synthetic_settings("").model.architecture, 50);
+  HeadSpec head;
+  head.name = "h";
+  head.kind = "single_label";
+  head.classes = {"a", "b"};
+  const ParameterTable table(config, {head}, HeadInput::mean);
+  std::vector<float> values(static_cast<size_t>(table.elements()));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(i % 97) + static_cast<float>(world().rank());
+  GradientSync sync(world(), table, Tensor(values.data(), DType::f32, {table.elements()}));
+  const float ranks = static_cast<float>(world().size());
+  for (int round = 0; round < 2; ++round) {
+    if (world().rank() == 0) {
+      sync.all_layers_done();
+    } else {
+      for (int layer = table.layer_count() - 1; layer >= 0; --layer) sync.layer_done(layer);
+    }
+    sync.finish();
+    float factor = 1.0f;
+    for (int i = 0; i < round; ++i) factor *= ranks;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const float once = static_cast<float>(i % 97) * ranks + ranks * (ranks - 1.0f) / 2.0f;
+      ASSERT_EQ(values[i], once * factor) << i << " in round " << round;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace limner::testing
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  const limner::MpiSession session(argc, argv);
+  return RUN_ALL_TESTS();
+}
