@@ -83,16 +83,14 @@ const std::vector<Stage>& stages() {
 void run_stage(const Stage& stage, const Run& run, Again again) {
   Communicator& ranks = run.communicator;
   std::string fingerprint;
-  int current = 0;
   if (ranks.root()) {  // one rank reads the inputs; the others take its word
     make_folder(run.directory());
     write_file(run.directory() / "config.yaml", print_settings(run.settings));
     fingerprint = stage.fingerprint(run);
-    current = stage_is_current(run, stage.name, fingerprint) && fs::exists(stage.result(run)) ? 1 : 0;
+    if (!fs::exists(stage.result(run))) fingerprint += " without a result";  // never recorded, so never current
   }
   ranks.broadcast(fingerprint, 0, "share the stage's fingerprint");
-  ranks.broadcast_value(current, 0, "share whether the stage is current");
-  if (current != 0 && again == Again::if_changed) {
+  if (again == Again::if_changed && stage_is_current(run, stage.name, fingerprint)) {
     log_info("{}: inputs and settings unchanged, skipped", stage.name);
     return;
   }
@@ -100,7 +98,7 @@ void run_stage(const Stage& stage, const Run& run, Again again) {
   stage.run(run);
   ranks.barrier("end the stage");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  if (ranks.root()) record_stage(run, stage.name, fingerprint, seconds);
+  record_stage(run, stage.name, fingerprint.substr(0, 64), seconds);
   log_info("{}: done in {:.1f} s", stage.name, seconds);
 }
 
