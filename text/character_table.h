@@ -47,7 +47,7 @@ class CharacterTable {
   static constexpr uint32_t sequence = 1u << 25;     // several characters: expansion()
   static constexpr uint32_t mark = 1u << 26;         // not a starter: takes part in reordering
   static constexpr uint32_t leaves_mark = 1u << 27;  // decomposes into a starter and marks that are kept
-  uint32_t entry(char32_t code) const { return entries_[pages_[code >> 8] + (code & 0xFF)]; }
+  uint32_t entry(char32_t code) const { return entries_[pages_[code >> 8] + (code & 0xFF)] ^ code; }
 
   // The packed characters of a `sequence` entry.
   const std::vector<uint32_t>& expansion(uint32_t entry) const { return expansions_[entry & 0x1FFFFF]; }
@@ -68,7 +68,8 @@ class CharacterTable {
   bool strips_accents_;
   bool explicit_spaces_;
   std::array<uint32_t, 0x1100> pages_;  // offset of a page of 256 entries; equal pages are stored once
-  std::vector<uint32_t> entries_;
+  std::vector<uint32_t>
+      entries_;  // exclusive-or the code point, so that pages of unchanged characters are equal
   std::vector<std::vector<uint32_t>> expansions_;
 
   uint32_t make_entry(char32_t code);

@@ -52,6 +52,13 @@ AddedToken token_from_json(const Json& value, const std::string& where, bool spe
   return token;
 }
 
+int32_t id_from_json(const Json& id, const std::string& of, const std::string& file) {
+  if (!id.is_number_unsigned() || id.get<uint64_t>() > std::numeric_limits<int32_t>::max()) {
+    fail(ExitCode::bad_data, "{}: the id of {} must be an integer from 0 to 2147483647", file, of);
+  }
+  return id.get<int32_t>();
+}
+
 Json read_optional(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return Json::object();
   Json json = read_json(path);
@@ -122,23 +129,20 @@ void read_further_tokens(const std::filesystem::path& folder, const Json& config
   const std::string config_file = folder / "tokenizer_config.json", added_file = folder / "added_tokens.json";
   std::map<int32_t, AddedToken> tokens;
   for (const AddedToken& token : parts.added_tokens) tokens[token.id] = token;
-  const auto add = [&tokens](const Json& id, AddedToken token, const std::string& file) {
-    if (!id.is_number_unsigned() || id.get<uint64_t>() > std::numeric_limits<int32_t>::max()) {
-      fail(ExitCode::bad_data, "{}: the id of {} must be an integer from 0 to 2147483647", file,
-           token.content);
-    }
-    token.id = id.get<int32_t>();
-    tokens.insert_or_assign(token.id, token);
+  const auto add = [&tokens](int32_t id, AddedToken token) {
+    token.id = id;
+    tokens.insert_or_assign(id, std::move(token));
   };
   const Json added = read_optional(added_file);
   for (const auto& [content, id] : added.items()) {
     const auto names_it = [&content = content](const auto& known) { return known.second.content == content; };
     if (std::none_of(tokens.begin(), tokens.end(), names_it))
-      add(id, token_from_json(content, added_file, false), added_file);
+      add(id_from_json(id, content, added_file), token_from_json(content, added_file, false));
   }
   if (config.contains("added_tokens_decoder")) {
     for (const auto& [id, value] : config["added_tokens_decoder"].items()) {
-      add(Json::parse(id, nullptr, false), token_from_json(value, config_file, false), config_file);
+      add(id_from_json(Json::parse(id, nullptr, false), id, config_file),
+          token_from_json(value, config_file, false));
     }
   }
   const TokenIds ids = ids_of(parts);
@@ -153,7 +157,7 @@ void read_further_tokens(const std::filesystem::path& folder, const Json& config
         fail(ExitCode::bad_data, "{}: {} has {}, which is not in the vocabulary", config_file, list,
              token.content);
       }
-      add(ids.at(token.content), token, config_file);
+      add(ids.at(token.content), token);
     }
   }
   parts.added_tokens.clear();
