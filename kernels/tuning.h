@@ -9,20 +9,20 @@
 namespace limner::tuning {
 
 // --- Matrix products.
-// Rows of a tile of y = x W^T. Single-thread f32 rates at 64, 128, 256 rows: 207, 217, 226 GFLOP/s (in 384,
-// out 1152); bf16 385, 450, 467. Small batches take smaller tiles, so that every thread gets some.
+// Columns of a tile of y = x W^T: 256 x 768 f32 is 768 KiB, so the activation finds the tile in L2.
+inline constexpr int64_t kLinearColumns = 768;
+
+// Rows of that tile. Single-thread f32 rates at 64, 128, 256 rows: 207, 217, 226 GFLOP/s (in 384, out 1152);
+// bf16 385, 450, 467. Small batches take smaller tiles, so that every thread gets some.
 inline constexpr int64_t kLinearRowsMost = 256;
 inline constexpr int64_t kLinearRowsLeast = 32;
-inline constexpr int64_t kLinearTilesWanted = 32;
+inline constexpr int64_t kLinearTilesWanted = 16;
 
-inline int64_t linear_tile_rows(int64_t tokens) {
+inline int64_t linear_tile_rows(int64_t tokens, int64_t column_tiles) {
   int64_t rows = kLinearRowsLeast;
-  while (rows < kLinearRowsMost && tokens > rows * kLinearTilesWanted) rows *= 2;
+  while (rows < kLinearRowsMost && tokens * column_tiles > rows * kLinearTilesWanted) rows *= 2;
   return rows;
 }
-
-// Columns of that tile: 256 x 768 f32 is 768 KiB, so the activation finds the tile in L2.
-inline constexpr int64_t kLinearColumns = 768;
 
 // The last tile is filled up with zero rows to a multiple of this, so that few different products are built.
 inline constexpr int64_t kLinearRowGrain = 16;

@@ -92,7 +92,8 @@ struct BackwardHead {
 };
 
 // Gradients of one head from its gathered numbers, a block of queries at a time.
-void backward_head(const AttentionBackward& call, const BackwardHead& at, const BackwardScratch& scratch) {
+void backward_head(const AttentionBackward& call, const BackwardHead& at, const RandomBits& random,
+                   const BackwardScratch& scratch) {
   const int64_t head_size = call.shape.head_size, stride = at.stride, row_stride = whole_vectors(at.length);
   const int64_t head_vectors = (head_size + kLanes - 1) / kLanes;
   const bool causal = call.shape.masking == Masking::causal;
@@ -121,8 +122,8 @@ void backward_head(const AttentionBackward& call, const BackwardHead& at, const 
                             .lse2 = lse[token] * kLog2E,
                             .delta = at.deltas[token]};
       if (dropout.active()) {
-        draw_bits(scratch.bits, dropout.key, call.packing.row_keys[static_cast<size_t>(at.row)], token,
-                  at.head * kDropoutElementsPerHead, scores.seen);
+        random.draw(scratch.bits, call.packing.row_keys[static_cast<size_t>(at.row)], token,
+                    at.head * kDropoutElementsPerHead, scores.seen);
       }
       score_gradients(scores, dropout.active() ? scratch.bits : nullptr, dropout);
     }
@@ -153,6 +154,7 @@ void backward_task(const AttentionBackward& call, int64_t row, int64_t first_hea
   gather_heads(scratch.keys, qkv + hidden, in, 1.0f);
   gather_heads(scratch.values, qkv + 2 * hidden, in, 1.0f);
   gather_heads(scratch.dout, dy, out, 1.0f);
+  const RandomBits random(call.shape.dropout.key);
   for (int64_t h = 0; h < heads; ++h) {
     float* deltas = scratch.deltas + h * whole_vectors(length);
     for (int64_t token = 0; token < length; ++token) {
@@ -164,7 +166,7 @@ void backward_task(const AttentionBackward& call, int64_t row, int64_t first_hea
                   {scratch.queries + offset, scratch.keys + offset, scratch.values + offset,
                    scratch.dout + offset, scratch.dqueries + offset, scratch.dkeys + offset,
                    scratch.dvalues + offset, deltas, row, first_head + h, first, length, stride},
-                  scratch);
+                  random, scratch);
   }
   T* dqkv = call.dqkv.as<T>() + first * 3 * hidden + first_head * head_size;
   scatter_heads(dqkv, scratch.dqueries, in, scale);

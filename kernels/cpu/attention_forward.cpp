@@ -80,22 +80,19 @@ struct ForwardHead {
   int64_t row, head, first, length, stride;
 };
 
-void drop_probabilities(float* probabilities, const AttentionForward& call, const ForwardHead& at,
-                        int64_t query, int64_t seen, uint16_t* bits) {
-  const Dropout& dropout = call.shape.dropout;
-  draw_bits(bits, dropout.key, call.packing.row_keys[static_cast<size_t>(at.row)], query,
-            at.head * kDropoutElementsPerHead, seen);
-  const Keep keep(dropout);
+void drop_probabilities(float* probabilities, const Keep& keep, const uint16_t* bits, int64_t seen) {
   for (int64_t k = 0; k < seen; k += kLanes)
     store(keep(load(probabilities + k), bits + k), probabilities + k);
 }
 
 // out = softmax(queries keys^T) values, a few queries at a time: their scores over the whole row stay in L1.
-void forward_head(const AttentionForward& call, const ForwardHead& at, const ForwardScratch& scratch) {
+void forward_head(const AttentionForward& call, const ForwardHead& at, const RandomBits& random,
+                  const ForwardScratch& scratch) {
   const int64_t head_size = call.shape.head_size, row_stride = whole_vectors(at.length);
   const int64_t head_vectors = (head_size + kLanes - 1) / kLanes;
   const bool causal = call.shape.masking == Masking::causal;
   float* lse = call.lse.absent() ? nullptr : call.lse.as<float>() + at.head * call.y.rows() + at.first;
+  const Keep keep(call.shape.dropout);
   pack_panels(scratch.key_panels, at.keys, at.stride, at.length);
   for (int64_t query = 0; query < at.length; query += kForwardQueries) {
     const int64_t queries = std::min(kForwardQueries, at.length - query);
@@ -111,7 +108,10 @@ void forward_head(const AttentionForward& call, const ForwardHead& at, const For
       std::fill(scores + seen, scores + keys, 0.0f);
       sums[q] = total.sum;
       if (lse != nullptr) lse[query + q] = (total.max + std::log2(total.sum)) / kLog2E;
-      if (call.shape.dropout.active()) drop_probabilities(scores, call, at, query + q, seen, scratch.bits);
+      if (!call.shape.dropout.active()) continue;
+      random.draw(scratch.bits, call.packing.row_keys[static_cast<size_t>(at.row)], query + q,
+                  at.head * kDropoutElementsPerHead, seen);
+      drop_probabilities(scores, keep, scratch.bits, seen);
     }
     float* out = at.out + query * at.stride;
     multiply<Write::overwrite>(out, at.stride, Left{scratch.scores, row_stride, 1},
@@ -138,12 +138,13 @@ void forward_task(const AttentionForward& call, int64_t row, int64_t first_head,
   gather_heads(scratch.queries, qkv, group, kLog2E / std::sqrt(static_cast<float>(head_size)));
   gather_heads(scratch.keys, qkv + hidden, group, 1.0f);
   gather_heads(scratch.values, qkv + 2 * hidden, group, 1.0f);
+  const RandomBits random(call.shape.dropout.key);
   for (int64_t h = 0; h < heads; ++h) {
     const int64_t offset = h * head_stride;
     forward_head(call,
                  {scratch.queries + offset, scratch.keys + offset, scratch.values + offset,
                   scratch.out + offset, row, first_head + h, first, length, stride},
-                 scratch);
+                 random, scratch);
   }
   group.token_stride = hidden;
   scatter_heads(call.y.as<T>() + first * hidden + first_head * head_size, scratch.out, group, 1.0f);

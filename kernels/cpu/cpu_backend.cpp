@@ -30,7 +30,8 @@ void CpuBackend::download(void* host, Tensor device) {
 
 void CpuBackend::reserve(int64_t tokens, int64_t widest) {
   require(tokens >= 0 && widest >= 0, "reserve: {} tokens, width {}", tokens, widest);
-  const int64_t padded_rows = std::max(tuning::linear_tile_rows(tokens), tuning::kWeightTokenGrain);
+  const int64_t padded_rows = std::min(tuning::kLinearRowsMost,
+                                       std::max(tokens, tuning::kWeightTokenGrain) + tuning::kLinearRowGrain);
   const int64_t padded_bytes = 2 * padded_rows * widest * dtype_bytes(DType::f32);
   const int64_t partial_bytes = 2 * tuning::kPartialSums * widest * dtype_bytes(DType::f32);
   shared_scratch_.at_least(std::max(padded_bytes, partial_bytes));

@@ -22,9 +22,10 @@ void drop_rows(const Tensor& y, const Tensor& x, const Dropout& dropout, const P
                int64_t first, int64_t last, uint16_t* bits) {
   const int64_t width = x.columns();
   const Keep keep(dropout);
+  const RandomBits random(dropout.key);
   TokenCursor cursor(packing, first);
   for (int64_t token = first; token < last; ++token, cursor.next()) {
-    draw_bits(bits, dropout.key, cursor.row_key(), cursor.position(), 0, width);
+    random.draw(bits, cursor.row_key(), cursor.position(), 0, width);
     const T* from = x.as<T>() + token * width;
     T* to = y.as<T>() + token * width;
     for (int64_t c = 0; c < width; c += kLanes) {

@@ -38,9 +38,10 @@ void CpuBackend::multiply_tiles(Tensor c, Write write, Tensor a, Tensor b, Layou
                                 Finish&& finish) {
   const int64_t tokens = a.rows(), depth = a.columns(), columns = c.columns();
   if (tokens == 0) return;
-  const int64_t tile_rows = tuning::linear_tile_rows(tokens);
   const int64_t tile_columns = std::min(columns, tuning::kLinearColumns);
-  const int64_t row_tiles = tiles(tokens, tile_rows), column_tiles = tiles(columns, tile_columns);
+  const int64_t column_tiles = tiles(columns, tile_columns);
+  const int64_t tile_rows = tuning::linear_tile_rows(tokens, column_tiles);
+  const int64_t row_tiles = tiles(tokens, tile_rows);
 
   // The last tile of tokens, when ragged, is multiplied in padded copies.
   const int64_t last_rows = tokens - (row_tiles - 1) * tile_rows;

@@ -81,10 +81,11 @@ template <class T>
 void forward_rows(const NormForward& call, int64_t first, int64_t last, uint16_t* bits) {
   const int64_t width = call.y.columns();
   const bool drops = call.dropout.active();
+  const RandomBits random(call.dropout.key);
   TokenCursor cursor(call.packing, drops ? first : 0);
   for (int64_t token = first; token < last; ++token) {
     if (drops) {
-      draw_bits(bits, call.dropout.key, cursor.row_key(), cursor.position(), 0, width);
+      random.draw(bits, cursor.row_key(), cursor.position(), 0, width);
       cursor.next();
     }
     T* y = row_of<T>(call.y, token);
@@ -114,6 +115,7 @@ void backward_rows(const NormBackward& call, int64_t first, int64_t last, float*
   const bool drops = call.dropout.active() && !call.dx.absent();
   const Keep keep(call.dropout);
   const float* gamma = call.gamma.as<float>();
+  const RandomBits random(call.dropout.key);
   TokenCursor cursor(call.packing, drops ? first : 0);
   for (int64_t token = first; token < last; ++token) {
     const T* dy = row_of<T>(call.dy, token);
@@ -134,7 +136,7 @@ void backward_rows(const NormBackward& call, int64_t first, int64_t last, float*
     const auto average = constant(sum_of_lanes(total) / static_cast<float>(width));
     const auto average_normal = constant(sum_of_lanes(total_normal) / static_cast<float>(width));
     if (drops) {
-      draw_bits(bits, call.dropout.key, cursor.row_key(), cursor.position(), 0, width);
+      random.draw(bits, cursor.row_key(), cursor.position(), 0, width);
       cursor.next();
     }
     T* dsum = row_of<T>(call.dsum, token);

@@ -7,7 +7,7 @@
 
 namespace limner {
 
-// Scratch that draw_bits() may write for `elements` elements: 16 bits each, in whole vectors.
+// Scratch that RandomBits::draw() may write for `elements` elements: 16 bits each, in whole vectors.
 inline int64_t drawn_bytes(int64_t elements) { return (elements / 64 + 1) * 64 * 2; }
 
 class TokenCursor {
