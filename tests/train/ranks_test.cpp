@@ -2,35 +2,13 @@
 #include <cmath>
 
 #include "model/safetensors.h"
-#include "runtime/communicator.h"
-#include "tests/train/synthetic_run.h"
+#include "tests/train/shared_folder.h"
 #include "train/gradient_sync.h"
 #include "train/train.h"
 #include "train/training_run.h"
 
 namespace limner::testing {
 namespace {
-
-Communicator& world() {
-  static Communicator communicator = Communicator::world(std::chrono::seconds(60));
-  return communicator;
-}
-
-// The same folder for all ranks.
-class SharedFolder {
- public:
-  SharedFolder() {
-    if (world().root()) folder_ = std::make_unique<TemporaryFolder>();
-    path_ = folder_ ? folder_->path().string() : "";
-    world().broadcast(path_, 0, "share a folder");
-  }
-  ~SharedFolder() { world().barrier("end of test"); }
-  fs::path path() const { return path_; }
-
- private:
-  std::unique_ptr<TemporaryFolder> folder_;
-  std::string path_;
-};
 
 Run shared_run(const fs::path& directory) {
   Run run{synthetic_settings(directory), world()};
