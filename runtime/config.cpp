@@ -100,13 +100,11 @@ std::string read_text(const Node& node, const std::string& path, const Limits& l
 }
 
 void refuse_unknown(const Node& map, const std::string& path, const std::vector<std::string>& known) {
-  for (size_t index = 0; index < map.fields.size(); ++index) {
-    const std::string& key = map.fields[index].first;
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      fail_at(map.field_places[index], "unknown key `{}`; did you mean `{}`? {} knows: {}", joined(path, key),
-              joined(path, nearest(key, known)), path.empty() ? "The configuration" : path,
-              fmt::join(known, ", "));
-    }
+  for (const Field& field : map.fields) {
+    if (std::find(known.begin(), known.end(), field.key) != known.end()) continue;
+    fail_at(field.place, "unknown key `{}`; did you mean `{}`? {} knows: {}", joined(path, field.key),
+            joined(path, nearest(field.key, known)), path.empty() ? "The configuration" : path,
+            fmt::join(known, ", "));
   }
 }
 

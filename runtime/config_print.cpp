@@ -116,7 +116,7 @@ std::string print(Settings settings, const std::string& only) {
 std::string print_settings(const Settings& settings) { return print(settings, ""); }
 
 std::string print_section(const Settings& settings, const std::string& section) {
-  const std::string text = print(settings, section);
+  std::string text = print(settings, section);
   require(!text.empty(), "there is no section `{}`", section);
   return text;
 }

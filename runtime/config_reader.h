@@ -75,8 +75,8 @@ class Reader {
   template <class T>
   void read_field(const char* key, T& value, const Limits& limits) {
     known_.emplace_back(key);
-    for (const auto& [name, node] : map_.fields) {
-      if (name == key) read(value, node, joined(path_, key), limits);
+    for (const Field& field : map_.fields) {
+      if (field.key == key) read(value, field.value, joined(path_, key), limits);
     }
   }
 };
@@ -109,7 +109,7 @@ template <class T>
 void read(std::map<std::string, T>& value, const Node& node, const std::string& path, const Limits& limits) {
   want(Node::Kind::map, node, path, "a section of KEY: VALUE");
   value.clear();
-  for (const auto& [key, item] : node.fields) read(value[key], item, joined(path, key), limits);
+  for (const Field& field : node.fields) read(value[field.key], field.value, joined(path, field.key), limits);
 }
 
 template <class T>

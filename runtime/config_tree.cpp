@@ -4,7 +4,6 @@
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
-#include <optional>
 #include <sstream>
 
 namespace limner::config {
@@ -55,10 +54,10 @@ class TreeBuilder : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
  private:
-  // A list or map whose end has not come yet, and in a map the key whose value comes next.
+  // A list or map whose end has not come yet. In a map, the last key may still wait for its value.
   struct Open {
     Node node;
-    std::optional<std::string> key;
+    bool key_waits = false;
   };
   std::shared_ptr<const std::string> name_;
   std::vector<Open> open_;
@@ -85,26 +84,25 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   bool wants_key() const {
-    return !open_.empty() && open_.back().node.kind == Node::Kind::map && !open_.back().key.has_value();
+    return !open_.empty() && open_.back().node.kind == Node::Kind::map && !open_.back().key_waits;
   }
 
   void add_key(const YAML::Mark& mark, const std::string& key) {
-    Node& map = open_.back().node;
-    for (size_t index = 0; index < map.fields.size(); ++index) {
-      if (map.fields[index].first == key) {
+    for (const Field& field : open_.back().node.fields) {
+      if (field.key == key) {
         fail_at(place(mark), "key `{}` stands here for the second time; the first is in line {}", key,
-                map.field_places[index].line);
+                field.place.line);
       }
     }
-    map.field_places.push_back(place(mark));
-    open_.back().key = key;
+    open_.back().node.fields.push_back({key, place(mark), Node()});
+    open_.back().key_waits = true;
   }
 
   void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     refuse_anchor(mark, anchor);
     refuse_tag(mark, tag);
     if (wants_key()) fail_at(place(mark), "a key is a word, not a list or section");
-    open_.push_back({make(kind, mark), std::nullopt});
+    open_.push_back({make(kind, mark)});
   }
 
   void close() {
@@ -119,8 +117,8 @@ class TreeBuilder : public YAML::EventHandler {
     } else if (open_.back().node.kind == Node::Kind::list) {
       open_.back().node.items.push_back(std::move(node));
     } else {
-      open_.back().node.fields.emplace_back(std::move(*open_.back().key), std::move(node));
-      open_.back().key.reset();
+      open_.back().node.fields.back().value = std::move(node);
+      open_.back().key_waits = false;
     }
   }
 };
@@ -129,8 +127,10 @@ class TreeBuilder : public YAML::EventHandler {
 void move_to(Node& node, const Place& place) {
   node.place = place;
   for (Node& item : node.items) move_to(item, place);
-  for (auto& [key, value] : node.fields) move_to(value, place);
-  for (Place& key : node.field_places) key = place;
+  for (Field& field : node.fields) {
+    field.place = place;
+    move_to(field.value, place);
+  }
 }
 
 std::vector<std::string> split_path(const std::string& path) {
@@ -157,11 +157,11 @@ Node& descend(Node& parent, const std::string& part, const std::string& before, 
     fail_at(place, "the configuration has no list `{0}`; give it whole: {0}=[{{…}}]", before);
   }
   parent.kind = Node::Kind::map;  // an empty section is null until it has a key
-  for (auto& [key, value] : parent.fields) {
-    if (key == part) return value;
+  for (Field& field : parent.fields) {
+    if (field.key == part) return field.value;
   }
-  parent.field_places.push_back(place);
-  Node& added = parent.fields.emplace_back(part, Node()).second;
+  parent.fields.push_back({part, place, Node()});
+  Node& added = parent.fields.back().value;
   added.place = place;
   return added;
 }

@@ -19,17 +19,24 @@ struct Place {
   std::string text() const;  // "configs/demo.yaml:12:5"
 };
 
+struct Field;
+
 struct Node {
   enum class Kind { null, scalar, list, map };
   Kind kind = Kind::null;
   Place place;
   bool quoted = false;  // a scalar in quotes is text, whatever it looks like
   std::string scalar;
-  std::vector<Node> items;                           // of a list
-  std::vector<std::pair<std::string, Node>> fields;  // of a map, in the order of the file
-  std::vector<Place> field_places;                   // of the keys
+  std::vector<Node> items;    // of a list
+  std::vector<Field> fields;  // of a map, in the order of the file
 
   const char* kind_words() const;  // "a list", for messages
+};
+
+struct Field {
+  std::string key;
+  Place place;  // of the key
+  Node value;
 };
 
 Node parse_tree(const std::string& yaml, const std::string& name);

@@ -45,7 +45,7 @@ struct Reader::State {
                  int64_t count, void* out) const {
     std::vector<hsize_t> sizes = extents(dataset, path);
     if (sizes.empty()) fail(site.code, "{}: {} is a single value; rows are wanted", site.file, path);
-    require(first >= 0 && count >= 0 && static_cast<hsize_t>(first + count) <= sizes[0],
+    require(first >= 0 && count >= 0 && static_cast<hsize_t>(first) + static_cast<hsize_t>(count) <= sizes[0],
             "{}: rows {} to {} of {} were asked for; it has {}", site.file, first, first + count, path,
             sizes[0]);
     if (count == 0) return;
