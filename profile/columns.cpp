@@ -29,6 +29,7 @@ std::vector<CustomerColumn> expand(const Field& field, const FieldValues& values
     if (columns.size() == most_multi_categories || counts[category] == 0) break;
     CustomerColumn& column = columns.emplace_back();
     column.name = field.name + ": " + field.categories[category];
+    column.field = field.name;
     for (const int64_t index : customers.table_index) {
       const std::vector<int32_t>& codes = values.multi_codes[static_cast<size_t>(index)];
       const bool has = std::find(codes.begin(), codes.end(), static_cast<int32_t>(category)) != codes.end();
@@ -40,7 +41,7 @@ std::vector<CustomerColumn> expand(const Field& field, const FieldValues& values
 
 CustomerColumn single_column(const PreparedReader& prepared, const Customers& customers, const Field& field) {
   const FieldValues values = prepared.customer_values(field.name);
-  CustomerColumn column{field.name, field.type == FieldType::number, {}, {}, field.categories};
+  CustomerColumn column{field.name, field.type == FieldType::number, {}, {}, field.categories, field.name};
   for (const int64_t index : customers.table_index) {
     if (column.is_number) {
       column.numbers.push_back(values.numbers[static_cast<size_t>(index)]);
@@ -51,39 +52,21 @@ CustomerColumn single_column(const PreparedReader& prepared, const Customers& cu
   return column;
 }
 
-}  // namespace
-
-std::vector<CustomerColumn> customer_columns(const PreparedReader& prepared, const Customers& customers) {
-  std::vector<CustomerColumn> columns;
-  for (const Field& field : prepared.fields()) {
-    if (!field.of_customer) continue;
-    if (field.type == FieldType::multi_category) {
-      for (CustomerColumn& column : expand(field, prepared.customer_values(field.name), customers)) {
-        columns.push_back(std::move(column));
-      }
-    } else {
-      columns.push_back(single_column(prepared, customers, field));
-    }
-  }
-  return columns;
-}
-
 CustomerColumn averaged_column(const PreparedReader& prepared, const Customers& customers,
-                               const std::string& name) {
-  const Field& field = prepared.field(name);
+                               const Field& field) {
   const bool is_number = field.type == FieldType::number;
   if (!is_number && (field.type != FieldType::category || field.categories.size() != 2)) {
     fail(ExitCode::bad_config,
          "field '{}' has one value a row and cannot be averaged per customer: it is neither a number nor a "
          "category "
          "of two values",
-         name);
+         field.name);
   }
   std::vector<double> sums(static_cast<size_t>(prepared.customers())), counts(sums.size());
   for (int64_t first = 0; first < prepared.rows(); first += rows_per_block) {
     const int64_t count = std::min(rows_per_block, prepared.rows() - first);
     const std::vector<int64_t> customer = prepared.customer_index(first, count);
-    const FieldValues values = prepared.values(name, first, count);
+    const FieldValues values = prepared.values(field.name, first, count);
     for (size_t row = 0; row < customer.size(); ++row) {
       const double value = is_number ? values.numbers[row] : values.codes[row] < 0 ? nan : values.codes[row];
       if (std::isnan(value)) continue;
@@ -92,7 +75,8 @@ CustomerColumn averaged_column(const PreparedReader& prepared, const Customers& 
     }
   }
   CustomerColumn column;
-  column.name = is_number ? name : name + ": " + field.categories[1];
+  column.field = field.name;
+  column.name = is_number ? field.name : field.name + ": " + field.categories[1];
   for (const int64_t index : customers.table_index) {
     const auto i = static_cast<size_t>(index);
     column.numbers.push_back(counts[i] > 0 ? sums[i] / counts[i] : nan);
@@ -100,22 +84,45 @@ CustomerColumn averaged_column(const PreparedReader& prepared, const Customers& 
   return column;
 }
 
-CustomerColumn find_column(const PreparedReader& prepared, const Customers& customers,
-                           const std::string& field, const std::string& key) {
+}  // namespace
+
+std::vector<CustomerColumn> field_columns(const PreparedReader& prepared, const Customers& customers,
+                                          const std::string& name) {
+  const Field& field = prepared.field(name);
+  if (!field.of_customer) return {averaged_column(prepared, customers, field)};
+  if (field.type == FieldType::multi_category)
+    return expand(field, prepared.customer_values(name), customers);
+  return {single_column(prepared, customers, field)};
+}
+
+std::vector<CustomerColumn> customer_columns(const PreparedReader& prepared, const Customers& customers) {
+  std::vector<CustomerColumn> columns;
+  for (const Field& field : prepared.fields()) {
+    if (!field.of_customer) continue;
+    for (CustomerColumn& column : field_columns(prepared, customers, field.name)) {
+      columns.push_back(std::move(column));
+    }
+  }
+  return columns;
+}
+
+CustomerColumn field_column(const PreparedReader& prepared, const Customers& customers,
+                            const std::string& name) {
+  if (prepared.field(name).type == FieldType::multi_category) {
+    fail(ExitCode::bad_config, "field '{}' holds several values a customer; name a number or a category",
+         name);
+  }
+  return field_columns(prepared, customers, name).front();
+}
+
+const Field& require_field(const PreparedReader& prepared, const std::string& field, const std::string& key) {
   const auto known = std::find_if(prepared.fields().begin(), prepared.fields().end(),
                                   [&](const Field& entry) { return entry.name == field; });
-  if (known == prepared.fields().end()) {
-    std::string names;
-    for (const Field& entry : prepared.fields()) names += (names.empty() ? "" : ", ") + entry.name;
-    fail(ExitCode::bad_config, "{}: there is no field '{}'; the prepared table has: {}", key, field,
-         names.empty() ? "no fields" : names);
-  }
-  if (!known->of_customer) return averaged_column(prepared, customers, field);
-  if (known->type == FieldType::multi_category) {
-    fail(ExitCode::bad_config, "{}: field '{}' holds several values a customer; name a number or a category",
-         key, field);
-  }
-  return single_column(prepared, customers, *known);
+  if (known != prepared.fields().end()) return *known;
+  std::string names;
+  for (const Field& entry : prepared.fields()) names += (names.empty() ? "" : ", ") + entry.name;
+  fail(ExitCode::bad_config, "{}: there is no field '{}'; the prepared table has: {}", key, field,
+       names.empty() ? "no fields" : names);
 }
 
 }  // namespace limner

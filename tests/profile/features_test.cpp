@@ -14,11 +14,11 @@ std::vector<std::string> names(const FeatureTable& table) {
 }
 
 CustomerColumn number(const std::string& name, std::vector<double> values) {
-  return {name, true, values, {}, {}};
+  return {name, true, values, {}, {}, name};
 }
 CustomerColumn category(const std::string& name, std::vector<int32_t> codes,
                         std::vector<std::string> categories) {
-  return {name, false, {}, codes, categories};
+  return {name, false, {}, codes, categories, name};
 }
 
 TEST(Features, CategoriesAgainstTheMostFrequent) {

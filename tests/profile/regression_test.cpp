@@ -29,7 +29,7 @@ struct World {
     Matrix vectors = random_matrix(customers, 20, 6);
     vectors.col(0) *= 6;
     vectors.col(1) *= 4;
-    CustomerColumn age{"age", true, {}, {}, {}}, useless{"useless", true, {}, {}, {}};
+    CustomerColumn age{"age", true, {}, {}, {}, {}}, useless{"useless", true, {}, {}, {}, {}};
     for (int64_t i = 0; i < customers; ++i) {
       age.numbers.push_back(40 + 10 * noise(i, 0));
       useless.numbers.push_back(noise(i, 1));
@@ -188,9 +188,9 @@ TEST(Folds, AreEvenAndKeepTheClasses) {
 }
 
 TEST(Target, KindsMustFit) {
-  const CustomerColumn region{"spend", false, {}, {0, 1, 2}, {"a", "b", "c"}};
-  const CustomerColumn churned{"spend", false, {}, {1, -1, 0}, {"no", "yes"}};
-  const CustomerColumn flag{"spend", true, {0, 1, nan, 1}, {}, {}};
+  const CustomerColumn region{"spend", false, {}, {0, 1, 2}, {"a", "b", "c"}, {}};
+  const CustomerColumn churned{"spend", false, {}, {1, -1, 0}, {"no", "yes"}, {}};
+  const CustomerColumn flag{"spend", true, {0, 1, nan, 1}, {}, {}, {}};
   EXPECT_EQ(error_of([&] { make_target(region, settings_of("ridge")); }).first, ExitCode::bad_config);
   EXPECT_EQ(error_of([&] { make_target(region, settings_of("logistic")); }).first, ExitCode::bad_config);
   const Target target = make_target(churned, settings_of("logistic"));
@@ -199,15 +199,15 @@ TEST(Target, KindsMustFit) {
   EXPECT_TRUE(std::isnan(target.values[1]));
   EXPECT_EQ(make_target(flag, settings_of("logistic")).positive, "1");
   EXPECT_EQ(error_of([&] {
-              make_target({"spend", true, {1, 2, 3}, {}, {}}, settings_of("logistic"));
+              make_target({"spend", true, {1, 2, 3}, {}, {}, {}}, settings_of("logistic"));
             }).first,
             ExitCode::bad_config);
   EXPECT_EQ(error_of([&] {
-              make_target({"spend", false, {}, {0, 0, 0}, {"no"}}, settings_of("logistic"));
+              make_target({"spend", false, {}, {0, 0, 0}, {"no"}, {}}, settings_of("logistic"));
             }).first,
             ExitCode::bad_data);
   EXPECT_EQ(error_of([&] {
-              make_target({"spend", true, {nan, nan}, {}, {}}, settings_of("ridge"));
+              make_target({"spend", true, {nan, nan}, {}, {}, {}}, settings_of("ridge"));
             }).first,
             ExitCode::bad_data);
 }

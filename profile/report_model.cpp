@@ -1,0 +1,241 @@
+// How the model learned, and how well it reads texts it has not seen.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "profile/html.h"
+#include "profile/report_sections.h"
+#include "profile/svg.h"
+
+namespace limner {
+namespace {
+
+constexpr size_t most_classes = 20;
+
+std::vector<std::pair<double, double>> curve(const std::vector<Json>& metrics, const std::string& tag) {
+  std::vector<std::pair<double, double>> points;
+  for (const Json& line : metrics) {
+    const auto step = line.find("step"), value = line.find(tag);
+    if (step == line.end() || value == line.end() || !step->is_number() || !value->is_number()) continue;
+    points.emplace_back(step->get<double>(), value->get<double>());
+  }
+  return points;
+}
+
+// Running mean over about a twentieth of the points.
+std::vector<std::pair<double, double>> smoothed(const std::vector<std::pair<double, double>>& points) {
+  const auto reach = static_cast<ptrdiff_t>(points.size() / 40);
+  std::vector<std::pair<double, double>> result;
+  for (ptrdiff_t i = 0; i < std::ssize(points); ++i) {
+    double sum = 0, count = 0;
+    for (ptrdiff_t j = std::max<ptrdiff_t>(0, i - reach); j <= std::min(std::ssize(points) - 1, i + reach);
+         ++j) {
+      sum += points[static_cast<size_t>(j)].second;
+      count += 1;
+    }
+    result.emplace_back(points[static_cast<size_t>(i)].first, sum / count);
+  }
+  return result;
+}
+
+std::string legend(const std::vector<Series>& series) {
+  std::string items;
+  for (const Series& entry : series) {
+    if (entry.style == Series::Style::faint_line) continue;
+    items += fmt::format("<li><i style=\"background:{}\"></i>{}</li>", entry.color, escape(entry.name));
+  }
+  return "<ul class=\"legend\">" + items + "</ul>";
+}
+
+std::string figure(const std::string& title, const std::vector<Series>& series, const ChartOptions& options) {
+  return "<figure><h3>" + escape(title) + "</h3>" + legend(series) + line_chart(series, options) +
+         "</figure>\n";
+}
+
+ChartOptions curve_options(const ReportInputs& inputs, const std::string& title) {
+  ChartOptions options;
+  options.title = title;
+  options.x_label = "optimizer steps";
+  const double best = number_at(inputs.training, "/best_step");
+  if (best > 0) {
+    options.marked_x = best;
+    options.mark_label = "best";
+  }
+  return options;
+}
+
+std::string loss_figure(const ReportInputs& inputs) {
+  const auto training = curve(inputs.metrics, "train/loss"),
+             validation = curve(inputs.metrics, "validation/loss");
+  std::vector<Series> series;
+  if (!training.empty()) {
+    series.push_back({"training, each step", "var(--s0)", training, Series::Style::faint_line});
+    series.push_back({"training", "var(--s0)", smoothed(training), Series::Style::line});
+  }
+  if (!validation.empty()) {
+    series.push_back({"validation", "var(--s1)", validation, Series::Style::line_with_dots});
+  }
+  if (series.empty()) return "";
+  ChartOptions options = curve_options(inputs, "Loss over training");
+  options.low = 0;
+  return figure("Loss", series, options);
+}
+
+// Heads and their validation metrics, as the tags name them: validation/<head>/<metric>.
+std::map<std::string, std::vector<std::string>> validated_heads(const std::vector<Json>& metrics) {
+  std::map<std::string, std::vector<std::string>> heads;
+  for (const Json& line : metrics) {
+    for (const auto& [tag, value] : line.items()) {
+      const size_t slash = tag.rfind('/');
+      if (!tag.starts_with("validation/") || slash < 11) continue;
+      std::vector<std::string>& names = heads[tag.substr(11, slash - 11)];
+      const std::string name = tag.substr(slash + 1);
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+  }
+  return heads;
+}
+
+std::string head_figure(const ReportInputs& inputs, const std::string& head,
+                        const std::vector<std::string>& metrics) {
+  static const std::vector<std::pair<std::string, std::string>> shown = {{"accuracy", "accuracy"},
+                                                                         {"macro_f1", "macro F1"},
+                                                                         {"micro_f1", "micro F1"},
+                                                                         {"auc", "AUC"},
+                                                                         {"r2", "R²"}};
+  std::vector<Series> series;
+  for (const auto& [metric, name] : shown) {
+    if (std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) continue;
+    series.push_back({name, segment_color(std::ssize(series)),
+                      curve(inputs.metrics, "validation/" + head + "/" + metric),
+                      Series::Style::line_with_dots});
+  }
+  if (series.empty()) return "";
+  ChartOptions options = curve_options(inputs, "Validation metrics of " + head);
+  options.high = 1;
+  return figure(head + " on validation texts", series, options);
+}
+
+std::string confusion_table(const Json& head) {
+  const Json& classes = part_at(head, "/classes");
+  const Json& confusion = part_at(head, "/confusion");
+  if (!classes.is_array() || !confusion.is_array() || classes.size() != confusion.size() || classes.empty())
+    return "";
+  if (classes.size() > most_classes) {
+    return fmt::format(
+        "<p class=\"note\">The confusion matrix of {} classes is in <code>train/summary.json</code>.</p>\n",
+        classes.size());
+  }
+  std::string html =
+      "<div class=\"scroll\"><table class=\"confusion\"><tr><th>written ↓ &nbsp; read as →</th>";
+  for (const Json& name : classes)
+    html += "<th>" + escape(shorten(name.is_string() ? name.get<std::string>() : name.dump(), 14)) + "</th>";
+  html += "</tr>\n";
+  for (size_t row = 0; row < classes.size(); ++row) {
+    double total = 0;
+    for (const Json& count : confusion[row]) total += count.is_number() ? count.get<double>() : 0;
+    html += "<tr><th>" +
+            escape(shorten(classes[row].is_string() ? classes[row].get<std::string>() : classes[row].dump(),
+                           20)) +
+            "</th>";
+    for (size_t column = 0; column < confusion[row].size(); ++column) {
+      const double count = confusion[row][column].is_number() ? confusion[row][column].get<double>() : 0;
+      const double share = total > 0 ? count / total : 0;
+      html += fmt::format("<td style=\"background:{}\"{}><b>{}</b><small>{}</small></td>",
+                          sequential_color(share), row == column ? " class=\"right\"" : "",
+                          total > 0 ? percent_text(share) : "–", count_text(static_cast<int64_t>(count)));
+    }
+    html += "</tr>\n";
+  }
+  return html + "</table></div>\n";
+}
+
+std::string share_bar(double value) {
+  if (!std::isfinite(value)) return "<td class=\"n\">–</td>";
+  return fmt::format("<td class=\"bar\"><span style=\"width:{:.1f}%\"></span><em>{}</em></td>", 100 * value,
+                     percent_text(value, 1));
+}
+
+std::string class_table(const Json& head) {
+  std::string rows;
+  for (const Json& entry : part_at(head, "/per_class")) {
+    rows += "<tr><td>" + escape(text_at(entry, "/class")) + "</td>" +
+            share_bar(number_at(entry, "/precision")) + share_bar(number_at(entry, "/recall")) +
+            share_bar(number_at(entry, "/f1")) +
+            number_cell(count_text(static_cast<int64_t>(number_at(entry, "/support")))) + "</tr>\n";
+  }
+  if (rows.empty()) return "";
+  return "<div class=\"scroll\"><table "
+         "class=\"classes\"><tr><th>class</th><th>precision</th><th>recall</th><th>F1</th><th "
+         "class=\"n\">texts</th></tr>\n" +
+         rows + "</table></div>\n";
+}
+
+std::string scores_line(const Json& head) {
+  static const std::vector<std::pair<std::string, std::string>> names = {
+      {"accuracy", "accuracy"},
+      {"macro_f1", "macro F1"},
+      {"micro_f1", "micro F1"},
+      {"auc", "AUC"},
+      {"r2", "R²"},
+      {"rmse", "RMSE"},
+      {"baseline_rmse", "RMSE of the mean"},
+      {"mae", "MAE"},
+      {"loss", "loss"}};
+  std::string items;
+  for (const auto& [key, name] : names) {
+    const double value = number_at(head, "/" + key);
+    if (std::isfinite(value)) items += fmt::format("<li>{} <b>{}</b></li>", name, number_text(value));
+  }
+  return "<ul class=\"facts\">" + items + "</ul>\n";
+}
+
+}  // namespace
+
+Section training_section(const ReportInputs& inputs) {
+  Section section{"training", "Training", "Training", "", ""};
+  std::string figures = loss_figure(inputs);
+  for (const auto& [head, metrics] : validated_heads(inputs.metrics))
+    figures += head_figure(inputs, head, metrics);
+  if (figures.empty()) {
+    section.lead =
+        "The vectors come from a model that was not trained in this run: there are no training curves.";
+    return section;
+  }
+  const double steps = number_at(inputs.training, "/steps"),
+               parameters = number_at(inputs.training, "/parameters");
+  if (std::isfinite(steps) && std::isfinite(parameters)) {
+    section.lead = fmt::format(
+        "A transformer of {} parameters learned for {} steps; the checkpoint marked <em>best</em> "
+        "is the one that reads the customers' texts below.",
+        count_text(static_cast<int64_t>(parameters)), count_text(static_cast<int64_t>(steps)));
+  }
+  section.body = "<div class=\"grid\">\n" + figures + "</div>\n";
+  return section;
+}
+
+Section evaluation_section(const ReportInputs& inputs) {
+  Section section{"model", "How well the model reads", "Model", "", ""};
+  std::string part;
+  const Json& heads = evaluated_heads(inputs.training, part);
+  if (heads.empty()) {
+    section.lead = "There are no labelled test or validation texts, so the model's reading was not measured.";
+    return section;
+  }
+  section.lead =
+      part == "test"
+          ? "Measured on the test texts, which took no part in training or in choosing the checkpoint."
+          : "Measured on the validation texts, which chose the checkpoint: a little optimistic.";
+  for (const Json& head : heads) {
+    section.body +=
+        "<article class=\"head\"><h3>" + escape(text_at(head, "/name")) + "</h3>" + scores_line(head);
+    std::string figures;
+    for (const std::string& table : {confusion_table(head), class_table(head)}) {
+      if (!table.empty()) figures += "<figure>" + table + "</figure>";
+    }
+    section.body += (figures.empty() ? "" : "<div class=\"grid\">" + figures + "</div>") + "</article>\n";
+  }
+  return section;
+}
+
+}  // namespace limner

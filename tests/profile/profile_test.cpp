@@ -1,0 +1,295 @@
+#include "profile/profile.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "runtime/hdf5.h"
+#include "tests/profile/run_folder.h"
+#include "tests/runtime/temporary_folder.h"
+
+namespace limner {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+void run(const Settings& settings) {
+  Communicator alone = Communicator::self();
+  profile({settings, alone});
+}
+
+std::vector<Json> read_records(const fs::path& path) {
+  std::vector<Json> records;
+  std::istringstream lines(read_file(path));
+  for (std::string line; std::getline(lines, line);) records.push_back(Json::parse(line));
+  return records;
+}
+
+class WholeProfile : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder = new TemporaryFolder;
+    run(write_run_folder(folder->path()));
+  }
+  static void TearDownTestSuite() { delete folder; }
+  static fs::path file(const std::string& name) { return folder->path() / "profile" / name; }
+  static TemporaryFolder* folder;
+};
+TemporaryFolder* WholeProfile::folder = nullptr;
+
+TEST_F(WholeProfile, MeansAreThoseOfTheRows) {
+  const PreparedReader prepared(folder->path() / "prepared/prepared.h5");
+  const EmbeddingsReader embeddings(folder->path() / "embeddings", EmbeddingsReader::Verify::hashes);
+  const int64_t rows = prepared.rows(), width = embeddings.width();
+  std::vector<float> vectors(static_cast<size_t>(rows * width)), predictions(static_cast<size_t>(rows * 2));
+  embeddings.embeddings(0, rows, vectors.data());
+  embeddings.predictions("sentiment", 0, rows, predictions.data());
+  const std::vector<int64_t> customer = prepared.customer_index(0, rows), time = prepared.time(0, rows);
+  constexpr int64_t wanted = 57;
+
+  int64_t newest = missing_time, oldest_of_all = INT64_MAX, newest_of_all = missing_time;
+  for (size_t row = 0; row < customer.size(); ++row) {
+    if (time[row] == missing_time) continue;
+    oldest_of_all = std::min(oldest_of_all, time[row]);
+    newest_of_all = std::max(newest_of_all, time[row]);
+    if (customer[row] == wanted) newest = std::max(newest, time[row]);
+  }
+  std::vector<double> mean(static_cast<size_t>(width)), recent(mean.size());
+  double count = 0, weights = 0, positive = 0;
+  for (size_t row = 0; row < customer.size(); ++row) {
+    if (customer[row] != wanted) continue;
+    const double half_lives =
+        4 * static_cast<double>(newest - time[row]) / static_cast<double>(newest_of_all - oldest_of_all);
+    const double weight = time[row] == missing_time ? 0 : std::pow(2.0, -half_lives);
+    count += 1;
+    weights += weight;
+    positive += predictions[row * 2 + 1];
+    for (size_t i = 0; i < mean.size(); ++i) {
+      mean[i] += vectors[row * mean.size() + i];
+      recent[i] += weight * vectors[row * mean.size() + i];
+    }
+  }
+  ASSERT_GT(count, 1);
+
+  const hdf5::Reader profiles(file("profiles.h5"));
+  std::vector<float> stored_mean(mean.size()), stored_recent(mean.size()), stored_prediction(2);
+  int64_t texts = 0;
+  profiles.read("/mean", hdf5::Type::f32, wanted, 1, stored_mean.data());
+  profiles.read("/recent", hdf5::Type::f32, wanted, 1, stored_recent.data());
+  profiles.read("/prediction/sentiment", hdf5::Type::f32, wanted, 1, stored_prediction.data());
+  profiles.read("/texts", hdf5::Type::i64, wanted, 1, &texts);
+  EXPECT_EQ(texts, static_cast<int64_t>(count));
+  EXPECT_NEAR(stored_prediction[1], positive / count, 1e-6);
+  for (size_t i = 0; i < mean.size(); ++i) {
+    EXPECT_NEAR(stored_mean[i], mean[i] / count, 1e-6);
+    EXPECT_NEAR(stored_recent[i], recent[i] / weights, 1e-5);
+  }
+}
+
+TEST_F(WholeProfile, HdfFileDescribesItself) {
+  const hdf5::Reader profiles(file("profiles.h5"));
+  EXPECT_EQ(profiles.attribute_int("/", "format_version"), 1);
+  EXPECT_EQ(profiles.attribute("/", "model_sha256"), sha256("model"));
+  EXPECT_EQ(profiles.attribute_strings("/prediction/category", "classes")[1], "takeaway");
+  EXPECT_EQ(profiles.dims("/mean"), (std::vector<int64_t>{240, run_folder::width}));
+  EXPECT_EQ(profiles.dims("/neighbor"), (std::vector<int64_t>{240, 5}));
+  EXPECT_EQ(profiles.strings("/customer", 3, 1)[0], "C1003");
+  EXPECT_TRUE(profiles.has("/regression/spend/predicted"));
+}
+
+TEST_F(WholeProfile, RecordsTellTheirSources) {
+  const std::vector<Json> records = read_records(file("profiles.jsonl"));
+  ASSERT_EQ(records.size(), 240u);
+  const PreparedReader prepared(folder->path() / "prepared/prepared.h5");
+  const std::vector<int64_t> customer = prepared.customer_index(0, prepared.rows());
+  int64_t rows = 0;
+  for (size_t i = 0; i < records.size(); ++i) {
+    const Json& record = records[i];
+    EXPECT_EQ(record["schema_version"], 1);
+    int64_t own = 0;
+    for (const Json& range : record["sources"]["rows"]) {
+      for (auto row = range[0].get<int64_t>(); row <= range[1].get<int64_t>(); ++row, ++own) {
+        EXPECT_EQ(customer[static_cast<size_t>(row)], static_cast<int64_t>(i));
+      }
+    }
+    EXPECT_EQ(record["texts"], own);
+    rows += own;
+    EXPECT_EQ(record["sources"]["model"], sha256("model").substr(0, 12));
+    EXPECT_EQ(record["neighbors"].size(), 5u);
+    EXPECT_NEAR(record["predictions"]["sentiment"]["positive"].get<double>() +
+                    record["predictions"]["sentiment"]["negative"].get<double>(),
+                1, 1e-4);
+    // Every field but the frame says where it came from.
+    std::set<std::string> told{"schema_version", "customer", "sources"};
+    for (const auto& [from, names] : record["sources"].items()) {
+      if (!from.starts_with("from_")) continue;
+      for (const Json& name : names) told.insert(name.get<std::string>());
+    }
+    for (const auto& [name, value] : record.items()) EXPECT_TRUE(told.contains(name)) << name;
+  }
+  EXPECT_EQ(rows, prepared.rows());
+}
+
+TEST_F(WholeProfile, FindsWhatTheDataWereMadeFrom) {
+  const Json segments = read_json(file("segments.json"));
+  EXPECT_EQ(segments["k"], 3);
+  int64_t customers = 0;
+  for (const Json& segment : segments["segments"]) {
+    customers += segment["customers"].get<int64_t>();
+    EXPECT_GE(segment["words"].size(), 5u);
+    EXPECT_EQ(segment["typical_texts"].size(), 3u);
+    EXPECT_EQ(segment["items"].size(), 2u);
+  }
+  EXPECT_EQ(customers, 240);
+  const Json regressions = read_json(file("regression.json"))["regressions"];
+  ASSERT_EQ(regressions.size(), 3u);
+  EXPECT_GT(regressions[0]["feature_sets"][2]["out_of_fold"]["r2"].get<double>(), 0.5);
+  EXPECT_EQ(regressions[1]["positive"], "yes");
+  EXPECT_TRUE(regressions[2]["head_was_trained_on_target"].get<bool>());
+  EXPECT_FALSE(regressions[0]["head_was_trained_on_target"].get<bool>());
+  EXPECT_EQ(regressions[2]["held_out_customers"], 48);
+  EXPECT_EQ(read_json(file("fairness.json"))["comparisons"].size(), 3u);
+}
+
+TEST_F(WholeProfile, ReportStandsAlone) {
+  const std::string report = read_file(file("report.html"));
+  for (const char* id : {"summary", "quality", "training", "model", "map", "heat", "segments", "regression",
+                         "fairness", "customers", "provenance"}) {
+    EXPECT_THAT(report, HasSubstr(std::string("<section id=\"") + id + "\">"));
+  }
+  for (const char* outside : {"http:", "https:", "src=", "@import", "url("})
+    EXPECT_THAT(report, Not(HasSubstr(outside)));
+  EXPECT_THAT(report, Not(HasSubstr(folder->path().string())));
+}
+
+TEST(Profile, RerunReplacesTheFolderWithTheSameBytes) {
+  const TemporaryFolder folder;
+  const Settings settings = write_run_folder(folder.path(), {.customers = 60});
+  run(settings);
+  std::map<std::string, std::string> before;
+  for (const auto& entry : fs::directory_iterator(folder.path() / "profile")) {
+    before[entry.path().filename()] = read_file(entry.path());
+  }
+  EXPECT_EQ(before.size(), 6u);
+  write_file(folder.path() / "profile" / "old.txt", "left over");
+  run(settings);
+  EXPECT_FALSE(fs::exists(folder.path() / "profile" / "old.txt"));
+  for (const auto& [name, bytes] : before)
+    EXPECT_TRUE(read_file(folder.path() / "profile" / name) == bytes) << name;
+}
+
+TEST(Profile, MarkupInNamesStaysText) {
+  const TemporaryFolder folder;
+  run(write_run_folder(folder.path(), {.customers = 60, .hostile = true}));
+  const std::string report = read_file(folder.path() / "profile/report.html");
+  EXPECT_THAT(report, Not(HasSubstr("<script>alert")));
+  EXPECT_THAT(report, HasSubstr("&lt;script&gt;alert"));
+  size_t scripts = 0;
+  for (size_t at = report.find("</script"); at != std::string::npos; at = report.find("</script", at + 1))
+    ++scripts;
+  EXPECT_EQ(scripts, 2u);
+}
+
+TEST(Profile, WithTextsAlone) {
+  const TemporaryFolder folder;
+  run(write_run_folder(folder.path(), {.customers = 40,
+                                       .time = false,
+                                       .items = false,
+                                       .attributes = false,
+                                       .heads = false,
+                                       .training_files = false,
+                                       .quality = false}));
+  const std::string report = read_file(folder.path() / "profile/report.html");
+  for (const char* reason : {"no <code>prepared/quality.json</code>", "not trained in this run",
+                             "no labelled test", "No regression was asked for", "No groups were named"}) {
+    EXPECT_THAT(report, HasSubstr(reason));
+  }
+  const hdf5::Reader profiles(folder.path() / "profile/profiles.h5");
+  EXPECT_FALSE(profiles.has("/recent"));
+  EXPECT_FALSE(profiles.has("/last_time"));
+  EXPECT_TRUE(read_json(folder.path() / "profile/regression.json")["regressions"].empty());
+  const Json record = read_records(folder.path() / "profile/profiles.jsonl")[0];
+  EXPECT_FALSE(record.contains("attributes") || record.contains("predictions") ||
+               record.contains("last_text"));
+}
+
+TEST(Profile, IdenticalVectorsAreOneSegment) {
+  const TemporaryFolder folder;
+  run(write_run_folder(folder.path(), {.customers = 30, .identical_vectors = true}));
+  const Json segments = read_json(folder.path() / "profile/segments.json");
+  EXPECT_EQ(segments["k"], 1);
+  EXPECT_TRUE(segments["silhouette"].is_null());
+  EXPECT_THAT(read_file(folder.path() / "profile/report.html"), HasSubstr("one segment only"));
+}
+
+TEST(Profile, TwoCustomers) {
+  const TemporaryFolder folder;
+  run(write_run_folder(folder.path(), {.customers = 2, .attributes = false, .heads = false}));
+  EXPECT_EQ(read_records(folder.path() / "profile/profiles.jsonl").size(), 2u);
+}
+
+TEST(Profile, ProtectedTextsAreNotQuoted) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 40});
+  settings.profile.report.show_texts = false;
+  run(settings);
+  EXPECT_THAT(read_file(folder.path() / "profile/report.html"), Not(HasSubstr("<blockquote>")));
+  EXPECT_TRUE(read_json(folder.path() / "profile/segments.json")["segments"][0]["typical_texts"].empty());
+}
+
+class BadProfile : public testing::Test {
+ protected:
+  TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 40});
+  void expect(ExitCode code, const std::vector<std::string>& parts) {
+    expect_error(code, parts, [&] { run(settings); });
+    EXPECT_FALSE(fs::exists(folder.path() / "profile"));
+  }
+};
+
+TEST_F(BadProfile, TooFewCustomers) {
+  settings.profile.min_customers = 100;
+  expect(ExitCode::bad_data, {"40 customers", "profile.min_customers is 100"});
+}
+
+TEST_F(BadProfile, UnknownTarget) {
+  settings.profile.regressions[0].target = "spendings";
+  expect(ExitCode::bad_config, {"spendings", "age, region, spend"});
+}
+
+TEST_F(BadProfile, UnknownAttribute) {
+  settings.profile.regressions[0].attributes = {"shoe_size"};
+  expect(ExitCode::bad_config, {"attributes", "shoe_size"});
+}
+
+TEST_F(BadProfile, TargetOfAnotherKind) {
+  settings.profile.regressions[0].target = "region";
+  expect(ExitCode::bad_config, {"region", "logistic"});
+}
+
+TEST_F(BadProfile, GroupThatIsNoCategory) {
+  settings.profile.fairness.groups = {"age"};
+  expect(ExitCode::bad_config, {"age", "not a category of customers"});
+}
+
+TEST_F(BadProfile, TooManySegments) {
+  settings.profile.segments.k.value = 41;
+  expect(ExitCode::bad_config, {"41 segments of 40 customers"});
+}
+
+TEST_F(BadProfile, EmbeddingsOfAnotherTable) {
+  const TemporaryFolder other;
+  write_run_folder(other.path(), {.customers = 41});
+  fs::remove(folder.path() / "prepared/prepared.h5");
+  fs::copy(other.path() / "prepared/prepared.h5", folder.path() / "prepared/prepared.h5");
+  expect(ExitCode::bad_data, {"another table", "limner extract"});
+}
+
+TEST_F(BadProfile, NoEmbeddings) {
+  fs::remove_all(folder.path() / "embeddings");
+  expect(ExitCode::missing_input, {"limner extract"});
+}
+
+}  // namespace
+}  // namespace limner
