@@ -149,9 +149,10 @@ void CpuBackend::linear_backward_weight(Tensor dweight, Tensor dbias, Tensor dy,
     copy_padded(memory + dy_bytes, x, whole + middle, rest, rows);
   }
 
-  const int64_t tile_rows = std::min(out, tuning::kWeightTileRows);
-  const int64_t tile_columns = std::min(in, tuning::kWeightTileColumns);
-  const int64_t row_tiles = tiles(out, tile_rows), column_tiles = tiles(in, tile_columns);
+  const int64_t tile_columns = std::min(in, tuning::kWeightColumns);
+  const int64_t column_tiles = tiles(in, tile_columns);
+  const int64_t tile_rows = std::min(out, tuning::weight_tile_rows(out, column_tiles));
+  const int64_t row_tiles = tiles(out, tile_rows);
   int64_t scratch = 0;
   const auto kernel = [&](int64_t rows, int64_t columns, int64_t depth) {
     const MatmulKernel* built = &matmul_.kernel({rows, columns, depth, out, in, in, Layout::transposed,
