@@ -111,6 +111,7 @@ int64_t work(const Run& run, const ShardProvenance& provenance, const std::vecto
     progress.update(*unit + 1);  // units are handed out in order: those before it are done or being done
   }
   queue.finish();
+  if (!stop_requested()) progress.update(static_cast<int64_t>(ranges.size()));
   return done;
 }
 

@@ -15,7 +15,10 @@ namespace {
 
 constexpr int64_t most_texts = 20000;
 
-// Of this process, before the forecast itself takes memory: the program, its libraries, MPI.
+// Generated code and scratch of the matrix products, which nothing here has touched.
+constexpr int64_t product_bytes = int64_t{12} << 20;
+
+// Of this process: the program, its libraries, MPI, and what reading the rows took.
 int64_t resident_bytes() {
   int64_t all_pages = 0, resident_pages = 0;
   std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
@@ -67,10 +70,10 @@ Source find_source(const Run& run, const Preview& preview) {
 
 ExtractForecast forecast(const Run& run) {
   const ExtractSettings& settings = run.settings.extract;
-  const int64_t base_bytes = resident_bytes();
   const Preview preview = preview_rows(run.prepared(), run.settings.prepare, most_texts);
   const Source source = find_source(run, preview);
   const auto encoded = source.tokenizer.encode_all(preview.texts, source.max_length, run.threads());
+  const int64_t base_bytes = resident_bytes();
   int64_t sample_tokens = 0;
   for (const auto& row : encoded) sample_tokens += static_cast<int64_t>(row.size());
   const double rows_per_text =
@@ -100,7 +103,7 @@ ExtractForecast forecast(const Run& run) {
   forecast.rows = preview.rows;
   forecast.tokens = static_cast<int64_t>(static_cast<double>(sample_tokens) * rows_per_text);
   // Of a row in work: the f32 vector, its float16 form, and the image of the file.
-  forecast.bytes_per_rank = base_bytes + weights + arena +
+  forecast.bytes_per_rank = base_bytes + product_bytes + weights + arena +
                             rows_of_shard * (source.config.hidden * (4 + value_bytes) + 2 * row_bytes);
   forecast.disk_bytes = preview.rows * row_bytes;
   return forecast;

@@ -18,7 +18,12 @@ namespace {
 
 constexpr int64_t most_texts = 20000;
 
-// Of this process, before the forecast itself takes memory: the program, its libraries, MPI.
+// What a first step touches and nothing here has: generated code and scratch of the matrix products, and the
+// buffers through which MPI sums gradients. Seen in runs of small models, where it matters.
+constexpr int64_t product_bytes = int64_t{12} << 20;
+constexpr int64_t exchange_bytes = int64_t{8} << 20;
+
+// Of this process: the program, its libraries, MPI, and what reading the rows took.
 int64_t resident_bytes() {
   int64_t all_pages = 0, resident_pages = 0;
   std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
@@ -88,7 +93,6 @@ ForecastRows forecast_rows(const Preview& preview, const Tokenizer& tokenizer, i
 
 TrainForecast forecast(const Run& run) {
   const Settings& settings = run.settings;
-  const int64_t base_bytes = resident_bytes();
   check_heads(settings.train.heads);
   ModelPlan plan = plan_model(settings);
   const Preview preview = preview_rows(run.prepared(), settings.prepare, most_texts);
@@ -101,6 +105,7 @@ TrainForecast forecast(const Run& run) {
     plan.config.vocabulary = tokenizer.vocabulary_size();
   }
   const ForecastRows rows = forecast_rows(preview, tokenizer, plan.max_length, run.threads());
+  const int64_t base_bytes = resident_bytes();
   if (rows.train.count() == 0) fail(ExitCode::bad_data, "no training rows; raise prepare.split.train");
 
   const ParameterTable parameters(plan.config, heads, plan.head_input);
@@ -122,9 +127,11 @@ TrainForecast forecast(const Run& run) {
   forecast.tokens_per_epoch = rows.train.tokens;
   forecast.truncated_rows = rows.truncated;
   forecast.steps = count_steps(settings.train, rows.train.lengths, static_cast<uint64_t>(settings.run.seed));
-  forecast.bytes_per_rank = base_bytes + 2 * weights + shadow + Optimizer::bytes(parameters) + arena +
-                            tokens_file + preview.rows * row_bytes;
-  forecast.checkpoint_bytes = 2 * weights + Optimizer::bytes(parameters);
+  // Weights, gradients, and the copy from which a checkpoint is written.
+  forecast.bytes_per_rank = base_bytes + 3 * weights + shadow + Optimizer::bytes(parameters) + arena +
+                            tokens_file + preview.rows * row_bytes + product_bytes +
+                            (run.communicator.size() > 1 ? exchange_bytes : 0);
+  forecast.checkpoint_bytes = 2 * weights + Optimizer::bytes(parameters);  // for others, and to go on from
   return forecast;
 }
 
