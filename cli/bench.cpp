@@ -111,12 +111,12 @@ void print_line(Json line, const Backend& backend) {
 void bench_gemm(const Options& options, Backend& backend, int64_t repeats) {
   const DType dtype = precision_of(options);
   for (const auto& [in, out] : {std::pair<int64_t, int64_t>{192, 576},
-                               {384, 1152},
-                               {384, 1536},
-                               {1536, 384},
-                               {768, 3072},
-                               {3072, 768},
-                               {1024, 1024}}) {
+                                {384, 1152},
+                                {384, 1536},
+                                {1536, 384},
+                                {768, 3072},
+                                {3072, 768},
+                                {1024, 1024}}) {
     print_line({{"bench", "gemm"},
                 {"precision", dtype_name(dtype)},
                 {"tokens", 4096},

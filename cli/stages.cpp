@@ -87,7 +87,8 @@ void run_stage(const Stage& stage, const Run& run, Again again) {
     make_folder(run.directory());
     write_file(run.directory() / "config.yaml", print_settings(run.settings));
     fingerprint = stage.fingerprint(run);
-    if (!fs::exists(stage.result(run))) fingerprint += " without a result";  // never recorded, so never current
+    if (!fs::exists(stage.result(run)))
+      fingerprint += " without a result";  // never recorded, so never current
   }
   ranks.broadcast(fingerprint, 0, "share the stage's fingerprint");
   if (again == Again::if_changed && stage_is_current(run, stage.name, fingerprint)) {

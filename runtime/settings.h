@@ -52,8 +52,8 @@ struct SourceSettings {
     v.field("format", format, "auto: by the file name (.csv, .tsv, .jsonl, each also .gz).",
             OneOf{{"auto", "csv", "tsv", "jsonl"}});
     v.field("fields", fields,
-            "Limner's name of a field: the column or JSON key that holds it. `customer`, `text`, `time` and "
-            "`item` have a meaning of their own; every other name becomes a column. The source that maps "
+            "Limner's name of a field: the column or JSON key that holds it, or several joined by ` + `. "
+            "`customer`, `text`, `time` and `item` have a meaning of their own; every other name becomes a column. The source that maps "
             "`text` gives the rows; the others are joined on `customer`.");
   }
 };

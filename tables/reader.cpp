@@ -2,6 +2,7 @@
 
 #include "runtime/error.h"
 #include "tables/csv.h"
+#include "tables/joined.h"
 #include "tables/jsonl.h"
 
 namespace limner {
@@ -25,6 +26,7 @@ TableFormat table_format(const std::filesystem::path& path, const std::string& s
 std::unique_ptr<TableReader> open_table(const std::filesystem::path& path, TableFormat format,
                                         const std::map<std::string, std::string>& fields,
                                         int64_t max_characters) {
+  if (joins_columns(fields)) return open_joined_table(path, format, fields, max_characters);
   switch (format) {
     case TableFormat::csv:
       return std::make_unique<CsvReader>(path, ',', fields, max_characters);

@@ -43,7 +43,8 @@ enum class TableFormat : uint8_t { csv, tsv, jsonl };
 // nothing.
 TableFormat table_format(const std::filesystem::path& path, const std::string& setting);
 
-// `fields`: Limner's name of a field -> the column or key that holds it. Columns not named there are not
+// `fields`: Limner's name of a field -> the column or key that holds it, or several joined by ` + `
+// (tables/joined.h). Columns not named there are not
 // looked at. max_characters: a longer value makes its record a problem, and is never held in memory whole.
 std::unique_ptr<TableReader> open_table(const std::filesystem::path& path, TableFormat format,
                                         const std::map<std::string, std::string>& fields,

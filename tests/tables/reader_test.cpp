@@ -68,6 +68,18 @@ TEST(Csv, OneColumnMayServeTwoFields) {
               ElementsAre(ElementsAre("1", "1", "x")));
 }
 
+TEST(Csv, SeveralColumnsMakeOneField) {
+  const TestFolder folder;
+  const auto path = folder.write("t.csv", "a,b,c\nx,1,y\n,2,z\nw,3,\n,4,\n");
+  const Fields joined{{"label", "b"}, {"text", "c + a"}};
+  EXPECT_THAT(values_of(read_all(path, joined)), ElementsAre(ElementsAre("1", "y\nx"), ElementsAre("2", "z"),
+                                                             ElementsAre("3", "w"), ElementsAre("4", "")));
+  EXPECT_THAT(catch_error([&] {
+                read_all(path, {{"text", "a + missing"}});
+              }).message,
+              HasSubstr("`missing`"));
+}
+
 TEST(Csv, RecordsWithAProblemDoNotHarmTheirNeighbours) {
   const TestFolder folder;
   const auto path = folder.write(
