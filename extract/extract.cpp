@@ -6,6 +6,7 @@
 #include "extract/extractor.h"
 #include "extract/plan.h"
 #include "extract/work_queue.h"
+#include "kernels/select.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/interrupt.h"
@@ -137,7 +138,7 @@ void compute_missing(const Run& run, const ExtractionPlan& plan, const ShardProv
                      const std::vector<ShardRange>& missing, const Tokenizer& tokenizer,
                      const PreparedReader& prepared) {
   const auto started = std::chrono::steady_clock::now();
-  const std::unique_ptr<Backend> backend = make_cpu_backend(run.threads());
+  const std::unique_ptr<Backend> backend = select_backend(run.settings.runtime, run.threads());
   Model model(*backend, plan.config, plan.heads, plan.head_input, plan.precision);
   load_weights(model, plan.checkpoint);
   const int64_t arena = model.plan(Purpose::inference, plan.max_tokens, plan.max_rows);

@@ -5,7 +5,10 @@
 
 namespace limner {
 
-// Row ranges are handed to ranks as they ask; ranges whose shard is whole are not done again.
+// Row ranges are handed to ranks as they ask; ranges whose shard is whole are not done again. Shards of
+// another model, input or setting are replaced. A signal stops the handing out, and what is begun is still
+// written (interrupted). Errors: no prepared rows or checkpoint, weights that are not whole, vectors that are
+// not finite.
 void extract(const Run& run);
 
 struct ExtractForecast {

@@ -1,12 +1,11 @@
 // limner check: what extraction will take, told from a sample of the rows. Writes nothing.
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 
 #include "extract/extract.h"
 #include "extract/plan.h"
+#include "kernels/select.h"
 #include "runtime/error.h"
+#include "runtime/process.h"
 #include "tables/preview.h"
 #include "text/tokenizer.h"
 
@@ -17,13 +16,6 @@ constexpr int64_t most_texts = 20000;
 
 // Generated code and scratch of the matrix products, which nothing here has touched.
 constexpr int64_t product_bytes = int64_t{12} << 20;
-
-// Of this process: the program, its libraries, MPI, and what reading the rows took.
-int64_t resident_bytes() {
-  int64_t all_pages = 0, resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
-  return resident_pages * sysconf(_SC_PAGESIZE);
-}
 
 // Where the model comes from when training has not happened yet: the checkpoint it will start from, or
 // nothing, for a model from scratch.
@@ -73,6 +65,7 @@ ExtractForecast forecast(const Run& run) {
   const Preview preview = preview_rows(run.prepared(), run.settings.prepare, most_texts);
   const Source source = find_source(run, preview);
   const auto encoded = source.tokenizer.encode_all(preview.texts, source.max_length, run.threads());
+  // The program, its libraries, MPI, and what reading the rows took.
   const int64_t base_bytes = resident_bytes();
   int64_t sample_tokens = 0;
   for (const auto& row : encoded) sample_tokens += static_cast<int64_t>(row.size());
@@ -88,7 +81,7 @@ ExtractForecast forecast(const Run& run) {
       classes += one ? 1 : static_cast<int64_t>(values->second.size());
     }
   }
-  const DType precision = resolve_precision(run.settings.runtime);
+  const DType precision = select_precision(run.settings.runtime);
   const int64_t max_tokens = std::max(settings.max_tokens_per_batch, source.max_length);
   const int64_t rows_of_shard = shard_rows(preview.rows, settings.rows_per_shard);
   const ParameterTable parameters(source.config, source.heads);

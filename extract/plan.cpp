@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "kernels/select.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 
@@ -77,12 +78,6 @@ int64_t longest_row(const Run& run, const ExtractionPlan& plan, const SentenceCo
 
 }  // namespace
 
-DType resolve_precision(const RuntimeSettings& settings) {
-  if (settings.precision == "f32") return DType::f32;
-  if (settings.precision == "bf16") return DType::bf16;
-  return cpu_has_bf16() ? DType::bf16 : DType::f32;
-}
-
 const char* pooling_name(Pooling pooling) {
   for (const auto& [name, known] : poolings) {
     if (pooling == known) return name;
@@ -102,14 +97,11 @@ int64_t most_batch_rows(int64_t max_tokens, const ExtractSettings& settings) {
 
 ExtractionPlan plan_extraction(const Run& run) {
   const ExtractSettings& settings = run.settings.extract;
-  if (run.settings.runtime.device == "cuda") {
-    fail(ExitCode::bad_config, "runtime.device: cuda, but this build has no CUDA module; use auto or cpu");
-  }
   ExtractionPlan plan;
   plan.checkpoint = checkpoint_folder(run);
   plan.config = ModelConfig::read(plan.checkpoint);
   plan.heads = read_heads(plan.checkpoint, plan.head_input);
-  plan.precision = resolve_precision(run.settings.runtime);
+  plan.precision = select_precision(run.settings.runtime);
   const SentenceConfig sentence = SentenceConfig::read(plan.checkpoint);
   const Pooling told = sentence.present ? sentence.pooling : Pooling::mean;
   plan.pooling = settings.pooling == "auto" ? told : pooling_named(settings.pooling);

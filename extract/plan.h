@@ -38,7 +38,6 @@ int64_t most_batch_rows(int64_t max_tokens, const ExtractSettings& settings);
 ShardProvenance describe_extraction(const ExtractionPlan& plan, const ExtractSettings& settings,
                                     int64_t rows);
 
-DType resolve_precision(const RuntimeSettings& settings);
 const char* pooling_name(Pooling pooling);
 
 }  // namespace limner

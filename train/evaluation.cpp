@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "runtime/error.h"
 #include "text/batcher.h"
@@ -36,7 +35,7 @@ struct BlockResult {
   void take_from(std::string_view& bytes) {
     for_parts([&](void* data, size_t size) {
       require(bytes.size() >= size, "an evaluation block of {} bytes is short of {}", bytes.size(), size);
-      std::memcpy(data, bytes.data(), size);
+      std::copy_n(bytes.data(), size, static_cast<char*>(data));
       bytes.remove_prefix(size);
     });
   }

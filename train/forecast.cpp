@@ -1,10 +1,8 @@
 // limner check: what training will take, told from a sample of the rows. Writes nothing.
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 
 #include "runtime/error.h"
+#include "runtime/process.h"
 #include "tables/preview.h"
 #include "train/labels.h"
 #include "train/model_plan.h"
@@ -22,13 +20,6 @@ constexpr int64_t most_texts = 20000;
 // buffers through which MPI sums gradients. Seen in runs of small models, where it matters.
 constexpr int64_t product_bytes = int64_t{12} << 20;
 constexpr int64_t exchange_bytes = int64_t{8} << 20;
-
-// Of this process: the program, its libraries, MPI, and what reading the rows took.
-int64_t resident_bytes() {
-  int64_t all_pages = 0, resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
-  return resident_pages * sysconf(_SC_PAGESIZE);
-}
 
 HeadSpec head_of(const HeadSettings& settings, const Preview& preview) {
   const auto found = preview.values.find(settings.field);
@@ -105,6 +96,7 @@ TrainForecast forecast(const Run& run) {
     plan.config.vocabulary = tokenizer.vocabulary_size();
   }
   const ForecastRows rows = forecast_rows(preview, tokenizer, plan.max_length, run.threads());
+  // The program, its libraries, MPI, and what reading the rows took.
   const int64_t base_bytes = resident_bytes();
   if (rows.train.count() == 0) fail(ExitCode::bad_data, "no training rows; raise prepare.split.train");
 

@@ -2,16 +2,11 @@
 
 #include <algorithm>
 
+#include "kernels/select.h"
 #include "runtime/error.h"
 
 namespace limner {
 namespace {
-
-DType precision_of(const RuntimeSettings& settings) {
-  if (settings.precision == "f32") return DType::f32;
-  if (settings.precision == "bf16") return DType::bf16;
-  return cpu_has_bf16() ? DType::bf16 : DType::f32;
-}
 
 HeadInput head_input_of(const std::string& pooling, const ModelConfig& config) {
   if (pooling == "mean") return HeadInput::mean;
@@ -50,9 +45,6 @@ int64_t max_length_of(const Settings& settings, const ModelConfig& config, const
 }  // namespace
 
 ModelPlan plan_model(const Settings& settings) {
-  if (settings.runtime.device == "cuda") {
-    fail(ExitCode::bad_config, "runtime.device: cuda, but this build has no CUDA module; use auto or cpu");
-  }
   ModelPlan plan;
   SentenceConfig sentence;
   if (settings.model.checkpoint) {
@@ -66,7 +58,7 @@ ModelPlan plan_model(const Settings& settings) {
     plan.config.hidden_dropout = plan.config.attention_dropout = plan.config.head_dropout = probability;
   }
   plan.head_input = head_input_of(settings.train.pooling, plan.config);
-  plan.precision = precision_of(settings.runtime);
+  plan.precision = select_precision(settings.runtime);
   plan.max_length = max_length_of(settings, plan.config, sentence);
   plan.pooling = sentence.present ? sentence.pooling : pooling_like(plan.head_input);
   plan.normalize = sentence.present ? sentence.normalize : true;

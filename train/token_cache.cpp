@@ -73,7 +73,7 @@ class CacheWriter {
     std::memcpy(head.data(), block.data(), sizeof head);
     block.remove_prefix(sizeof head);
     std::vector<int32_t> lengths(static_cast<size_t>(head[1]));
-    std::memcpy(lengths.data(), block.data(), lengths.size() * sizeof(int32_t));
+    std::copy_n(block.data(), lengths.size() * sizeof(int32_t), reinterpret_cast<char*>(lengths.data()));
     block.remove_prefix(lengths.size() * sizeof(int32_t));
     for (const int32_t length : lengths) offsets_.push_back(offsets_.back() + length);
     truncated_ += head[0];

@@ -1,11 +1,39 @@
 // Fine-tunes on the prepared training rows; writes train/ and checkpoints/.
+//
+// checkpoints/step-00000200/ and best/: Hugging Face folders. limner_state/state.json holds where training
+// stands; limner_state/optimizer.safetensors (not in best/) the flat weights and both moments, to go on from.
+//
+// train/metrics.jsonl and events.out.tfevents.*, by step: train/loss (mean over the steps since the last
+// line, all heads), train/loss/<head>, train/learning_rate, train/grad_norm, train/epoch,
+// train/tokens_per_second; validation/loss, validation/<head>/{loss, accuracy, macro_f1, micro_f1, auc, r2,
+// rmse, mae} as the head's kind has them.
+//
+// train/summary.json:
+//   format_version, steps, planned_steps, best_step, best_metric {name, value}, best_checkpoint,
+//   last_checkpoint (relative to the run), parameters, precision, vocabulary, max_length,
+//   rows {train, validation, test, truncated}, tokens, tokens_per_epoch, padding_saved (share),
+//   tokens_per_second, seconds (of the last call), step_seconds (of all calls), ranks, threads, state_bytes,
+//   arena_bytes
+//   validation, test {rows, loss, heads [{name, kind, count, loss, then
+//     accuracy, macro_precision, macro_recall, macro_f1, auc (two classes), micro_f1 (multi_label),
+//       classes, per_class [{class, precision, recall, f1, support}],
+//       confusion (single_label) [label][prediction]
+//     or r2, rmse, mae, baseline_rmse (predicting the mean of the training rows)}]}
+//   both of the best checkpoint; an undefined number is null
+//
+// train/tokenizer/: the vocabulary learned from the training rows. train/tokens.cache: all rows' tokens,
+// removed at the end.
 #pragma once
 
 #include "runtime/run.h"
 
 namespace limner {
 
-// Goes on from the newest whole checkpoint of this run, if there is one with the same settings.
+// Goes on from the newest whole checkpoint of this run, if there is one with the same settings, inputs and
+// precision, to the last bit of an uninterrupted run with as many ranks. Checkpoints of other settings are
+// removed, with a warning. Errors: no or unusable prepared rows, a head's field or kind that does not fit,
+// one class only, a tokenizer that does not fit the model, a loss that is not finite (bad_config, with the
+// step).
 void train(const Run& run);
 
 // What `limner check` prints before a run; reads the prepared rows or the head of the raw table.

@@ -198,10 +198,10 @@ void Trainer::evaluate() {
                                                  ranks_, parts_.evaluation_tokens);
   double metric = ranks_.root() ? best_.of(evaluation) : 0.0;
   ranks_.broadcast_value(metric, 0, "share the validation metric");
-  // Without validation rows the newest model is the best one.
-  const bool better =
-      part.count() == 0 ||
-      (std::isfinite(metric) && (!state_.best_metric || best_.better(metric, *state_.best_metric)));
+  // The first model is the best one so far, whatever it is worth; without validation rows the newest.
+  const bool comparable =
+      std::isfinite(metric) && (!state_.best_metric || best_.better(metric, *state_.best_metric));
+  const bool better = part.count() == 0 || state_.best_step < 0 || comparable;
   if (better) {
     if (std::isfinite(metric)) state_.best_metric = metric;
     state_.best_step = state_.step;

@@ -152,6 +152,24 @@ TEST(Train, LoggingOftenChangesNothingAndNeedsNoNewStart) {
   EXPECT_EQ(fs::last_write_time(last_checkpoint(synthetic)), published);
 }
 
+TEST(Train, WithoutHeadsAndEpochsTheModelIsPublishedAsItIs) {
+  TemporaryFolder folder, second_folder;
+  SyntheticRun first(folder.path(), {.rows = 90}), second(second_folder.path(), {.rows = 90});
+  first.settings().train.max_steps = 1;
+  train(first.run());
+  second.settings().model.checkpoint = (first.run().checkpoints() / "best").string();
+  second.settings().train.heads.clear();
+  second.settings().train.num_train_epochs = 0;
+  train(second.run());
+  const SafetensorsFile before(first.run().checkpoints() / "best" / "model.safetensors"),
+      after(second.run().checkpoints() / "best" / "model.safetensors");
+  for (const TensorEntry& entry : after.entries()) {
+    EXPECT_EQ(after.bytes(entry), before.bytes(*before.find(entry.name))) << entry.name;
+  }
+  EXPECT_EQ(second.summary()["best_step"], 0);
+  EXPECT_TRUE(second.summary()["test"]["loss"].is_null());
+}
+
 TEST(Train, StopsEarlyAndReportsTheBest) {
   TemporaryFolder folder;
   SyntheticRun synthetic(folder.path());
