@@ -42,7 +42,12 @@ std::string train_fingerprint(const Run& run) {
 
 fs::path extract_checkpoint(const Run& run) {
   const std::string& name = run.settings.extract.checkpoint;
-  if (name == "best") return run.checkpoints() / "best";
+  if (name == "best") {
+    const fs::path best = run.checkpoints() / "best";
+    if (!fs::exists(best))
+      fail(ExitCode::missing_input, "{} is missing: run `limner train` first", best.string());
+    return best;
+  }
   if (name == "last") return run.train_folder() / "summary.json";  // names the last checkpoint
   return name;
 }
@@ -69,13 +74,15 @@ std::string profile_fingerprint(const Run& run) {
 }  // namespace
 
 const std::vector<Stage>& stages() {
+  static constexpr auto prepared = [](const Run& run) { return run.prepared(); };
+  static constexpr auto summary = [](const Run& run) { return run.train_folder() / "summary.json"; };
+  static constexpr auto manifest = [](const Run& run) { return run.embeddings() / "manifest.json"; };
+  static constexpr auto report = [](const Run& run) { return run.profile_folder() / "report.html"; };
   static const std::vector<Stage> table = {
-      {"prepare", prepare, prepare_fingerprint, [](const Run& run) { return run.prepared(); }},
-      {"train", train, train_fingerprint, [](const Run& run) { return run.train_folder() / "summary.json"; }},
-      {"extract", extract, extract_fingerprint,
-       [](const Run& run) { return run.embeddings() / "manifest.json"; }},
-      {"profile", profile, profile_fingerprint,
-       [](const Run& run) { return run.profile_folder() / "report.html"; }},
+      {"prepare", prepare, nullptr, nullptr, prepare_fingerprint, prepared},
+      {"train", train, prepared, "prepare", train_fingerprint, summary},
+      {"extract", extract, prepared, "prepare", extract_fingerprint, manifest},
+      {"profile", profile, manifest, "extract", profile_fingerprint, report},
   };
   return table;
 }
@@ -84,6 +91,10 @@ void run_stage(const Stage& stage, const Run& run, Again again) {
   Communicator& ranks = run.communicator;
   std::string fingerprint;
   if (ranks.root()) {  // one rank reads the inputs; the others take its word
+    if (stage.input && !fs::exists(stage.input(run))) {
+      fail(ExitCode::missing_input, "{} is missing: run `limner {}` first", stage.input(run).string(),
+           stage.before);
+    }
     make_folder(run.directory());
     write_file(run.directory() / "config.yaml", print_settings(run.settings));
     fingerprint = stage.fingerprint(run);

@@ -24,14 +24,12 @@ class Heartbeat {
   Clock::time_point last_ = Clock::now();
 };
 
-// A collective: calls work(heartbeat) on rank 0; returns on all ranks when it is done. An exception of the
-// work is thrown on rank 0 alone: main ends the job of all ranks.
-template <class Work>
-void work_on_root(const Communicator& communicator, const char* stage, Work&& work);
-
+// The two halves of work_on_root().
 void wait_for_root(const Communicator& communicator, const char* stage);
 void release_waiting(const Communicator& communicator, const char* stage);
 
+// A collective: calls work(heartbeat) on rank 0; returns on all ranks when it is done. An exception of the
+// work is thrown on rank 0 alone: main ends the job of all ranks.
 template <class Work>
 void work_on_root(const Communicator& communicator, const char* stage, Work&& work) {
   if (!communicator.root()) {

@@ -16,8 +16,8 @@ namespace limner {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// Publishes `bytes` as `path` (mode 0600 before umask widening is never done: customers' data). Errors:
-// ExitCode::io with path and errno's text; the temporary file is removed.
+// Publishes `bytes` as `path`, readable by its owner only: it may hold customers' data. Errors: ExitCode::io
+// with path and errno's text; the temporary file is removed.
 void write_file(const fs::path& path, std::string_view bytes);
 
 // The same for a file written piece by piece. Without publish() the destructor removes the temporary file.

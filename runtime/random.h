@@ -26,7 +26,7 @@ class Random {
   uint32_t bits(uint64_t index) const;   // 32 random bits: element index % 4 of Philox block index / 4
   double uniform(uint64_t index) const;  // [0, 1), 32 bits of resolution
   double normal(uint64_t index) const;   // mean 0, variance 1 (Box-Muller on elements 2*index, 2*index+1)
-  uint64_t below(uint64_t index, uint64_t limit) const;  // [0, limit)
+  uint64_t below(uint64_t index, uint64_t limit) const;  // [0, limit); elements like normal's
 
  private:
   uint64_t key_;

@@ -23,9 +23,9 @@ struct Run {
   int threads() const;  // per rank, resolved
 };
 
-// run.json: one entry a stage {settings_sha256, inputs_sha256, outputs, seconds, ranks, host, version,
-// finished_at}, merged by rank 0 and published atomically. A stage whose entry still holds is skipped by
-// `limner run`.
+// run.json: one entry a stage {fingerprint, seconds, ranks, threads, host, version, finished_at}, merged by
+// rank 0 and published atomically. `fingerprint` hashes the stage's settings and inputs; a stage whose entry
+// still has it is skipped by `limner run`. stage_is_current is a collective.
 void record_stage(const Run& run, const std::string& stage, const std::string& fingerprint, double seconds);
 bool stage_is_current(const Run& run, const std::string& stage, const std::string& fingerprint);
 

@@ -53,7 +53,8 @@ struct SourceSettings {
             OneOf{{"auto", "csv", "tsv", "jsonl"}});
     v.field("fields", fields,
             "Limner's name of a field: the column or JSON key that holds it, or several joined by ` + `. "
-            "`customer`, `text`, `time` and `item` have a meaning of their own; every other name becomes a column. The source that maps "
+            "`customer`, `text`, `time` and `item` have a meaning of their own; every other name becomes a "
+            "column. The source that maps "
             "`text` gives the rows; the others are joined on `customer`.");
   }
 };
