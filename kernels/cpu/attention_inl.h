@@ -56,9 +56,7 @@ void multiply_rows(float* out, int64_t out_stride, Left left, Right right, int64
   while (v < vectors) {
     // 4 vectors are 2 + 2, not 3 + 1.
     const int64_t left_over = vectors - v;
-    const int64_t take = left_over > kTileVectors && left_over < 2 * kTileVectors - 1
-                             ? 2
-                             : std::min<int64_t>(left_over, kTileVectors);
+    const int64_t take = left_over == kTileVectors + 1 ? 2 : std::min<int64_t>(left_over, kTileVectors);
     float* to = out + v * kLanes;
     const Right from{right.data + v * right.vector_stride, right.depth_stride, right.vector_stride};
     if (take >= 3) {
