@@ -12,7 +12,7 @@
 namespace limner {
 namespace {
 
-constexpr int64_t fewest = 10, most = 5000;
+constexpr int64_t fewest = 30, most = 5000;
 constexpr int64_t most_dimensions = 50;
 constexpr double largest_perplexity = 30;
 

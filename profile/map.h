@@ -12,7 +12,7 @@ struct CustomerMap {
   Matrix places;       // customers x 2, within [-1, 1], the longer side filling it
 };
 
-// t-SNE (van der Maaten and Hinton 2008) for 10 to 5,000 customers, started from the first two principal
+// t-SNE (van der Maaten and Hinton 2008) for 30 to 5,000 customers, started from the first two principal
 // components, without randomness; else the components themselves. components: customers x any number, columns
 // by falling variance.
 CustomerMap map_customers(const Matrix& components, int threads);

@@ -148,9 +148,10 @@ std::vector<Coefficient> coefficients_of(const Problem& problem, const Indices& 
   for (size_t i = 0; i < problem.set.fixed.features.size(); ++i) {
     const auto column = static_cast<int64_t>(i);
     const double deviation = standardizer.deviation[column];
+    if (deviation == 0) continue;  // constant among the customers with a target
     const double slope = model.coefficients[column];
     result.push_back({problem.set.fixed.features[i], standardizer.mean[column], deviation, slope,
-                      model.standard_errors[column], deviation > 0 ? slope / deviation : nan});
+                      model.standard_errors[column], slope / deviation});
   }
   std::stable_sort(result.begin(), result.end(), [](const Coefficient& a, const Coefficient& b) {
     return std::abs(a.per_deviation) > std::abs(b.per_deviation);

@@ -10,7 +10,8 @@
 namespace limner {
 namespace {
 
-constexpr size_t most_classes = 20;
+constexpr size_t most_classes = 20;        // of a confusion matrix
+constexpr size_t most_narrow_classes = 6;  // that stands beside another table
 
 std::vector<std::pair<double, double>> curve(const std::vector<Json>& metrics, const std::string& tag) {
   std::vector<std::pair<double, double>> points;
@@ -127,7 +128,7 @@ std::string confusion_table(const Json& head) {
         classes.size());
   }
   std::string html =
-      "<div class=\"scroll\"><table class=\"confusion\"><tr><th>written ↓ &nbsp; read as →</th>";
+      "<div class=\"scroll\"><table class=\"confusion\"><tr><th>labelled ↓ &nbsp; read as →</th>";
   for (const Json& name : classes)
     html += "<th>" + escape(shorten(name.is_string() ? name.get<std::string>() : name.dump(), 14)) + "</th>";
   html += "</tr>\n";
@@ -230,8 +231,9 @@ Section evaluation_section(const ReportInputs& inputs) {
     section.body +=
         "<article class=\"head\"><h3>" + escape(text_at(head, "/name")) + "</h3>" + scores_line(head);
     std::string figures;
+    const bool wide = part_at(head, "/classes").size() > most_narrow_classes;
     for (const std::string& table : {confusion_table(head), class_table(head)}) {
-      if (!table.empty()) figures += "<figure>" + table + "</figure>";
+      if (!table.empty()) figures += (wide ? "<figure class=\"wide\">" : "<figure>") + table + "</figure>";
     }
     section.body += (figures.empty() ? "" : "<div class=\"grid\">" + figures + "</div>") + "</article>\n";
   }

@@ -41,7 +41,7 @@ std::pair<double, double> middle(const ProfileResults& results, int32_t segment)
 std::string map_svg(const ReportInputs& inputs) {
   const ProfileResults& results = inputs.results;
   const std::vector<size_t> drawn = drawn_customers(inputs);
-  const double radius = drawn.size() > 2000 ? 2.6 : drawn.size() > 500 ? 3.6 : 5;
+  const double radius = drawn.size() > 2000 ? 2.6 : drawn.size() > 500 ? 3.6 : drawn.size() > 50 ? 5 : 9;
   // The map's own height, so that a flat map leaves no empty band.
   const double low = results.map.places.col(1).minCoeff(), high = results.map.places.col(1).maxCoeff();
   const double height = std::max(160.0, to_map(high) - to_map(low) + 2 * map_room);
@@ -59,7 +59,8 @@ std::string map_svg(const ReportInputs& inputs) {
         place, segment);
   }
   for (size_t segment = 0; segment < results.segmentation.sizes.size(); ++segment) {
-    const auto [x, y] = middle(results, static_cast<int32_t>(segment));
+    auto [x, y] = middle(results, static_cast<int32_t>(segment));
+    y -= drawn.size() > 50 ? 0 : 0.06;  // a label would hide the only customer below it
     svg +=
         fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\" class=\"place\">{} {}</text>\n",
                     std::clamp(to_map(x), 90.0, map_size - 90.0), to_map(y) + shift, segment + 1,

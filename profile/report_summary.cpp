@@ -32,7 +32,9 @@ std::string describe_customers(const ReportInputs& inputs) {
     }
     if (!last.empty()) text += fmt::format(" between {} and {}", first, last);
   }
-  text += fmt::format("; half of them wrote at most {}.", count_text(texts[texts.size() / 2]));
+  const bool one_each = customers.total_texts() == customers.count();
+  text += one_each ? ", one each."
+                   : fmt::format("; half of them wrote at most {}.", count_text(texts[texts.size() / 2]));
   if (customers.without_texts > 0) {
     text += fmt::format(" {} wrote nothing and {} no profile.",
                         counted(customers.without_texts, "more customer", "more customers"),

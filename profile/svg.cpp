@@ -66,7 +66,7 @@ Frame open_frame(Extent x, Extent y, const ChartOptions& options) {
   y.settle();
   const std::vector<double> y_marks = axis_marks(y.low, y.high, 5), x_marks = axis_marks(x.low, x.high, 6);
   constexpr double left = 52, right = 14, bottom = 44;
-  const double top = options.y_label.empty() ? 14 : 34;
+  const double top = !options.y_label.empty() ? 34 : options.marked_x ? 26 : 14;
   Frame frame;
   frame.x = {x.low, x.high, left, options.width - right};
   frame.y = {std::min(y.low, y_marks.front()), std::max(y.high, y_marks.back()), options.height - bottom,
@@ -129,8 +129,8 @@ std::string line_chart(const std::vector<Series>& series, const ChartOptions& op
   if (options.marked_x && *options.marked_x >= frame.x.low && *options.marked_x <= frame.x.high) {
     const double at = frame.x(*options.marked_x);
     frame.svg += rule(at, frame.y.to, at, frame.y.from, "marker");
-    const bool left = at > (frame.x.from + frame.x.to) / 2;
-    frame.svg += text_at(left ? at - 5 : at + 5, frame.y.to + 10, left ? "end" : "start", options.mark_label);
+    frame.svg += text_at(std::clamp(at, frame.x.from + 24, frame.x.to - 16), frame.y.to - 8, "middle",
+                         options.mark_label);
   }
   for (const Series& entry : series) {
     const char* kind = entry.style == Series::Style::faint_line ? "faint" : "line";

@@ -10,7 +10,10 @@
 namespace limner {
 
 // Cuts by ICU's word boundaries (a dictionary for Chinese), lower-cases, drops numbers, punctuation, stop
-// words of both languages and Latin words of one or two letters. Not shared between threads.
+// words of both languages and Latin words of one or two letters. Chinese characters that the dictionary
+// leaves alone are joined with the lone ones beside them (two to four: 文笔); one that stands by a longer
+// word is its torn-off end (充电器) and dropped, one between stop words or punctuation is a word (很辣). Not
+// shared between threads.
 class WordCutter {
  public:
   WordCutter();

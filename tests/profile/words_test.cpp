@@ -21,9 +21,16 @@ TEST(Words, Chinese) {
   const auto words = cutter.distinct_words("这本书的质量非常好，物流也很快。");
   EXPECT_THAT(words, Contains("质量"));
   EXPECT_THAT(words, Contains("物流"));
-  EXPECT_THAT(words, Contains("书"));
   EXPECT_THAT(words, Not(Contains("的")));
   EXPECT_THAT(words, Not(Contains("，")));
+}
+
+TEST(Words, LoneCharactersAreJoinedOrDropped) {
+  WordCutter cutter;
+  EXPECT_THAT(cutter.distinct_words("文笔很好"), Contains("文笔"));
+  EXPECT_THAT(cutter.distinct_words("很辣，的"), ElementsAre("辣"));
+  EXPECT_THAT(cutter.distinct_words("充电器"), ElementsAre("充电"));
+  EXPECT_THAT(cutter.distinct_words("送餐"), ElementsAre("送餐"));
 }
 
 TEST(Words, MixedAndOdd) {
