@@ -101,7 +101,9 @@ std::optional<int64_t> parse_calendar(std::string_view text) {
   const auto year = scanner.digits(4, 4);
   const auto separator = scanner.skip_one_of("-/");
   const auto month = scanner.digits(1, 2);
-  if (!year || !separator || !month || !scanner.skip(*separator)) return std::nullopt;
+  if (!year || !separator || !month) return std::nullopt;
+  if (scanner.at_end()) return date(*year, *month, 1);
+  if (!scanner.skip(*separator)) return std::nullopt;
   const auto day = scanner.digits(1, 2);
   const auto start = day ? date(*year, *month, *day) : std::nullopt;
   if (!start || scanner.at_end()) return start;
@@ -125,9 +127,11 @@ std::optional<int64_t> parse_month_first(std::string_view text) {
 }
 
 std::optional<int64_t> parse_unix(std::string_view text) {
-  if (text.size() == 8 && (text.starts_with("19") || text.starts_with("20"))) {
+  if ((text.size() == 4 || text.size() == 8) && (text.starts_with("19") || text.starts_with("20"))) {
     Scanner scanner(text);
-    const auto year = scanner.digits(4, 4), month = scanner.digits(2, 2), day = scanner.digits(2, 2);
+    const auto year = scanner.digits(4, 4);
+    if (year && scanner.at_end()) return date(*year, 1, 1);
+    const auto month = scanner.digits(2, 2), day = scanner.digits(2, 2);
     if (year && month && day) return date(*year, *month, *day);
   }
   const auto number = parse_number(text);

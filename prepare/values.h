@@ -14,7 +14,7 @@ std::optional<double> parse_number(std::string_view text);
 // Microseconds since 1970-01-01 UTC. Read: seconds, milliseconds (from 11 digits on) or microseconds (from
 // 14) since then; a date with - or / ("2014-02-28", "2014/2/28"), alone or with a time
 // ("2014-02-28T09:30:00.5+08:00", blank for T, seconds may be absent; without an offset UTC is meant);
-// "20140228"; "02 28, 2014".
+// "20140228"; "02 28, 2014"; "2014-02" and "2014", which mean their first day.
 std::optional<int64_t> parse_time(std::string_view text);
 
 std::string format_time(int64_t microseconds);  // "2014-02-28T01:30:00Z"

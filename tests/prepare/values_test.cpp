@@ -39,12 +39,14 @@ TEST(Times, DatesAndClocks) {
   }
   EXPECT_EQ(parse_time("2014-02-28T09:30:00.1234567"), half_past_nine + 123456);
   EXPECT_EQ(parse_time("1969-12-31T23:59:59Z"), -1000000);
+  EXPECT_EQ(parse_time("2014-02"), parse_time("2014-02-01"));
+  EXPECT_EQ(parse_time("2014"), parse_time("2014-01-01"));
   EXPECT_EQ(parse_time("2016-02-29"), 1456704000000000);
 }
 
 TEST(Times, WhatIsNone) {
   for (const char* text :
-       {"", "soon", "2014-02-29", "2014-13-01", "2014-1", "2014-02-28T", "2014-02-28T25:00",
+       {"", "soon", "2014-02-29", "2014-13-01", "2014-", "2014-13", "2014-02-28T", "2014-02-28T25:00",
         "2014-02-28T09:60", "2014-02-28T09:30:00x", "2014-02-28T09:30+15:00", "2014-02/28",
         "2014-02-28T09:30+08:", "20141301", "28 02, 2014", "02 28 2014", "1e300", "nan"}) {
     EXPECT_FALSE(parse_time(text)) << text;
