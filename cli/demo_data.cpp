@@ -229,7 +229,7 @@ std::string calendar(int64_t seconds, bool with_clock) {
   using namespace std::chrono;
   const sys_days date(std::chrono::days(seconds / day));
   const year_month_day ymd(date);
-  const std::string text = fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()),
+  std::string text = fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()),
                                        static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()));
   const int64_t clock = seconds % day;
   if (!with_clock) return text;

@@ -43,7 +43,7 @@ std::string train_fingerprint(const Run& run) {
 fs::path extract_checkpoint(const Run& run) {
   const std::string& name = run.settings.extract.checkpoint;
   if (name == "best") {
-    const fs::path best = run.checkpoints() / "best";
+    fs::path best = run.checkpoints() / "best";
     if (!fs::exists(best))
       fail(ExitCode::missing_input, "{} is missing: run `limner train` first", best.string());
     return best;
