@@ -230,7 +230,7 @@ std::string calendar(int64_t seconds, bool with_clock) {
   const sys_days date(std::chrono::days(seconds / day));
   const year_month_day ymd(date);
   std::string text = fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()),
-                                       static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()));
+                                 static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()));
   const int64_t clock = seconds % day;
   if (!with_clock) return text;
   return text + fmt::format(" {:02}:{:02}:{:02}", clock / 3600, clock / 60 % 60, clock % 60);
