@@ -37,12 +37,12 @@ ALPHABETS = [
     "a\u0301\u0300\u0323\u0327\u0334\u0345\u0344\u302e\u302f\u20dd\u034f\u1ab0\u1abf\u08ca",
     "\U0001d15e\U0001d160\U0001d165\U0001d16d\U0001d16e\U0001d17b\U0001d1bb\u0301\u302e",
 ]
-SPECIAL = ["[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]", "[cls]", "[ SEP ]", "[MASK", "CLS]", "##ing", "<sp>", "<lr>", "foo", "foobar",
+SPECIAL = ["[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]", "[cls]", "[ SEP ]", "[MASK", "CLS]", "##ing", "<sp>", "<lr>", "foo", "xfoo", "oo", "foobar",
            "FooBar", "Über", "uber", "中文", "x 中 y", "New  York", "new york", "né", "ne\u0301", " pad ", "@"]
 # Every rule of added tokens: special ones are looked for in the text, `normalized` ones in the normalized text.
 ADDED = [
     AddedToken("<sp>", normalized=False, special=True), AddedToken("<lr>", lstrip=True, rstrip=True, normalized=False),
-    AddedToken("foo", single_word=True, normalized=False), AddedToken("foobar", normalized=False),
+    AddedToken("foo", single_word=True, normalized=False), AddedToken("foobar", normalized=False), AddedToken("oo", normalized=False),
     AddedToken("Über", normalized=True, single_word=True), AddedToken("中文", normalized=True), AddedToken("new york", normalized=True, lstrip=True),
     AddedToken("Né", normalized=True, rstrip=True), AddedToken("@", normalized=False, lstrip=True, single_word=True),
 ]
@@ -72,6 +72,8 @@ def mixed_string(dice):
             parts.append("".join(chr(dice.choice([dice.randrange(0xD800), dice.randrange(0xE000, 0x20000)])) for _ in range(3)))
         elif choice < 0.83:
             parts.append(dice.choice("aé中\u0301") * dice.choice([99, 100, 101, 500]))
+        elif choice < 0.84:  # who takes the white space, the token before it or the one behind it?
+            parts.append("Né" + " " * dice.randint(1, 150) + "<lr>")
         else:
             parts.append(" ")
     return "".join(parts)
