@@ -1,6 +1,8 @@
 // limner run, prepare, train, extract, profile.
 #include <fmt/core.h>
 
+#include <chrono>
+
 #include "cli/command.h"
 #include "cli/stages.h"
 #include "runtime/log.h"
@@ -16,6 +18,7 @@ int run_stages(const Arguments& arguments, Communicator& communicator, const cha
     if (communicator.root()) fmt::print("{}", print_settings(run.settings));
     return 0;
   }
+  communicator.set_time_limit(std::chrono::seconds(run.settings.runtime.collective_timeout));
   for (const Stage& stage : stages()) {
     if (which == Which::all) {
       run_stage(stage, run, Again::if_changed);

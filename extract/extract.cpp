@@ -74,7 +74,8 @@ void remove_stale(const fs::path& folder, const ShardProvenance& provenance) {
     fs::remove(entry.path());
     ++removed;
   }
-  if (removed > 0) log_info("{}: removed {} shards of other row ranges", folder.string(), removed);
+  if (removed > 0)
+    log_info("{}: removed {} files of other row ranges or left unfinished", folder.string(), removed);
 }
 
 // The ranges without a whole shard. Ranks share the reading.

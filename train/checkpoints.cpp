@@ -111,6 +111,19 @@ TrainState Checkpoints::restore(const fs::path& checkpoint) {
   return parse_state(read_json(state_path(checkpoint)));
 }
 
+void Checkpoints::remove_leftovers() const {
+  if (!fs::is_directory(folder_)) return;
+  std::vector<fs::path> leftovers;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+    if (entry.path().filename().string().find(".tmp-") != std::string::npos)
+      leftovers.push_back(entry.path());
+  }
+  for (const fs::path& leftover : leftovers) {
+    log_info("{}: removing what an interrupted run left unfinished", leftover.string());
+    fs::remove_all(leftover);
+  }
+}
+
 void Checkpoints::remove_others() const {
   std::vector<fs::path> folders = step_folders();
   if (fs::exists(state_path(best()))) folders.push_back(best());

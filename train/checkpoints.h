@@ -52,6 +52,8 @@ class Checkpoints {
   // Weights, moments and state of that folder, bit for bit: model.safetensors is made for other readers (a
   // regression head's unit is folded in there), so the flat weights are in limner_state/ too.
   TrainState restore(const std::filesystem::path& checkpoint);
+  // What a killed process had begun to write.
+  void remove_leftovers() const;
   // Checkpoints of other settings: the run starts anew and replaces them.
   void remove_others() const;
 

@@ -83,6 +83,7 @@ std::string fingerprint_of(const Run& run, const ModelPlan& plan, const std::str
 TrainState restore_or_start(const Run& run, Checkpoints& checkpoints) {
   std::string newest;
   if (run.communicator.root()) {
+    checkpoints.remove_leftovers();
     if (const auto found = checkpoints.newest()) {
       newest = found->string();
     } else {
@@ -93,7 +94,7 @@ TrainState restore_or_start(const Run& run, Checkpoints& checkpoints) {
   run.communicator.broadcast(newest, 0, "share the checkpoint to go on from");
   if (newest.empty()) return {};
   const TrainState state = checkpoints.restore(newest);
-  log_info("train: going on from {} (step {})", newest, state.step);
+  log_info("train: going on after step {} ({})", state.step, newest);
   return state;
 }
 

@@ -37,8 +37,8 @@ Trainer::Trainer(const Parts& parts, const TrainState& state)
 }
 
 void Trainer::run() {
-  progress_ = std::make_unique<Progress>("train", parts_.total_steps, "steps", ranks_.root());
-  progress_->update(state_.step);
+  first_step_ = state_.step;  // the bar and its time left are of this call's steps
+  progress_ = std::make_unique<Progress>("train", parts_.total_steps - first_step_, "steps", ranks_.root());
   if (parts_.total_steps == 0 && state_.best_step < 0) {
     evaluate();
     save();
@@ -184,7 +184,7 @@ void Trainer::log() {
     values.emplace_back("train/epoch", static_cast<double>(state_.epoch) + part);
     values.emplace_back("train/tokens_per_second", static_cast<double>(window_tokens_) / window_seconds_);
     metrics_->write(state_.step, values);
-    progress_->update(state_.step, fmt::format("loss {:.4f}", values.front().second));
+    progress_->update(state_.step - first_step_, fmt::format("loss {:.4f}", values.front().second));
   }
   state_.window.steps = 0;
   std::fill(state_.window.head_loss.begin(), state_.window.head_loss.end(), 0.0);

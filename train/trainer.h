@@ -55,6 +55,7 @@ class Trainer {
   std::unique_ptr<Progress> progress_;
   std::vector<std::vector<int64_t>> batches_;  // of the epoch: indices into data.train
   int64_t batches_epoch_ = -1;
+  int64_t first_step_ = 0;
   int64_t window_tokens_ = 0;
   double window_seconds_ = 0.0;
   double last_norm_ = 0.0, last_rate_ = 0.0;

@@ -123,12 +123,14 @@ TEST_P(Gradients, EqualCentralDifferences) {
     EXPECT_NEAR(slope(spec, random), expected, 0.02 * length + 1e-4) << spec.name;
   }
 }
-INSTANTIATE_TEST_SUITE_P(Inputs, Gradients,
-                         ::testing::Values(GradientCase{HeadInput::pooler, false},
-                                           GradientCase{HeadInput::pooler, true},
-                                           GradientCase{HeadInput::mean, true},
-                                           GradientCase{HeadInput::cls, false},
-                                           GradientCase{HeadInput::max, true}));
+INSTANTIATE_TEST_SUITE_P(
+    Inputs, Gradients,
+    ::testing::Values(GradientCase{HeadInput::pooler, false}, GradientCase{HeadInput::pooler, true},
+                      GradientCase{HeadInput::mean, true}, GradientCase{HeadInput::cls, false},
+                      GradientCase{HeadInput::max, true}),
+    [](const auto& one) {
+      return std::string(head_input_name(one.param.input)) + (one.param.dropout ? "_with_dropout" : "");
+    });
 
 class ModelTest : public ::testing::Test {
  protected:
