@@ -87,7 +87,7 @@ void fit_regressions(const Run& run, const PreparedReader& prepared, const Matri
     result.head_saw_target =
         std::any_of(run.settings.train.heads.begin(), run.settings.train.heads.end(),
                     [&](const HeadSettings& head) { return head.field == regression.target; });
-    const FeatureSetScores& scores = result.sets.back();
+    const FeatureSetScores& scores = result.honest_scores();
     if (result.logistic()) {
       log_info("profile: {}: AUC {:.3f}, log loss {:.3f} (base rate {:.3f})", regression.target,
                scores.probability.auc, scores.probability.log_loss, scores.probability.baseline_log_loss);

@@ -49,6 +49,10 @@ struct Regression {
   std::optional<FeatureSetScores> held_out;  // the last set's scores over them, if there are at least ten
 
   bool logistic() const { return settings.kind == "logistic"; }
+  // What to quote: of the held-out customers where a head saw the target, else of all.
+  const FeatureSetScores& honest_scores() const {
+    return head_saw_target && held_out ? *held_out : sets.back();
+  }
 };
 
 struct RegressionInputs {

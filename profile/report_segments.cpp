@@ -187,7 +187,7 @@ const char* group_name(TraitGroup group) {
     case TraitGroup::prediction:
       return "Read from the texts";
     case TraitGroup::attribute:
-      return "Attributes";
+      return "Attributes and outcomes";
   }
   return "";
 }

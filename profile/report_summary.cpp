@@ -79,6 +79,14 @@ std::string describe_head(const Json& head, const std::string& part) {
   return text + ".";
 }
 
+// Whose figures they are. A model that was trained on the target is judged by customers it has not read.
+std::string judged_by(const Regression& regression) {
+  if (!regression.head_saw_target) return "customers left out of the fit";
+  return regression.held_out
+             ? "customers whose texts took no part in training"
+             : "customers left out of the fit (optimistic: the model was trained on this field)";
+}
+
 // Up to three features whose coefficients are clear of their error.
 std::string strongest(const Regression& regression) {
   std::string text;
@@ -92,28 +100,26 @@ std::string strongest(const Regression& regression) {
 }
 
 std::string describe_regression(const Regression& regression) {
-  const FeatureSetScores& set = regression.sets.back();
-  const std::string name = strong(escape(regression.target.name));
+  const FeatureSetScores& set = regression.honest_scores();
+  const std::string name = strong(escape(regression.target.name)), judges = judged_by(regression);
   if (regression.logistic()) {
     const ProbabilityScores& scores = set.probability;
     return fmt::format(
-               "Whether {} is <em>{}</em> is told from {} with an AUC of {} (0.5 is chance); {} are right, "
-               "{} by "
+               "Whether {} is <em>{}</em> is told from {} with an AUC of {} (0.5 is chance) among {}; {} are "
+               "right, {} by "
                "the commonest answer.",
-               name, escape(regression.target.positive), set.name, strong(number_text(scores.auc)),
+               name, escape(regression.target.positive), set.name, strong(number_text(scores.auc)), judges,
                percent_text(scores.accuracy), percent_text(scores.baseline_accuracy)) +
            strongest(regression);
   }
   const NumberScores& scores = set.number;
   if (!(scores.r2 > 0.01)) {
-    return fmt::format("{} is not told by {} better than by the mean (R² {} out of fold).", name, set.name,
-                       number_text(scores.r2));
+    return fmt::format("{} is not told by {} better than by the mean (R² {} among {}).", name, set.name,
+                       number_text(scores.r2), judges);
   }
-  return fmt::format(
-             "{} explain {} of the variance of {} among customers left out of the fit (RMSE {}, {} by the "
-             "mean).",
-             set.name == "texts" ? "Texts" : "Attributes and texts", strong(percent_text(scores.r2)), name,
-             number_text(scores.rmse), number_text(scores.baseline_rmse)) +
+  return fmt::format("{} explain {} of the variance of {} among {} (RMSE {}, {} by the mean).",
+                     set.name == "texts" ? "Texts" : "Attributes and texts", strong(percent_text(scores.r2)),
+                     name, judges, number_text(scores.rmse), number_text(scores.baseline_rmse)) +
          strongest(regression);
 }
 
@@ -163,11 +169,13 @@ std::string tiles(const ReportInputs& inputs) {
     }
   }
   for (const Regression& regression : results.regressions) {
-    const FeatureSetScores& set = regression.sets.back();
-    html += regression.logistic()
-                ? tile(number_text(set.probability.auc), escape(regression.target.name),
-                       "AUC, customers left out")
-                : tile(number_text(set.number.r2), escape(regression.target.name), "R², customers left out");
+    const FeatureSetScores& set = regression.honest_scores();
+    const std::string who = !regression.head_saw_target ? "customers left out"
+                            : regression.held_out       ? "customers not trained on"
+                                                        : "optimistic";
+    const std::string name = escape(regression.target.name);
+    html += regression.logistic() ? tile(number_text(set.probability.auc), name, "AUC, " + who)
+                                  : tile(number_text(set.number.r2), name, "R², " + who);
   }
   return "<div class=\"tiles\">\n" + html + "</div>\n";
 }

@@ -41,7 +41,7 @@ void add_predictions(std::vector<Trait>& traits, const HeadAverages& head) {
     return std::vector<double>(values.begin(), values.end());
   };
   if (head.kind == "regression") {
-    traits.push_back({TraitGroup::prediction, head.name, false, 0, 0, column(0), {}});
+    traits.push_back({TraitGroup::prediction, "predicted " + head.name, false, 0, 0, column(0), {}});
     return;
   }
   const Eigen::RowVectorXd shares = head.mean.colwise().mean();

@@ -14,11 +14,11 @@ enum class TraitGroup : uint8_t { behaviour, prediction, attribute };
 
 struct Trait {
   TraitGroup group = TraitGroup::attribute;
-  std::string name;                         // "age", "region = north", "sentiment = positive", "texts"
-  bool is_share = false;                    // values are 0 or 1, or probabilities
-  double mean = 0, deviation = 0;           // over all customers that have it
-  std::vector<double> values;               // a customer each; NaN missing
-  std::vector<double> by_segment;           // mean; NaN where no customer of the segment has it
+  std::string name;                // "age", "region = north", "sentiment = positive", "predicted stars"
+  bool is_share = false;           // values are 0 or 1, or probabilities
+  double mean = 0, deviation = 0;  // over all customers that have it
+  std::vector<double> values;      // a customer each; NaN missing
+  std::vector<double> by_segment;  // mean; NaN where no customer of the segment has it
   double difference(size_t segment) const;  // (segment's mean - mean) / deviation; 0 without deviation
 };
 

@@ -158,6 +158,7 @@ TEST_F(WholeProfile, ReportStandsAlone) {
                          "fairness", "customers", "provenance"}) {
     EXPECT_THAT(report, HasSubstr(std::string("<section id=\"") + id + "\">"));
   }
+  EXPECT_THAT(report, HasSubstr("among customers whose texts took no part in training"));
   for (const char* outside : {"http:", "https:", "src=", "@import", "url("})
     EXPECT_THAT(report, Not(HasSubstr(outside)));
   EXPECT_THAT(report, Not(HasSubstr(folder->path().string())));
