@@ -89,8 +89,9 @@ const std::vector<Stage>& stages() {
 
 void run_stage(const Stage& stage, const Run& run, Again again) {
   Communicator& ranks = run.communicator;
-  std::string fingerprint;
-  if (ranks.root()) {  // one rank reads the inputs; the others take its word
+  std::string fingerprint;  // of rank 0, which alone reads the inputs and writes run.json
+  bool current = false;
+  if (ranks.root()) {
     if (stage.input && !fs::exists(stage.input(run))) {
       fail(ExitCode::missing_input, "{} is missing: run `limner {}` first", stage.input(run).string(),
            stage.before);
@@ -98,19 +99,19 @@ void run_stage(const Stage& stage, const Run& run, Again again) {
     make_folder(run.directory());
     write_file(run.directory() / "config.yaml", print_settings(run.settings));
     fingerprint = stage.fingerprint(run);
-    if (!fs::exists(stage.result(run)))
-      fingerprint += " without a result";  // never recorded, so never current
+    current = again == Again::if_changed && fs::exists(stage.result(run)) &&
+              recorded_fingerprint(run, stage.name) == fingerprint;
   }
-  ranks.broadcast(fingerprint, 0, "share the stage's fingerprint");
-  if (again == Again::if_changed && stage_is_current(run, stage.name, fingerprint)) {
+  ranks.broadcast_value(current, 0, "agree on a stage to skip");
+  if (current) {
     log_info("{}: inputs and settings unchanged, skipped", stage.name);
     return;
   }
   const auto started = std::chrono::steady_clock::now();
   stage.run(run);
-  ranks.barrier("end the stage");
+  ranks.barrier("end the stage", Patience::unlimited);  // rank 0 may have work of its own for hours
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  record_stage(run, stage.name, fingerprint.substr(0, 64), seconds);
+  record_stage(run, stage.name, fingerprint, seconds);
   log_info("{}: done in {:.1f} s", stage.name, seconds);
 }
 

@@ -44,20 +44,40 @@ Tokenizer learn_from(const std::vector<std::string>& texts, const VocabularySett
   return Tokenizer::from_vocabulary(counter.learn(), options);
 }
 
+// The heads that training will make. Its own forecast refuses fields that are not there.
+std::vector<HeadSpec> heads_to_come(const std::vector<HeadSettings>& settings, const Preview& preview) {
+  std::vector<HeadSpec> heads;
+  for (const HeadSettings& head : settings) {
+    HeadSpec spec;
+    spec.name = head.name;
+    spec.field = head.field;
+    spec.kind = head.kind;
+    const auto values = preview.values.find(head.field);
+    if (head.kind != "regression" && values != preview.values.end()) {
+      spec.classes.assign(values->second.begin(), values->second.end());
+    }
+    if (spec.outputs() > 0) heads.push_back(std::move(spec));
+  }
+  return heads;
+}
+
 Source find_source(const Run& run, const Preview& preview) {
   const ModelSettings& settings = run.settings.model;
   const auto folder = model_folder(run);
   if (!folder) {
     Tokenizer tokenizer = learn_from(preview.texts, settings.vocabulary, run.threads());
     const ModelConfig config = ModelConfig::from_settings(settings.architecture, tokenizer.vocabulary_size());
-    return {config, {}, settings.max_length.value_or(config.max_positions), std::move(tokenizer)};
+    return {config, heads_to_come(run.settings.train.heads, preview),
+            settings.max_length.value_or(config.max_positions), std::move(tokenizer)};
   }
   HeadInput input = HeadInput::mean;
   const ModelConfig config = ModelConfig::read(*folder);
   const SentenceConfig sentence = SentenceConfig::read(*folder);
   const int64_t told =
       sentence.max_length > 0 ? std::min(sentence.max_length, config.max_positions) : config.max_positions;
-  return {config, read_heads(*folder, input), settings.max_length.value_or(told), Tokenizer::load(*folder)};
+  std::vector<HeadSpec> heads = read_heads(*folder, input);
+  if (heads.empty()) heads = heads_to_come(run.settings.train.heads, preview);
+  return {config, std::move(heads), settings.max_length.value_or(told), Tokenizer::load(*folder)};
 }
 
 ExtractForecast forecast(const Run& run) {
@@ -74,13 +94,6 @@ ExtractForecast forecast(const Run& run) {
 
   int64_t classes = 0;
   for (const HeadSpec& head : source.heads) classes += head.outputs();
-  if (source.heads.empty()) {  // before training
-    for (const HeadSettings& head : run.settings.train.heads) {
-      const auto values = preview.values.find(head.field);
-      const bool one = head.kind == "regression" || values == preview.values.end();
-      classes += one ? 1 : static_cast<int64_t>(values->second.size());
-    }
-  }
   const DType precision = select_precision(run.settings.runtime);
   const int64_t max_tokens = std::max(settings.max_tokens_per_batch, source.max_length);
   const int64_t rows_of_shard = shard_rows(preview.rows, settings.rows_per_shard);

@@ -41,6 +41,7 @@ constexpr PhiloxBlock philox_block(PhiloxBlock counter, uint64_t key) {
 
 // 16 bits are kept when they are not below this.
 constexpr uint32_t dropout_threshold(float probability) {
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings): std::lround is not constexpr; half-way cases do not matter
   return static_cast<uint32_t>(probability * 65536.0f + 0.5f);
 }
 

@@ -71,7 +71,7 @@ EncoderParameters encoder_parameters(const ParameterTable& table, int64_t layers
 }
 
 Transformer::Transformer(Backend& backend, const ModelConfig& config, DType type)
-    : backend_(backend), config_(config), type_(type) {
+    : backend_(backend), config_(config) {
   require(type == DType::f32 || type == DType::bf16, "activations are f32 or bf16, not {}", dtype_name(type));
 }
 

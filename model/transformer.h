@@ -86,7 +86,6 @@ class Transformer {
   };
   Backend& backend_;
   ModelConfig config_;
-  DType type_;
 
   AttentionShape attention_shape(const Dropout& dropout) const;
   BlockDropout block_dropout(std::optional<uint64_t> key, int layer) const;

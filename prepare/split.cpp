@@ -21,7 +21,7 @@ std::array<double, 3> shares(const SplitSettings& settings) {
 
 // Puts `members` (indices into `keys`) into a drawn order and cuts it by the shares.
 void cut(const SplitSettings& settings, uint64_t seed, const std::vector<uint64_t>& keys,
-         std::vector<int64_t> members, uint64_t draw, std::vector<Split>& parts) {
+         const std::vector<int64_t>& members, uint64_t draw, std::vector<Split>& parts) {
   const auto order_of = [&](int64_t member) {
     const uint64_t key = keys[static_cast<size_t>(member)];
     return std::tuple(Random(seed, purpose, key).below(0, uint64_t{1} << 63), key, member);

@@ -56,7 +56,7 @@ Assignment share_assignment(const Customers& customers, const Segmentation& segm
   return result;
 }
 
-double similarity_to(const Assignment& assignment, Eigen::RowVectorXd vector, int32_t segment) {
+double similarity_to(const Assignment& assignment, const Eigen::RowVectorXd& vector, int32_t segment) {
   const auto centroid = assignment.centroids.row(segment);
   if (assignment.geometry == Geometry::euclidean) return -(vector - centroid).norm();
   const double length = vector.norm();

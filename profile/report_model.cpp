@@ -108,7 +108,7 @@ std::string head_figure(const ReportInputs& inputs, const std::string& head,
   for (const auto& [metric, name] : shown) {
     if (std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) continue;
     series.push_back({name, segment_color(std::ssize(series)),
-                      curve(inputs.metrics, "validation/" + head + "/" + metric),
+                      curve(inputs.metrics, fmt::format("validation/{}/{}", head, metric)),
                       Series::Style::line_with_dots});
   }
   if (series.empty()) return "";

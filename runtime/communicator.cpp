@@ -117,7 +117,7 @@ void Communicator::State::fail_timeout(const char* what) const {
        rank, host, limit.count(), what);
 }
 
-void Communicator::State::wait(MPI_Request& request, const char* what) const {
+void Communicator::State::wait(MPI_Request& request, const char* what, Patience patience) const {
   const Clock::time_point start = Clock::now();
   for (int64_t tests = 0;; ++tests) {
     int done = 0;
@@ -125,7 +125,7 @@ void Communicator::State::wait(MPI_Request& request, const char* what) const {
     if (done != 0) return;
     if (tests < 100) continue;
     const auto waited = Clock::now() - start;
-    if (waited > limit) fail_timeout(what);
+    if (waited > limit && patience == Patience::limited) fail_timeout(what);
     // A waiting rank must not take the core of a working one, nor wake up late for a short wait.
     if (waited < std::chrono::milliseconds(2)) {
       sched_yield();
@@ -192,11 +192,11 @@ int Communicator::local_size() const { return state_->local_size; }
 const std::string& Communicator::host() const { return state_->host; }
 void Communicator::set_time_limit(std::chrono::seconds limit) { state_->limit = limit; }
 
-void Communicator::barrier(const char* what) const {
+void Communicator::barrier(const char* what, Patience patience) const {
   if (size() == 1) return;
   MPI_Request request = MPI_REQUEST_NULL;
   state_->check(MPI_Ibarrier(state_->comm, &request), what);
-  state_->wait(request, what);
+  state_->wait(request, what, patience);
 }
 
 void Communicator::broadcast_bytes(void* data, int64_t bytes, int root, const char* what) const {

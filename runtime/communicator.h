@@ -25,6 +25,8 @@ class MpiSession {
   [[noreturn]] static void abort(int exit_code);
 };
 
+enum class Patience : uint8_t { limited, unlimited };  // unlimited: where one rank works alone
+
 // Every collective is entered by all ranks in the same order. A wait longer than the time limit fails with
 // rank, host and the name of the operation (ExitCode::internal).
 class Communicator {
@@ -44,7 +46,7 @@ class Communicator {
   void set_time_limit(std::chrono::seconds limit);  // runtime.collective_timeout, once it is read
   bool root() const { return rank() == 0; }
 
-  void barrier(const char* what) const;
+  void barrier(const char* what, Patience patience = Patience::limited) const;
   void broadcast(std::string& bytes, int root, const char* what) const;
   template <class T>
   void broadcast_value(T& value, int root, const char* what) const;  // trivially copyable T

@@ -34,8 +34,9 @@ struct Communicator::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  void check(int code, const char* what) const;             // an MPI error code becomes an Error
-  void wait(MPI_Request& request, const char* what) const;  // polls; fails after `limit`
+  void check(int code, const char* what) const;  // an MPI error code becomes an Error
+  // Polls; fails after `limit` unless patience is unlimited.
+  void wait(MPI_Request& request, const char* what, Patience patience = Patience::limited) const;
   template <class T>
   void all_reduce(std::span<T> values, MPI_Datatype type, MPI_Op operation, const char* what) const;
   [[noreturn]] void fail_timeout(const char* what) const;

@@ -47,17 +47,12 @@ void record_stage(const Run& run, const std::string& stage, const std::string& f
   write_json(record_path(run), record);
 }
 
-bool stage_is_current(const Run& run, const std::string& stage, const std::string& fingerprint) {
-  int current = 0;
-  if (run.communicator.root()) {
-    const Json record = read_record(run);
-    const auto entry = record["stages"].find(stage);
-    if (entry != record["stages"].end() && entry->is_object()) {
-      current = entry->value("fingerprint", Json()) == Json(fingerprint) ? 1 : 0;
-    }
-  }
-  run.communicator.broadcast_value(current, 0, "agree on a stage to skip");
-  return current == 1;
+std::string recorded_fingerprint(const Run& run, const std::string& stage) {
+  const Json record = read_record(run);
+  const auto entry = record["stages"].find(stage);
+  if (entry == record["stages"].end() || !entry->is_object()) return {};
+  const auto fingerprint = entry->find("fingerprint");
+  return fingerprint != entry->end() && fingerprint->is_string() ? fingerprint->get<std::string>() : "";
 }
 
 }  // namespace limner

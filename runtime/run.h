@@ -24,9 +24,9 @@ struct Run {
 };
 
 // run.json: one entry a stage {fingerprint, seconds, ranks, threads, host, version, finished_at}, merged by
-// rank 0 and published atomically. `fingerprint` hashes the stage's settings and inputs; a stage whose entry
-// still has it is skipped by `limner run`. stage_is_current is a collective.
+// rank 0 and published atomically; on other ranks record_stage does nothing. `fingerprint` hashes the stage's
+// settings and inputs; `limner run` skips a stage whose entry still has it. A stage that never ended has "".
 void record_stage(const Run& run, const std::string& stage, const std::string& fingerprint, double seconds);
-bool stage_is_current(const Run& run, const std::string& stage, const std::string& fingerprint);
+std::string recorded_fingerprint(const Run& run, const std::string& stage);
 
 }  // namespace limner

@@ -10,17 +10,11 @@ namespace limner {
 
 namespace {
 
-struct LogitsShape {
-  int64_t rows, classes;
-};
-
-LogitsShape check_losses(const char* name, const Tensor& loss, const Tensor& dlogits, const Tensor& logits) {
+void check_losses(const char* name, const Tensor& loss, const Tensor& dlogits, const Tensor& logits) {
   check_float(name, "logits", logits);
-  const LogitsShape shape{logits.rows(), logits.columns()};
-  check_tensor(name, "logits", logits, logits.dtype, {shape.rows, shape.classes});
-  check_tensor(name, "loss", loss, DType::f32, {shape.rows});
-  check_optional(name, "dlogits", dlogits, logits.dtype, {shape.rows, shape.classes});
-  return shape;
+  check_tensor(name, "logits", logits, logits.dtype, {logits.rows(), logits.columns()});
+  check_tensor(name, "loss", loss, DType::f32, {logits.rows()});
+  check_optional(name, "dlogits", dlogits, logits.dtype, {logits.rows(), logits.columns()});
 }
 
 template <class T>
@@ -57,7 +51,8 @@ double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::
 void CpuBackend::cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std::span<const int32_t> labels,
                                Tensor class_weight, float scale) {
   const char* const name = "cross_entropy";
-  const auto [rows, classes] = check_losses(name, loss, dlogits, logits);
+  check_losses(name, loss, dlogits, logits);
+  const int64_t rows = logits.rows(), classes = logits.columns();
   check_optional(name, "class_weight", class_weight, DType::f32, {classes});
   require(static_cast<int64_t>(labels.size()) == rows, "{}: {} labels for {} rows", name, labels.size(),
           rows);
@@ -92,22 +87,23 @@ void CpuBackend::cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std::
 void CpuBackend::binary_cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets,
                                       Tensor class_weight, float scale) {
   const char* const name = "binary_cross_entropy";
-  const auto [rows, classes] = check_losses(name, loss, dlogits, logits);
+  check_losses(name, loss, dlogits, logits);
+  const int64_t rows = logits.rows(), classes = logits.columns();
   check_tensor(name, "targets", targets, DType::f32, {rows, classes});
   check_optional(name, "class_weight", class_weight, DType::f32, {classes});
-  with_float_type(logits.dtype, [&, row_classes = classes]<class T>() {
+  with_float_type(logits.dtype, [&]<class T>() {
     parallel_for(rows, threads_, [&](int64_t row) {
       const T* x = row_of<T>(logits, row);
       const float* target = row_of<float>(targets, row);
       T* dx = row_of<T>(dlogits, row);
-      if (std::any_of(target, target + row_classes, [](float value) { return std::isnan(value); })) {
+      if (std::any_of(target, target + classes, [](float value) { return std::isnan(value); })) {
         loss.as<float>()[row] = 0.0f;
-        clear(dx, row_classes);
+        clear(dx, classes);
         return;
       }
       double sum = 0.0;
-      const double share = 1.0 / static_cast<double>(row_classes);
-      for (int64_t c = 0; c < row_classes; ++c) {
+      const double share = 1.0 / static_cast<double>(classes);
+      for (int64_t c = 0; c < classes; ++c) {
         const double weight = class_weight.absent() ? share : share * class_weight.as<float>()[c];
         const double logit = static_cast<float>(x[c]);
         sum += weight * (softplus(logit) - target[c] * logit);
@@ -120,11 +116,12 @@ void CpuBackend::binary_cross_entropy(Tensor loss, Tensor dlogits, Tensor logits
 
 void CpuBackend::squared_error(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets, float scale) {
   const char* const name = "squared_error";
-  const auto [rows, classes] = check_losses(name, loss, dlogits, logits);
+  check_losses(name, loss, dlogits, logits);
+  const int64_t rows = logits.rows(), classes = logits.columns();
   require(classes == 1, "{}: logits have {} columns, expected 1", name, classes);
   check_tensor(name, "targets", targets, DType::f32, {rows});
-  with_float_type(logits.dtype, [&, count = rows]<class T>() {
-    for (int64_t row = 0; row < count; ++row) {
+  with_float_type(logits.dtype, [&]<class T>() {
+    for (int64_t row = 0; row < rows; ++row) {
       const double target = targets.as<float>()[row];
       const double error = std::isnan(target) ? 0.0 : static_cast<float>(logits.as<T>()[row]) - target;
       loss.as<float>()[row] = static_cast<float>(error * error);

@@ -23,7 +23,8 @@ struct MatmulShape {
   DType input, output;
   bool has_bias;
   Write write;
-  auto operator<=>(const MatmulShape&) const = default;
+  auto operator<=>(const MatmulShape&) const =
+      default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 misreads it
 };
 
 class MatmulKernel;
