@@ -13,12 +13,12 @@
 #include <numeric>
 
 #include "cli/command.h"
-#include "cli/version.h"
 #include "kernels/backend.h"
 #include "model/model.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/parallel.h"
+#include "runtime/version.h"
 #include "text/batcher.h"
 #include "text/tokenizer.h"
 
@@ -133,6 +133,7 @@ struct Loaded {
   std::vector<std::vector<int32_t>> tokens;
   std::vector<int32_t> lengths;
   int64_t token_count;
+  int64_t longest;  // tokens of a row at most
 };
 
 Loaded load(const Options& options, Backend& backend, const std::vector<std::string>& texts,
@@ -151,7 +152,7 @@ Loaded load(const Options& options, Backend& backend, const std::vector<std::str
   std::vector<int32_t> lengths;
   for (const auto& row : tokens) lengths.push_back(static_cast<int32_t>(row.size()));
   const int64_t count = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
-  return {std::move(tokenizer), std::move(model), std::move(tokens), std::move(lengths), count};
+  return {std::move(tokenizer), std::move(model), std::move(tokens), std::move(lengths), count, longest};
 }
 
 std::vector<Batch> pack_all(const Loaded& loaded, int64_t max_tokens) {
@@ -228,7 +229,7 @@ void bench_extract(const Options& options, Backend& backend, int64_t repeats) {
   const double flops = forward_flops(loaded.model.config(), loaded.lengths);
   print_line(speed("model", options, backend, loaded, measure(repeats, forward), flops, repeats), backend);
   const Timing whole = measure(repeats, [&] {
-    loaded.tokenizer.encode_all(texts, 512, static_cast<int>(number(options, "threads", 1)));
+    loaded.tokenizer.encode_all(texts, loaded.longest, static_cast<int>(number(options, "threads", 1)));
     forward();
   });
   print_line(speed("encode", options, backend, loaded, whole, flops, repeats), backend);

@@ -6,10 +6,9 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include "kernels/backend.h"
+#include "runtime/version.h"
 
 namespace limner {
-
-std::string build_version() { return LIMNER_BUILD_VERSION; }
 
 std::string version_text() {
   char mpi[MPI_MAX_LIBRARY_VERSION_STRING];

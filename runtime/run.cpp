@@ -6,6 +6,7 @@
 
 #include "runtime/files.h"
 #include "runtime/parallel.h"
+#include "runtime/version.h"
 
 namespace limner {
 namespace {
@@ -40,7 +41,7 @@ void record_stage(const Run& run, const std::string& stage, const std::string& f
       {"ranks", run.communicator.size()},
       {"threads", run.threads()},
       {"host", run.communicator.host()},
-      {"version", LIMNER_VERSION},
+      {"version", build_version()},
       {"finished_at",
        fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)))},
   };
