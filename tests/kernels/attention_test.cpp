@@ -125,7 +125,7 @@ Doubles plain_bf16_attention(const Doubles& qkv, const Rows& rows, int64_t heads
 }
 
 TEST(AttentionAccuracy, Bf16ErrorIsWithinTwiceAPlainVersion) {
-  const auto backend = make_cpu_backend(1);
+  const auto backend = make_backend(1);
   const int64_t heads = 4, size = 32;
   const Rows rows({97});
   const Operand qkv(DType::bf16, {97, 3 * heads * size}, 6, 1.5), y(DType::bf16, {97, heads * size});

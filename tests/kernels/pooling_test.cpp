@@ -52,7 +52,7 @@ TEST_P(PoolingTest, BackwardEqualsCentralDifferences) {
 }
 
 TEST(NormalizeRows, LengthsAreOneAndZeroStays) {
-  const auto backend = make_cpu_backend(2);
+  const auto backend = make_backend(2);
   for (const int64_t width : {1, 15, 17, 384}) {
     Doubles values = random_values(3 * width, 5, 3.0);
     std::fill(values.begin() + width, values.begin() + 2 * width, 0.0);

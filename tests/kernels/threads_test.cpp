@@ -8,7 +8,7 @@ using Results = std::vector<std::vector<std::byte>>;
 
 // Every operation once, on a batch larger than any block.
 Results run_all(int threads, DType dtype) {
-  const auto backend = make_cpu_backend(threads);
+  const auto backend = make_backend(threads);
   const std::vector<int32_t> lengths{70, 1, 0, 130, 33, 200, 17, 250, 64};
   const Rows rows(lengths);
   const int64_t tokens = rows.tokens(), heads = 3, size = 16, hidden = heads * size, inner = 200;
