@@ -1,4 +1,4 @@
-#include "kernels/cpu/check.h"
+#include "kernels/check.h"
 
 #include "kernels/dropout.h"
 
@@ -15,21 +15,21 @@ std::string wanted_shape(DType dtype, std::initializer_list<int64_t> dims) {
 }  // namespace
 
 void check_tensor(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
-                  std::initializer_list<int64_t> dims) {
-  bool fits = tensor.dtype == dtype && tensor.device == Device::cpu &&
+                  std::initializer_list<int64_t> dims, Device device) {
+  bool fits = tensor.dtype == dtype && tensor.device == device &&
               tensor.rank == static_cast<int>(dims.size()) &&
               (tensor.data != nullptr || tensor.elements() == 0);
   int index = 0;
   for (const int64_t dim : dims) fits = fits && tensor.dim(index++) == dim;
   if (!fits) {
-    fail(ExitCode::internal, "{}: {} is {}, expected {} on the host", operation, argument,
-         tensor.description(), wanted_shape(dtype, dims));
+    fail(ExitCode::internal, "{}: {} is {}, expected {} on the {}", operation, argument, tensor.description(),
+         wanted_shape(dtype, dims), device == Device::cpu ? "host" : "GPU");
   }
 }
 
 void check_optional(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
-                    std::initializer_list<int64_t> dims) {
-  if (!tensor.absent()) check_tensor(operation, argument, tensor, dtype, dims);
+                    std::initializer_list<int64_t> dims, Device device) {
+  if (!tensor.absent()) check_tensor(operation, argument, tensor, dtype, dims, device);
 }
 
 void check_float(std::string_view operation, std::string_view argument, const Tensor& tensor) {

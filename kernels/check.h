@@ -1,4 +1,5 @@
-// Checks of arguments, so that a wrong call ends with the operation, the argument and its values.
+// Checks of arguments, the same on every device: a wrong call ends with the operation, the argument and its
+// values.
 #pragma once
 
 #include <string_view>
@@ -7,12 +8,12 @@
 
 namespace limner {
 
-// The tensor is on the host and has this type and shape.
+// The tensor is on this device and has this type and shape.
 void check_tensor(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
-                  std::initializer_list<int64_t> dims);
+                  std::initializer_list<int64_t> dims, Device device = Device::cpu);
 // As above; an absent tensor passes.
 void check_optional(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
-                    std::initializer_list<int64_t> dims);
+                    std::initializer_list<int64_t> dims, Device device = Device::cpu);
 // f32 or bf16.
 void check_float(std::string_view operation, std::string_view argument, const Tensor& tensor);
 // Lengths start at 0, ascend and end at `tokens`; keys as many as rows.

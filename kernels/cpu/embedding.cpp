@@ -4,7 +4,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/embedding.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/cpu/check.h"
+#include "kernels/check.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/vector_inl.h"
 #include "kernels/tuning.h"
