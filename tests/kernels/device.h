@@ -11,6 +11,8 @@ namespace limner::test {
 
 // `threads` matters to the CPU only.
 std::unique_ptr<Backend> make_backend(int threads);
+// Does this device have attention for heads of this size?
+bool has_attention(int64_t head_size);
 // Memory outside every backend, so that a test can look behind a tensor's last byte.
 Buffer device_memory(int64_t bytes);
 // Both wait for every operation that was called before, on any backend.
