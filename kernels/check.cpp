@@ -53,6 +53,28 @@ void check_packing(std::string_view operation, const Packing& packing, int64_t t
           operation, packing.row_keys.size(), packing.rows());
 }
 
+void check_ids(std::string_view operation, std::string_view table, std::span<const int32_t> ids,
+               int64_t count, int64_t limit) {
+  require(static_cast<int64_t>(ids.size()) == count, "{}: {} {} ids for {} tokens", operation, ids.size(),
+          table, count);
+  for (size_t token = 0; token < ids.size(); ++token) {
+    if (ids[token] >= 0 && ids[token] < limit) continue;
+    fail(ExitCode::internal, "{}: {} id {} of token {} is not in 0..{}", operation, table, ids[token], token,
+         limit - 1);
+  }
+}
+
+void check_labels(std::string_view operation, std::span<const int32_t> labels, int64_t rows,
+                  int64_t classes) {
+  require(static_cast<int64_t>(labels.size()) == rows, "{}: {} labels for {} rows", operation, labels.size(),
+          rows);
+  for (size_t row = 0; row < labels.size(); ++row) {
+    if (labels[row] >= -1 && labels[row] < classes) continue;
+    fail(ExitCode::internal, "{}: label {} of row {} is not in -1..{}", operation, labels[row], row,
+         classes - 1);
+  }
+}
+
 void check_dropout(std::string_view operation, const Dropout& dropout) {
   require(dropout.probability >= 0.0f && dropout.probability < 1.0f,
           "{}: dropout probability {} is not in [0, 1)", operation, dropout.probability);
