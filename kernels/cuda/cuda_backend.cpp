@@ -4,12 +4,15 @@
 
 #include "kernels/cuda/matrix_products.h"
 #include "kernels/cuda/memory.h"
+#include "kernels/cuda/tuning.h"
 
 namespace limner {
 namespace {
 
-// Every operation's scratch is partial sums: at most this many vectors of the widest layer (tuning.h) …
-constexpr int64_t kScratchVectors = 256;
+// Every operation's scratch is partial sums: at most this many vectors of the widest layer (norm's backward
+// has two for each of its pieces) …
+constexpr int64_t kScratchVectors = 2 * tuning::kNormPieces;
+static_assert(kScratchVectors >= 2 * tuning::kSumPieces);
 // … or one f32 a token and head, for attention's backward.
 constexpr int64_t kScratchHeads = 64;
 
@@ -62,7 +65,8 @@ void CudaBackend::download(void* host, Tensor device) {
 void CudaBackend::synchronize() { check_cuda(cudaStreamSynchronize(stream_)); }
 
 void CudaBackend::reserve(int64_t tokens, int64_t widest) {
-  staging_->reserve(tokens * static_cast<int64_t>(sizeof(int64_t)));
+  // The largest array is that of the embedding's backward: little more than three numbers a token.
+  staging_->reserve(4 * tokens * static_cast<int64_t>(sizeof(int32_t)));
   const int64_t floats = std::max(kScratchVectors * widest, kScratchHeads * tokens);
   scratch<float>(floats);
 }

@@ -196,7 +196,9 @@ cudaError_t cudaFree(void* memory) {
 }
 
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
+  const std::lock_guard lock(runtime().mutex);
   *free_bytes = *total_bytes = size_t{1} << 34;
+  for (const auto& [address, bytes] : runtime().device_memory) *free_bytes -= bytes;
   return cudaSuccess;
 }
 

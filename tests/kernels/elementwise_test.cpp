@@ -16,6 +16,8 @@ TEST(Elementwise, CastRoundsLikeTheScalarType) {
     EXPECT_EQ(y.bytes(), expected.bytes());
     backend->cast(back, y);
     EXPECT_EQ(back.values(), expected.values());
+    backend->cast(back, x);
+    EXPECT_EQ(back.bytes(), x.bytes()) << "without a change of type";
   }
 }
 

@@ -43,7 +43,7 @@ TEST(AdamWTest, StepZeroIsRefused) {
 
 TEST(SumOfSquares, EqualsReference) {
   const auto backend = make_backend(2);
-  for (const int64_t count : {0, 1, 15, 16, 17, 16385, 50000}) {
+  for (const int64_t count : {0, 1, 15, 16, 17, 16385, 50000, 2100001}) {
     const Operand x(DType::f32, {count}, 2);
     EXPECT_NEAR(backend->sum_of_squares(x), dot(x.values(), x.values()), 1e-12 * static_cast<double>(count));
   }
