@@ -212,6 +212,18 @@ TEST_P(Attention, WrongPackingIsRefused) {
   EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Rows({9}), certain), Error);
 }
 
+TEST_P(Attention, HeadSizesWithoutKernelsAreRefused) {
+  for (const int64_t size : {8, 31, 32, 33, 48, 64, 72, 80, 96, 112, 128, 136}) {
+    const AttentionShape shape{1, size, Masking::bidirectional, {}};
+    const Operand qkv(dtype(), {3, 3 * size}, 9), dy(dtype(), {3, size}, 10);
+    if (has_attention(size)) {
+      EXPECT_NO_THROW(gradient(qkv, dy, Rows({3}), shape)) << size;
+    } else {
+      EXPECT_THROW(gradient(qkv, dy, Rows({3}), shape), Error) << size;
+    }
+  }
+}
+
 LIMNER_FOR_BOTH_TYPES(Attention);
 
 }  // namespace limner::test
