@@ -16,8 +16,8 @@ namespace limner {
 
 enum class Operand : uint8_t { plain, transposed };
 
-// What the library does with a product before it writes it.
-enum class Epilogue : uint8_t { none, bias, gelu_tanh, relu };
+// What the library does to a product (with its bias) before it writes it.
+enum class Epilogue : uint8_t { none, gelu_tanh, relu };
 
 // c [rows, columns] = or += a [rows, depth] * b [depth, columns], row-major and contiguous; a transposed
 // operand is stored as [depth, rows] or [columns, depth]. a and b have type `input`, c `output`.
@@ -26,9 +26,10 @@ struct ProductShape {
   Operand a, b;
   DType input, output;
   Write write;
-  Epilogue epilogue;
-  bool has_bias, saves_pre;
-  int alignment_bytes;  // of every pointer: a power of two up to 256
+  Epilogue epilogue = Epilogue::none;
+  // Filled in by multiply(): which pointers there are, and what all of them are multiples of (256 at most).
+  bool has_bias = false, saves_pre = false;
+  int alignment_bytes = 0;
   auto operator<=>(const ProductShape&) const = default;
 };
 
@@ -37,7 +38,7 @@ struct ProductMemory {
   const void* a;
   const void* b;
   const void* bias = nullptr;  // [columns], type `output`
-  void* pre = nullptr;         // [rows, columns], the value before the activation
+  void* pre = nullptr;         // [rows, columns], type `output`: gelu_tanh's argument; columns % 8 == 0
 };
 
 class MatrixProducts {
@@ -47,8 +48,9 @@ class MatrixProducts {
   MatrixProducts(const MatrixProducts&) = delete;
   MatrixProducts& operator=(const MatrixProducts&) = delete;
 
-  // The algorithm is chosen when a shape is first seen. f32 products are computed in f32 (no TF32), bf16 ones
-  // accumulate in f32. A shape that the library has no algorithm for is ExitCode::internal with its values.
+  // The algorithm is chosen when a shape is first seen; the same shape gives the same bytes. f32 products are
+  // computed in f32 (no TF32), bf16 ones accumulate in f32. A shape that the library has no algorithm for is
+  // ExitCode::internal with its values.
   void multiply(ProductShape shape, const ProductMemory& memory);
   std::string library() const;  // "cuBLASLt 13.1.0"
 

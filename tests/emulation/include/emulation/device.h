@@ -209,6 +209,9 @@ inline int __clz(int value) { return value == 0 ? 32 : __builtin_clz(static_cast
 inline unsigned __umulhi(unsigned a, unsigned b) {
   return static_cast<unsigned>((static_cast<uint64_t>(a) * b) >> 32);
 }
+using std::isfinite;
+using std::isinf;
+using std::isnan;
 template <class A, class B>
 std::common_type_t<A, B> min(A a, B b) {
   using Common = std::common_type_t<A, B>;
