@@ -30,6 +30,7 @@ using Products = float[kOwnRows][kOwnColumns];
 template <int kHeadSize>
 __device__ void copy_rows(float* tile, const float* rows, int64_t stride, int valid_rows, int tile_rows) {
   constexpr int kChunks = kHeadSize / 4;
+#pragma unroll 2  // more copies in flight would take the registers of the sums
   for (int i = static_cast<int>(threadIdx.x); i < tile_rows * kChunks; i += kThreads) {
     const int row = i / kChunks, column = i % kChunks * 4;
     const float4 chunk = row < valid_rows ? *reinterpret_cast<const float4*>(rows + row * stride + column)

@@ -1,5 +1,5 @@
 // Sizes and thresholds of the CUDA kernels, each with the reason that set it. None of them has been measured
-// on a GPU yet: they are reasoned from capacities, and bench/ says how to measure them.
+// on a GPU: they are reasoned from capacities.
 #pragma once
 
 #include <cstdint>
