@@ -6,9 +6,18 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include "kernels/backend.h"
+#include "kernels/cuda_module.h"
 #include "runtime/version.h"
 
 namespace limner {
+namespace {
+
+std::string cuda_text() {
+  const FoundCuda& found = find_cuda();
+  return found.devices > 0 ? fmt::format("{} GPUs", found.devices) : found.reason;
+}
+
+}  // namespace
 
 std::string version_text() {
   char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
@@ -20,9 +29,9 @@ std::string version_text() {
   H5get_libversion(&major, &minor, &release);
   const dnnl_version_t* dnnl = dnnl_version();
   return fmt::format(
-      "limner {}\nMPI     {}\nHDF5    {}.{}.{}\noneDNN  {}.{}.{}\nCUDA    not in this build\nNCCL    not in "
+      "limner {}\nMPI     {}\nHDF5    {}.{}.{}\noneDNN  {}.{}.{}\nCUDA    {}\nNCCL    not in "
       "this build\nCPU     bf16 products: {}\n",
-      build_version(), mpi_version, major, minor, release, dnnl->major, dnnl->minor, dnnl->patch,
+      build_version(), mpi_version, major, minor, release, dnnl->major, dnnl->minor, dnnl->patch, cuda_text(),
       cpu_has_bf16() ? "native" : "emulated");
 }
 

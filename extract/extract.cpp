@@ -139,7 +139,8 @@ void compute_missing(const Run& run, const ExtractionPlan& plan, const ShardProv
                      const std::vector<ShardRange>& missing, const Tokenizer& tokenizer,
                      const PreparedReader& prepared) {
   const auto started = std::chrono::steady_clock::now();
-  const std::unique_ptr<Backend> backend = select_backend(run.settings.runtime, run.threads());
+  const std::unique_ptr<Backend> backend =
+      select_backend(run.settings.runtime, run.threads(), run.communicator);
   Model model(*backend, plan.config, plan.heads, plan.head_input, plan.precision);
   load_weights(model, plan.checkpoint);
   const int64_t arena = model.plan(Purpose::inference, plan.max_tokens, plan.max_rows);

@@ -47,12 +47,11 @@ void Extractor::compute_batch(ShardData& shard, const std::vector<int64_t>& batc
   const Batch packed = pack(batch, tokens, row_ids);
   const Model::Output output = model_.forward(packed, Purpose::inference);
   const std::vector<std::vector<float>> predictions = model_.predictions(output);
-  const Tensor pooled = model_.pooled(packed, plan_.pooling, plan_.normalize);
+  const std::vector<float> pooled = model_.download(model_.pooled(packed, plan_.pooling, plan_.normalize));
 
   const int64_t width = plan_.config.hidden;
-  const float* vectors = pooled.as<float>();
   for (size_t row = 0; row < batch.size(); ++row) {
-    const float* source = vectors + static_cast<int64_t>(row) * width;
+    const float* source = pooled.data() + static_cast<int64_t>(row) * width;
     if (!std::all_of(source, source + width, [](float value) { return std::isfinite(value); })) {
       fail(ExitCode::bad_data,
            "{}: the vector of row {} is not finite; the weights or precision are at fault",

@@ -1,5 +1,5 @@
-// Every operation's contract, once. kernels/cpu/ implements it on host memory; a CUDA module will implement
-// it on a GPU.
+// Every operation's contract, once. kernels/cpu/ implements it on host memory, kernels/cuda/ on a GPU; the
+// same tests (tests/kernels/) hold for both.
 //
 // Conventions. Arguments stand in the order outputs, saved-for-backward, inputs, scalars. Tensors are
 // row-major and contiguous. `T` is the activation type, f32 or bf16, the same for every activation of a call;

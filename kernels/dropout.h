@@ -1,5 +1,5 @@
-// Which elements dropout keeps: the one definition, scalar and free of any runtime, that every device
-// follows.
+// Which elements dropout keeps: the one definition, scalar and free of any runtime, that every device follows
+// (a GPU compiles these very functions).
 //
 // Eight neighbouring elements share one Philox4x32-10 block (Salmon et al., "Parallel random numbers: as easy
 // as 1, 2, 3", SC 2011) and take 16 bits each. counter = {element / 8, position in the row, row key low, row
@@ -9,6 +9,8 @@
 #pragma once
 
 #include <cstdint>
+
+#include "kernels/host_device.h"
 
 namespace limner {
 
@@ -24,7 +26,7 @@ inline constexpr int kPhiloxRounds = 10;
 inline constexpr int64_t kDropoutElementsPerBlock = 8;
 inline constexpr int64_t kDropoutElementsPerHead = 65536;  // attention: element = head * this + key position
 
-constexpr PhiloxBlock philox_block(PhiloxBlock counter, uint64_t key) {
+LIMNER_HOST_DEVICE constexpr PhiloxBlock philox_block(PhiloxBlock counter, uint64_t key) {
   uint32_t key0 = static_cast<uint32_t>(key);
   uint32_t key1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < kPhiloxRounds; ++round) {
@@ -40,15 +42,15 @@ constexpr PhiloxBlock philox_block(PhiloxBlock counter, uint64_t key) {
 }
 
 // 16 bits are kept when they are not below this.
-constexpr uint32_t dropout_threshold(float probability) {
+LIMNER_HOST_DEVICE constexpr uint32_t dropout_threshold(float probability) {
   // NOLINTNEXTLINE(bugprone-incorrect-roundings): std::lround is not constexpr; half-way cases do not matter
   return static_cast<uint32_t>(probability * 65536.0f + 0.5f);
 }
 
-constexpr float dropout_scale(float probability) { return 1.0f / (1.0f - probability); }
+LIMNER_HOST_DEVICE constexpr float dropout_scale(float probability) { return 1.0f / (1.0f - probability); }
 
-constexpr bool dropout_keeps(float probability, uint64_t key, int64_t row_key, int64_t position,
-                             int64_t element) {
+LIMNER_HOST_DEVICE constexpr bool dropout_keeps(float probability, uint64_t key, int64_t row_key,
+                                                int64_t position, int64_t element) {
   const uint64_t row = static_cast<uint64_t>(row_key);
   const PhiloxBlock block = philox_block(
       {{static_cast<uint32_t>(element / kDropoutElementsPerBlock), static_cast<uint32_t>(position),

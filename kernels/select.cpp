@@ -1,27 +1,58 @@
 #include "kernels/select.h"
 
+#include "kernels/cuda_module.h"
+#include "kernels/staged_reducer.h"
 #include "runtime/error.h"
+#include "runtime/log.h"
 
 namespace limner {
 namespace {
 
-void check_device(const RuntimeSettings& settings) {
-  if (settings.device != "cuda") return;
-  fail(ExitCode::bad_config, "runtime.device: cuda, but this build has no CUDA module; use auto or cpu");
+// The module to compute with, or null for the CPU.
+const CudaModule* chosen_module(const RuntimeSettings& settings) {
+  if (settings.device == "cpu") return nullptr;
+  const FoundCuda& found = find_cuda();
+  if (found.devices > 0) return found.module;
+  if (settings.device == "cuda") {
+    fail(ExitCode::bad_config, "runtime.device: cuda, but {}; use auto or cpu", found.reason);
+  }
+  return nullptr;
 }
 
 }  // namespace
 
-std::unique_ptr<Backend> select_backend(const RuntimeSettings& settings, int threads) {
-  check_device(settings);
-  return make_cpu_backend(threads);
+std::unique_ptr<Backend> select_backend(const RuntimeSettings& settings, int threads,
+                                        const Communicator& ranks) {
+  const CudaModule* module = chosen_module(settings);
+  const int64_t on_gpu = ranks.sum(int64_t{module != nullptr}, "agree on the device");
+  if (on_gpu != 0 && on_gpu != ranks.size()) {
+    fail(ExitCode::bad_config,
+         "runtime.device: auto found a GPU for {} of {} ranks; set cpu, or run on hosts that all have one",
+         on_gpu, ranks.size());
+  }
+  if (module == nullptr) {
+    if (settings.device == "auto") log_info("device: cpu ({})", find_cuda().reason);
+    return make_cpu_backend(threads);
+  }
+  const int devices = find_cuda().devices;
+  if (ranks.local_size() > devices) {
+    log_warning("device: {} ranks of host {} share {} GPUs", ranks.local_size(), ranks.host(), devices);
+  }
+  return module->make_backend(ranks.local_rank() % devices);
 }
 
 DType select_precision(const RuntimeSettings& settings) {
-  check_device(settings);
+  const CudaModule* module = chosen_module(settings);
   if (settings.precision == "f32") return DType::f32;
   if (settings.precision == "bf16") return DType::bf16;
-  return cpu_has_bf16() ? DType::bf16 : DType::f32;
+  const bool native = module == nullptr ? cpu_has_bf16() : module->multiplies_bf16(0);
+  return native ? DType::bf16 : DType::f32;
+}
+
+std::unique_ptr<DeviceReducer> select_reducer(Backend& backend, const Communicator& ranks) {
+  if (backend.device() == Device::cpu) return make_mpi_reducer(ranks);
+  if (ranks.size() > 1) log_info("gradients: summed by MPI, through host memory");
+  return make_staged_reducer(backend, ranks);
 }
 
 }  // namespace limner

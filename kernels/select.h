@@ -4,13 +4,19 @@
 #include <memory>
 
 #include "kernels/backend.h"
+#include "runtime/communicator.h"
 #include "runtime/settings.h"
 
 namespace limner {
 
-// Both: a device that this build does not have is bad_config.
-std::unique_ptr<Backend> select_backend(const RuntimeSettings& settings, int threads);
+// `device: cuda` where no GPU can be used is bad_config with the reason; `auto` then takes the CPU and says
+// so in the log. The ranks of a host take its GPUs in turn. Every rank calls; ranks that would compute on
+// different kinds of device are bad_config.
+std::unique_ptr<Backend> select_backend(const RuntimeSettings& settings, int threads,
+                                        const Communicator& ranks);
 // Of activations and of the weights in matrix products: f32 or bf16.
 DType select_precision(const RuntimeSettings& settings);
+// Sums this backend's tensors over the ranks.
+std::unique_ptr<DeviceReducer> select_reducer(Backend& backend, const Communicator& ranks);
 
 }  // namespace limner

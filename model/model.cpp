@@ -166,10 +166,19 @@ void Model::refresh_shadow() {
   if (!state_->shadow.absent()) state_->backend.cast(state_->shadow, state_->weights);
 }
 
-std::vector<float> Model::download_weights() const {
-  std::vector<float> values(static_cast<size_t>(state_->table.elements()));
-  state_->backend.download(values.data(), state_->weights);
+std::vector<float> Model::download_weights() const { return download(state_->weights); }
+
+std::vector<float> Model::download(const Tensor& tensor) const {
+  require(tensor.dtype == DType::f32, "a download of {}", tensor.description());
+  std::vector<float> values(static_cast<size_t>(tensor.elements()));
+  state_->backend.download(values.data(), tensor);
   return values;
+}
+
+void Model::upload(const Tensor& tensor, std::span<const float> values) {
+  require(tensor.dtype == DType::f32 && tensor.elements() == static_cast<int64_t>(values.size()),
+          "an upload of {} values to {}", values.size(), tensor.description());
+  state_->backend.upload(tensor, values.data());
 }
 
 int64_t Model::predict_bytes(const ModelConfig& config, const std::vector<HeadSpec>& heads, DType precision,

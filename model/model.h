@@ -42,6 +42,9 @@ class Model {
   Tensor gradients();     // f32 [elements], absent until plan(training)
   void refresh_shadow();  // after weights were changed by hand
   std::vector<float> download_weights() const;
+  // Copies between the host and an f32 tensor where this model computes.
+  std::vector<float> download(const Tensor& tensor) const;
+  void upload(const Tensor& tensor, std::span<const float> values);
 
   // Lays out the arena for batches up to this size (measured by a counting arena first). Returns its bytes. A
   // plan for training serves inference on batches of that size too; a second plan adds to the first. Weights

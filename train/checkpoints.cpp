@@ -61,13 +61,30 @@ std::optional<int64_t> step_of(const fs::path& folder) {
   return error == std::errc() && stopped == end ? std::optional(step) : std::nullopt;
 }
 
-void read_flat(const SafetensorsFile& file, const char* name, Tensor flat) {
+void read_flat(const SafetensorsFile& file, const char* name, Model& model, const Tensor& flat) {
   const TensorEntry* entry = file.find(name);
   if (entry == nullptr || entry->elements() != flat.elements()) {
     fail(ExitCode::bad_data, "{}: no {} of {} elements", file.path().string(), name, flat.elements());
   }
-  file.read(*entry, std::span(flat.as<float>(), static_cast<size_t>(flat.elements())));
+  std::vector<float> values(static_cast<size_t>(flat.elements()));
+  file.read(*entry, values);
+  model.upload(flat, values);
 }
+
+// A flat f32 tensor where it can be written to a file: itself, or a copy of what lies on a GPU.
+class OnHost {
+ public:
+  OnHost(const Model& model, const Tensor& tensor) : tensor_(tensor) {
+    if (tensor.device == Device::cpu) return;
+    copy_ = model.download(tensor);
+    tensor_ = Tensor(copy_.data(), DType::f32, {tensor.elements()});
+  }
+  const Tensor& tensor() const { return tensor_; }
+
+ private:
+  std::vector<float> copy_;
+  Tensor tensor_;
+};
 
 }  // namespace
 
@@ -104,9 +121,9 @@ std::optional<fs::path> Checkpoints::newest() const {
 
 TrainState Checkpoints::restore(const fs::path& checkpoint) {
   const SafetensorsFile file(optimizer_path(checkpoint));
-  read_flat(file, flat_weights, contents_.model.weights());
-  read_flat(file, first_moment, contents_.optimizer.first());
-  read_flat(file, second_moment, contents_.optimizer.second());
+  read_flat(file, flat_weights, contents_.model, contents_.model.weights());
+  read_flat(file, first_moment, contents_.model, contents_.optimizer.first());
+  read_flat(file, second_moment, contents_.model, contents_.optimizer.second());
   contents_.model.refresh_shadow();
   return parse_state(read_json(state_path(checkpoint)));
 }
@@ -144,9 +161,12 @@ void Checkpoints::save(const TrainState& state) {
   make_folder(folder_);
   FolderWriter folder(step_folder(state.step));
   write_model(folder.path(), state);
-  write_safetensors(optimizer_path(folder.path()), {{flat_weights, contents_.model.weights()},
-                                                    {first_moment, contents_.optimizer.first()},
-                                                    {second_moment, contents_.optimizer.second()}});
+  const Model& model = contents_.model;
+  const OnHost weights(model, contents_.model.weights()), first(model, contents_.optimizer.first()),
+      second(model, contents_.optimizer.second());
+  write_safetensors(
+      optimizer_path(folder.path()),
+      {{flat_weights, weights.tensor()}, {first_moment, first.tensor()}, {second_moment, second.tensor()}});
   folder.publish();
   const std::vector<fs::path> all = step_folders();
   for (size_t i = static_cast<size_t>(total_limit_); i < all.size(); ++i) fs::remove_all(all[i]);

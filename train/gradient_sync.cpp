@@ -1,5 +1,6 @@
 #include "train/gradient_sync.h"
 
+#include "kernels/select.h"
 #include "runtime/error.h"
 
 namespace limner {
@@ -9,8 +10,9 @@ constexpr int64_t bucket_elements = 256 * 1024;  // 1 MiB of f32: beyond it, ban
 
 }  // namespace
 
-GradientSync::GradientSync(const Communicator& ranks, const ParameterTable& parameters, Tensor gradients)
-    : reducer_(make_mpi_reducer(ranks)), layers_(parameters.layer_count()) {
+GradientSync::GradientSync(Backend& backend, const Communicator& ranks, const ParameterTable& parameters,
+                           Tensor gradients)
+    : reducer_(select_reducer(backend, ranks)), layers_(parameters.layer_count()) {
   int64_t end = parameters.elements();
   for (int layer = layers_ - 1; layer >= 0; --layer) {
     const int64_t begin = parameters.layer_range(layer).offset;

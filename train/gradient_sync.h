@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/backend.h"
 #include "model/parameters.h"
 #include "runtime/communicator.h"
 #include "runtime/tensor.h"
@@ -13,7 +14,8 @@ namespace limner {
 
 class GradientSync {
  public:
-  GradientSync(const Communicator& ranks, const ParameterTable& parameters, Tensor gradients);
+  GradientSync(Backend& backend, const Communicator& ranks, const ParameterTable& parameters,
+               Tensor gradients);
 
   // Layer `layer` of this rank is complete; called from the last layer to 0, once a step. Small layers wait
   // for their neighbours, so that few, large messages travel.

@@ -146,7 +146,7 @@ void train_until(const Run& run, const std::function<bool()>& stop) {
                           SplitRows::of(Split::test, split, tokens)};
   check_rows(data, settings.train, run.prepared());
 
-  const std::unique_ptr<Backend> backend = select_backend(run.settings.runtime, run.threads());
+  const std::unique_ptr<Backend> backend = select_backend(run.settings.runtime, run.threads(), ranks);
   Model model(*backend, plan.config, labels.heads(), plan.head_input, plan.precision);
   start_weights(model, settings);
   const BatchLimits limits =

@@ -26,7 +26,7 @@ Trainer::Trainer(const Parts& parts, const TrainState& state)
       ranks_(parts.run.communicator),
       state_(state),
       best_(BestMetric::parse(settings_.metric_for_best_model, parts.model.heads())),
-      sync_(ranks_, parts.model.parameters(), parts.model.gradients()) {
+      sync_(parts.backend, ranks_, parts.model.parameters(), parts.model.gradients()) {
   // The window of a checkpoint is a sum over ranks: one of them goes on with it.
   if (!ranks_.root() || state_.window.head_loss.empty()) {
     state_.window.head_loss.assign(parts_.model.heads().size(), 0.0);

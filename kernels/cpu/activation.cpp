@@ -5,7 +5,7 @@
 #include "hwy/foreach_target.h"
 //
 #include "kernels/cpu/activation.h"
-#include "kernels/cpu/check.h"
+#include "kernels/check.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/vector_inl.h"
 #include "kernels/tuning.h"

@@ -4,7 +4,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/embedding.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/cpu/check.h"
+#include "kernels/check.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/vector_inl.h"
 #include "kernels/tuning.h"
@@ -97,13 +97,7 @@ struct Lookups {
     for (const Lookup& lookup : candidates) {
       if (lookup.table.absent()) continue;
       check_tensor(operation, lookup.name, lookup.table, dtype, {lookup.table.rows(), tokens.columns()});
-      require(static_cast<int64_t>(lookup.rows.size()) == tokens.rows(), "{}: {} {} ids for {} tokens",
-              operation, lookup.rows.size(), lookup.name, tokens.rows());
-      for (size_t token = 0; token < lookup.rows.size(); ++token) {
-        const int32_t id = lookup.rows[token];
-        require(id >= 0 && id < lookup.table.rows(), "{}: {} id {} of token {} is not in 0..{}", operation,
-                lookup.name, id, token, lookup.table.rows() - 1);
-      }
+      check_ids(operation, lookup.name, lookup.rows, tokens.rows(), lookup.table.rows());
       all[count++] = lookup;
     }
   }

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cpu/check.h"
+#include "kernels/check.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "runtime/parallel.h"
 
@@ -54,12 +54,7 @@ void CpuBackend::cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std::
   check_losses(name, loss, dlogits, logits);
   const int64_t rows = logits.rows(), classes = logits.columns();
   check_optional(name, "class_weight", class_weight, DType::f32, {classes});
-  require(static_cast<int64_t>(labels.size()) == rows, "{}: {} labels for {} rows", name, labels.size(),
-          rows);
-  for (size_t row = 0; row < labels.size(); ++row) {
-    require(labels[row] >= -1 && labels[row] < classes, "{}: label {} of row {} is not in -1..{}", name,
-            labels[row], row, classes - 1);
-  }
+  check_labels(name, labels, rows, classes);
   with_float_type(logits.dtype, [&]<class T>() {
     parallel_for(rows, threads_, [&](int64_t row) {
       const int32_t label = labels[static_cast<size_t>(row)];

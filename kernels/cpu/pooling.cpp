@@ -6,7 +6,7 @@
 //
 #include <cmath>
 
-#include "kernels/cpu/check.h"
+#include "kernels/check.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/vector_inl.h"
 #include "runtime/parallel.h"

@@ -16,7 +16,7 @@ Doubles activate(Backend& backend, const Operand& x, Activation activation) {
 }
 
 TEST(ActivationAccuracy, GeluIsExactToOneInTenMillion) {
-  const auto backend = make_cpu_backend(1);
+  const auto backend = make_backend(1);
   Doubles points;
   for (double x = -9.0; x <= 9.0; x += 1.0 / 512) points.push_back(x);
   for (const double x : {0.0, 1e-30, -1e-30, 1e30, -1e30, -100.0, 100.0}) points.push_back(x);
@@ -30,7 +30,7 @@ TEST(ActivationAccuracy, GeluIsExactToOneInTenMillion) {
 }
 
 TEST(ActivationAccuracy, NotANumberStaysOne) {
-  const auto backend = make_cpu_backend(1);
+  const auto backend = make_backend(1);
   for (const DType dtype : {DType::f32, DType::bf16}) {
     for (const Activation activation : kActivations) {
       const Operand x(dtype, {1}, Doubles{NAN});

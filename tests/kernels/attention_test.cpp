@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include "compare.h"
 #include "operand.h"
 #include "reference.h"
@@ -9,92 +11,122 @@ struct AttentionCase {
   std::vector<int32_t> lengths;
   int64_t heads, head_size;
 };
-// Empty rows, one token, a vector less and more one, a block of queries and one more; every usual head size
-// and odd ones.
-const AttentionCase kForwardCases[] = {{{1}, 1, 1},      {{0, 5, 0}, 2, 12},   {{17, 1, 15, 16}, 3, 32},
-                                       {{31, 7}, 2, 5},  {{33, 8, 64}, 1, 64}, {{65, 2}, 2, 80},
-                                       {{9, 23}, 1, 96}, {{40}, 2, 128},       {{200, 3, 71}, 2, 32},
-                                       {{5}, 1, 131}};
+// Empty rows, one token; around 16, 32, 64 and 128, where kernels change their ways; every usual head size
+// and odd ones, which only a CPU has (has_attention).
+const AttentionCase kForwardCases[] = {{{1}, 1, 1},
+                                       {{0, 5, 0}, 2, 12},
+                                       {{17, 1, 15, 16}, 3, 32},
+                                       {{31, 7}, 2, 5},
+                                       {{33, 8, 64}, 1, 64},
+                                       {{65, 2}, 2, 80},
+                                       {{9, 23}, 1, 96},
+                                       {{40}, 2, 128},
+                                       {{200, 3, 71}, 2, 32},
+                                       {{5}, 1, 131},
+                                       {{1, 63, 0, 127, 129}, 1, 64},
+                                       {{128, 32}, 1, 80},
+                                       {{131, 2}, 1, 96},
+                                       {{139, 0, 65}, 1, 128}};
+const AttentionCase kBackwardCases[] = {{{1}, 1, 1},        {{0, 5, 3}, 2, 12},  {{17, 4}, 1, 7},
+                                        {{67}, 1, 4},       {{1, 0, 19}, 2, 32}, {{70, 33, 128}, 2, 32},
+                                        {{129, 63}, 1, 64}, {{20, 65}, 2, 80},   {{131, 0, 2}, 1, 96},
+                                        {{64, 67}, 1, 128}};
 
 AttentionShape shape_of(const AttentionCase& sizes, Masking masking, float dropout = 0.0f) {
   return {sizes.heads, sizes.head_size, masking, {dropout, 0x123456789abcdefULL}};
 }
 
-class Attention : public KernelTest {};
-
-TEST_P(Attention, ForwardEqualsReference) {
-  for (const AttentionCase& sizes : kForwardCases) {
+// Both maskings, with and without dropout, of the cases that the device has kernels for.
+template <class Cases, class Check>
+void for_all(const Cases& cases, const Check& check) {
+  for (const AttentionCase& sizes : cases) {
+    if (!has_attention(sizes.head_size)) continue;
     for (const Masking masking : {Masking::bidirectional, Masking::causal}) {
       for (const float probability : {0.0f, 0.2f}) {
-        const Rows rows(sizes.lengths);
-        const AttentionShape shape = shape_of(sizes, masking, probability);
-        const int64_t hidden = sizes.heads * sizes.head_size;
-        const Operand qkv(dtype(), {rows.tokens(), 3 * hidden}, 1, 1.5), y(dtype(), {rows.tokens(), hidden});
-        const Operand lse(DType::f32, {sizes.heads, rows.tokens()});
-        backend_->attention_forward(y, lse, qkv, rows, shape);
-        const reference::Attention expected = reference::attention(qkv.values(), rows, shape);
-        expect_close(y.values(), expected.y, 2.0 * tolerance(dtype(), sizes.head_size), "y");
-        expect_close(lse.values(), expected.lse, 2.0 * tolerance(DType::f32, sizes.head_size), "lse");
-        const Operand y_inference(dtype(), {rows.tokens(), hidden});
-        backend_->attention_forward(y_inference, Tensor(), qkv, rows, shape);
-        EXPECT_EQ(y_inference.bytes(), y.bytes()) << "with and without the log-sum-exp";
+        SCOPED_TRACE(fmt::format("rows of {}, {} heads of {}{}{}", fmt::join(sizes.lengths, ", "),
+                                 sizes.heads, sizes.head_size, masking == Masking::causal ? ", causal" : "",
+                                 probability > 0.0f ? ", dropout" : ""));
+        check(Rows(sizes.lengths), shape_of(sizes, masking, probability));
       }
     }
   }
 }
 
-TEST_P(Attention, BackwardEqualsCentralDifferences) {
-  const AttentionCase cases[] = {
-      {{1}, 1, 1}, {{0, 5, 3}, 2, 12}, {{17, 4}, 1, 7}, {{15, 2}, 2, 3}, {{67}, 1, 4}};
-  for (const AttentionCase& sizes : cases) {
+double exact(double value) { return value; }
+double rounded(double value) { return static_cast<float>(bfloat16(static_cast<float>(value))); }
+
+// Oracle of the oracle.
+TEST(AttentionReference, GradientEqualsCentralDifferences) {
+  for (const AttentionCase& sizes : {AttentionCase{{1}, 1, 1}, {{0, 5, 3}, 2, 4}, {{13}, 1, 3}}) {
     for (const Masking masking : {Masking::bidirectional, Masking::causal}) {
-      for (const float probability : {0.0f, 0.3f}) {
-        const Rows rows(sizes.lengths);
-        const AttentionShape shape = shape_of(sizes, masking, probability);
-        const int64_t hidden = sizes.heads * sizes.head_size, tokens = rows.tokens();
-        const Operand qkv(dtype(), {tokens, 3 * hidden}, 2), dy(dtype(), {tokens, hidden}, 3);
-        const Operand y(dtype(), {tokens, hidden}), lse(DType::f32, {sizes.heads, tokens}),
-            dqkv(dtype(), {tokens, 3 * hidden});
-        backend_->attention_forward(y, lse, qkv, rows, shape);
-        backend_->attention_backward(dqkv, dy, y, lse, qkv, rows, shape);
-        const Doubles gradient = dy.values();
-        const Doubles expected = numeric_gradient(
-            [&](const Doubles& at) { return dot(reference::attention(at, rows, shape).y, gradient); },
-            qkv.values());
-        expect_close(dqkv.values(), expected, 4.0 * tolerance(dtype(), sizes.head_size), "dqkv");
-      }
+      const Rows rows(sizes.lengths);
+      const AttentionShape shape = shape_of(sizes, masking, 0.3f);
+      const int64_t hidden = sizes.heads * sizes.head_size;
+      const Doubles qkv = random_values(rows.tokens() * 3 * hidden, 2),
+                    dy = random_values(rows.tokens() * hidden, 3);
+      const Doubles expected = numeric_gradient(
+          [&](const Doubles& at) { return dot(reference::attention(at, rows, shape).y, dy); }, qkv);
+      expect_close(reference::attention_gradient(qkv, dy, rows, shape, exact), expected, 1e-7, "dqkv");
     }
   }
 }
 
-// Wide heads and long rows, where central differences cost too much: the gradient along a random direction.
-TEST_P(Attention, BackwardAlongADirection) {
-  for (const AttentionCase& sizes :
-       {AttentionCase{{70, 33}, 2, 32}, AttentionCase{{129}, 1, 64}, AttentionCase{{20}, 2, 80}}) {
-    const Rows rows(sizes.lengths);
-    const AttentionShape shape = shape_of(sizes, Masking::bidirectional, 0.1f);
-    const int64_t hidden = sizes.heads * sizes.head_size, tokens = rows.tokens();
-    const Operand qkv(dtype(), {tokens, 3 * hidden}, 4), dy(dtype(), {tokens, hidden}, 5);
-    const Operand y(dtype(), {tokens, hidden}), lse(DType::f32, {sizes.heads, tokens}),
-        dqkv(dtype(), {tokens, 3 * hidden});
+class Attention : public KernelTest {
+ protected:
+  Doubles gradient(const Operand& qkv, const Operand& dy, const Rows& rows, const AttentionShape& shape) {
+    const Operand y(dtype(), {rows.tokens(), shape.heads * shape.head_size}),
+        lse(DType::f32, {shape.heads, rows.tokens()}),
+        dqkv(dtype(), {rows.tokens(), 3 * shape.heads * shape.head_size});
     backend_->attention_forward(y, lse, qkv, rows, shape);
     backend_->attention_backward(dqkv, dy, y, lse, qkv, rows, shape);
-    const Doubles at = qkv.values(), gradient = dy.values(), found = dqkv.values();
-    for (uint64_t seed = 10; seed < 14; ++seed) {
-      const Doubles direction = random_values(tokens * 3 * hidden, seed);
-      const auto value = [&](double step) {
-        Doubles moved = at;
-        for (size_t i = 0; i < moved.size(); ++i) moved[i] += step * direction[i];
-        return dot(reference::attention(moved, rows, shape).y, gradient);
-      };
-      const double expected = (value(1e-4) - value(-1e-4)) / 2e-4;
-      const double length = std::sqrt(dot(found, found));
-      EXPECT_NEAR(dot(found, direction), expected, 4.0 * tolerance(dtype(), sizes.head_size) * length);
-    }
+    return dqkv.values();
   }
+};
+
+TEST_P(Attention, ForwardEqualsReference) {
+  for_all(kForwardCases, [&](const Rows& rows, const AttentionShape& shape) {
+    const int64_t hidden = shape.heads * shape.head_size;
+    const Operand qkv(dtype(), {rows.tokens(), 3 * hidden}, 1, 1.5), y(dtype(), {rows.tokens(), hidden});
+    const Operand lse(DType::f32, {shape.heads, rows.tokens()});
+    backend_->attention_forward(y, lse, qkv, rows, shape);
+    const reference::Attention expected = reference::attention(qkv.values(), rows, shape);
+    expect_close(y.values(), expected.y, 2.0 * tolerance(dtype(), shape.head_size), "y");
+    expect_close(lse.values(), expected.lse, 2.0 * tolerance(DType::f32, shape.head_size), "lse");
+    const Operand y_inference(dtype(), {rows.tokens(), hidden});
+    backend_->attention_forward(y_inference, Tensor(), qkv, rows, shape);
+    EXPECT_EQ(y_inference.bytes(), y.bytes()) << "with and without the log-sum-exp";
+  });
 }
 
-double rounded(double value) { return static_cast<float>(bfloat16(static_cast<float>(value))); }
+TEST_P(Attention, BackwardEqualsReference) {
+  for_all(kBackwardCases, [&](const Rows& rows, const AttentionShape& shape) {
+    const int64_t hidden = shape.heads * shape.head_size;
+    const Operand qkv(dtype(), {rows.tokens(), 3 * hidden}, 2), dy(dtype(), {rows.tokens(), hidden}, 3);
+    expect_close(gradient(qkv, dy, rows, shape),
+                 reference::attention_gradient(qkv.values(), dy.values(), rows, shape, exact),
+                 4.0 * tolerance(dtype(), shape.head_size), "dqkv");
+  });
+}
+
+// More rows than a warp has lanes, and more than its square: how a block finds its row.
+TEST_P(Attention, ManyShortRows) {
+  std::vector<int32_t> lengths;
+  for (int32_t row = 0; row < 1100; ++row) lengths.push_back(row % 7 == 3 ? 3 : row % 2);
+  lengths[700] = 40;
+  const Rows rows(lengths);
+  const AttentionShape shape{1, 32, Masking::bidirectional, {0.1f, 5}};
+  const Operand qkv(dtype(), {rows.tokens(), 96}, 10), dy(dtype(), {rows.tokens(), 32}, 11);
+  expect_close(gradient(qkv, dy, rows, shape),
+               reference::attention_gradient(qkv.values(), dy.values(), rows, shape, exact),
+               4.0 * tolerance(dtype(), 32), "dqkv");
+}
+
+TEST_P(Attention, GradientsAreTheSameBytesEveryTime) {
+  const Rows rows({150, 40});
+  const AttentionShape shape{2, 32, Masking::causal, {0.1f, 5}};
+  const Operand qkv(dtype(), {190, 192}, 12), dy(dtype(), {190, 64}, 13);
+  EXPECT_EQ(gradient(qkv, dy, rows, shape), gradient(qkv, dy, rows, shape));
+}
 
 // bf16 with every intermediate rounded: what a plain implementation would give.
 Doubles plain_bf16_attention(const Doubles& qkv, const Rows& rows, int64_t heads, int64_t size) {
@@ -124,16 +156,28 @@ Doubles plain_bf16_attention(const Doubles& qkv, const Rows& rows, int64_t heads
   return y;
 }
 
+// On a GPU rows of 97 and of 193 tokens meet different kernels.
 TEST(AttentionAccuracy, Bf16ErrorIsWithinTwiceAPlainVersion) {
-  const auto backend = make_cpu_backend(1);
-  const int64_t heads = 4, size = 32;
-  const Rows rows({97});
-  const Operand qkv(DType::bf16, {97, 3 * heads * size}, 6, 1.5), y(DType::bf16, {97, heads * size});
-  const AttentionShape shape{heads, size, Masking::bidirectional, {}};
-  backend->attention_forward(y, Tensor(), qkv, rows, shape);
-  const Doubles exact = reference::attention(qkv.values(), rows, shape).y;
-  EXPECT_LE(largest_error(y.values(), exact),
-            2.0 * largest_error(plain_bf16_attention(qkv.values(), rows, heads, size), exact));
+  const auto backend = make_backend(1);
+  for (const AttentionCase& sizes :
+       {AttentionCase{{97}, 4, 32}, {{97}, 2, 128}, {{193}, 2, 64}, {{150}, 1, 96}}) {
+    const int64_t hidden = sizes.heads * sizes.head_size;
+    const Rows rows(sizes.lengths);
+    const AttentionShape shape = shape_of(sizes, Masking::bidirectional);
+    const Operand qkv(DType::bf16, {rows.tokens(), 3 * hidden}, 6, 1.5),
+        y(DType::bf16, {rows.tokens(), hidden}), dy(DType::bf16, {rows.tokens(), hidden}, 7),
+        dqkv(DType::bf16, {rows.tokens(), 3 * hidden}), lse(DType::f32, {sizes.heads, rows.tokens()});
+    backend->attention_forward(y, lse, qkv, rows, shape);
+    const Doubles expected = reference::attention(qkv.values(), rows, shape).y;
+    EXPECT_LE(largest_error(y.values(), expected),
+              2.0 * largest_error(plain_bf16_attention(qkv.values(), rows, sizes.heads, sizes.head_size),
+                                  expected));
+    backend->attention_backward(dqkv, dy, y, lse, qkv, rows, shape);
+    const auto plain = [&](double (*round)(double)) {
+      return reference::attention_gradient(qkv.values(), dy.values(), rows, shape, round);
+    };
+    EXPECT_LE(largest_error(dqkv.values(), plain(exact)), 2.0 * largest_error(plain(rounded), plain(exact)));
+  }
 }
 
 TEST_P(Attention, LargeScoresDoNotOverflow) {
@@ -149,8 +193,8 @@ TEST_P(Attention, LargeScoresDoNotOverflow) {
 TEST_P(Attention, ARowIsTheSameInAnyBatch) {
   const AttentionShape shape{3, 32, Masking::bidirectional, {0.25f, 99}};
   const int64_t hidden = 96;
-  const Rows batch({11, 45, 8}, 1), alone({45}, 2);  // row keys 1, 2, 3 and 2
-  const Operand qkv(dtype(), {64, 3 * hidden}, 8), y(dtype(), {64, hidden}), y_alone(dtype(), {45, hidden});
+  const Rows batch({11, 45, 180}, 1), alone({45}, 2);  // row keys 1, 2, 3 and 2
+  const Operand qkv(dtype(), {236, 3 * hidden}, 8), y(dtype(), {236, hidden}), y_alone(dtype(), {45, hidden});
   backend_->attention_forward(y, Tensor(), qkv, batch, shape);
   backend_->attention_forward(y_alone, Tensor(), qkv.tensor().slice_rows(11, 45), alone, shape);
   const Doubles all = y.values();
@@ -166,6 +210,18 @@ TEST_P(Attention, WrongPackingIsRefused) {
   EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Packing{descending, keys, 6}, shape), Error);
   const AttentionShape certain{1, 8, Masking::bidirectional, {1.0f, 1}};
   EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Rows({9}), certain), Error);
+}
+
+TEST_P(Attention, HeadSizesWithoutKernelsAreRefused) {
+  for (const int64_t size : {8, 31, 32, 33, 48, 64, 72, 80, 96, 112, 128, 136}) {
+    const AttentionShape shape{1, size, Masking::bidirectional, {}};
+    const Operand qkv(dtype(), {3, 3 * size}, 9), dy(dtype(), {3, size}, 10);
+    if (has_attention(size)) {
+      EXPECT_NO_THROW(gradient(qkv, dy, Rows({3}), shape)) << size;
+    } else {
+      EXPECT_THROW(gradient(qkv, dy, Rows({3}), shape), Error) << size;
+    }
+  }
 }
 
 LIMNER_FOR_BOTH_TYPES(Attention);

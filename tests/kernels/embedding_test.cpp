@@ -25,6 +25,10 @@ struct Ids {
   }
 };
 
+struct TableSize {
+  int64_t tokens, width;
+};
+
 class Embedding : public KernelTest {};
 
 TEST_P(Embedding, ForwardIsExact) {
@@ -53,8 +57,8 @@ TEST_P(Embedding, ForwardIsExact) {
 }
 
 TEST_P(Embedding, BackwardIsExactAndAdds) {
-  for (const int64_t width : {1, 15, 33, 67}) {
-    const int64_t tokens = 71;
+  for (const auto& [tokens, width] : {TableSize{71, 1}, TableSize{71, 15}, TableSize{1, 33}, TableSize{0, 7},
+                                      TableSize{71, 67}, TableSize{1500, 16}, TableSize{9001, 3}}) {
     const Ids ids(tokens);
     const Operand dy(dtype(), {tokens, width}, integers(tokens * width, 5));
     const Operand dword(DType::f32, {11, width}, integers(11 * width, 6)),

@@ -120,6 +120,58 @@ TEST_P(Loss, SquaredErrorEqualsReference) {
   EXPECT_THROW(backend_->squared_error(loss, Tensor(), wide, targets, 1.0f), Error);
 }
 
+// More classes than one warp, and than one block, takes at once.
+TEST_P(Loss, Vocabularies) {
+  for (const int64_t classes : {257, 300, 2100}) {
+    const size_t count = static_cast<size_t>(classes);
+    const std::vector<int32_t> labels{static_cast<int32_t>(classes - 1), 256, -1};
+    const Operand logits(dtype(), {3, classes}, 9, 2.0), loss(DType::f32, {3}),
+        dlogits(dtype(), {3, classes}), probabilities(DType::f32, {3, classes});
+    const Doubles x = logits.values();
+    Doubles expected(x.size()), gradient(x.size());
+    for (size_t row = 0; row < 3; ++row) {
+      double sum = 0.0;
+      for (size_t c = 0; c < count; ++c) sum += std::exp(x[row * count + c]);
+      for (size_t c = 0; c < count; ++c) expected[row * count + c] = std::exp(x[row * count + c]) / sum;
+      if (labels[row] < 0) continue;
+      for (size_t c = 0; c < count; ++c) gradient[row * count + c] = 0.5 * expected[row * count + c];
+      gradient[row * count + static_cast<size_t>(labels[row])] -= 0.5;
+    }
+    backend_->cross_entropy(loss, dlogits, logits, labels, Tensor(), 0.5f);
+    Doubles expected_loss(3);
+    softmax_loss(x, count, labels, {}, &expected_loss);
+    expect_close(loss.values(), expected_loss, tolerance(DType::f32, classes), "loss");
+    expect_close(dlogits.values(), gradient, tolerance(dtype(), classes), "dlogits");
+    backend_->softmax(probabilities, logits);
+    expect_close(probabilities.values(), expected, tolerance(DType::f32, classes), "probabilities");
+
+    Doubles wanted(x.size());
+    for (size_t i = 0; i < wanted.size(); ++i) wanted[i] = static_cast<double>(i * 5 % 7 == 0);
+    wanted.back() = NAN;  // of the third row
+    const Operand targets(DType::f32, {3, classes}, wanted);
+    backend_->binary_cross_entropy(loss, dlogits, logits, targets, Tensor(), 1.0f);
+    std::fill(expected_loss.begin(), expected_loss.end(), 0.0);
+    std::fill(gradient.begin(), gradient.end(), 0.0);
+    for (size_t i = 0; i < 2 * count; ++i) {
+      const double p = 1.0 / (1.0 + std::exp(-x[i])), share = 1.0 / static_cast<double>(classes);
+      expected_loss[i / count] -= share * (wanted[i] * std::log(p) + (1.0 - wanted[i]) * std::log(1.0 - p));
+      gradient[i] = share * (p - wanted[i]);
+    }
+    expect_close(loss.values(), expected_loss, tolerance(DType::f32, classes), "binary loss");
+    expect_close(dlogits.values(), gradient, tolerance(dtype(), classes), "binary dlogits");
+  }
+}
+
+TEST_P(Loss, NotANumberIsSeen) {
+  const Operand logits(dtype(), {1, 3}, Doubles{1.0, NAN, 2.0}), loss(DType::f32, {1}),
+      dlogits(dtype(), {1, 3});
+  const Operand targets(DType::f32, {1, 3}, Doubles{1, 0, 1});
+  backend_->cross_entropy(loss, dlogits, logits, std::vector<int32_t>{0}, Tensor(), 1.0f);
+  EXPECT_TRUE(std::isnan(loss.values()[0]));
+  backend_->binary_cross_entropy(loss, dlogits, logits, targets, Tensor(), 1.0f);
+  EXPECT_TRUE(std::isnan(loss.values()[0]));
+}
+
 TEST_P(Loss, ProbabilitiesEqualReference) {
   const Operand logits(dtype(), {3, 5}, 8, 3.0), probabilities(DType::f32, {3, 5});
   const Doubles x = logits.values();

@@ -95,8 +95,8 @@ TEST_P(Norm, BackwardEqualsCentralDifferences) {
 }
 
 TEST_P(Norm, ParameterGradientsOverManyTokens) {
-  const int64_t tokens = 2500, width = 19;
-  const Rows rows({2500});
+  const int64_t tokens = 4500, width = 19;
+  const Rows rows({4500});
   const Operand sum(dtype(), {tokens, width}, 12), dy(dtype(), {tokens, width}, 13),
       gamma(DType::f32, {width}, 14);
   const reference::Norm forward = reference::norm(sum.values(), gamma.values(), Doubles(19, 0.0), kEpsilon);
@@ -112,6 +112,44 @@ TEST_P(Norm, ParameterGradientsOverManyTokens) {
   }
   expect_close(dgamma.values(), expected_dgamma, tolerance(DType::f32, tokens), "dgamma");
   expect_close(dbeta.values(), expected_dbeta, tolerance(DType::f32, tokens), "dbeta");
+}
+
+// Rows that fill a GPU block's shared memory: the backward's 48 KiB end at 6,144 columns, the forward's at
+// 12,288 of f32.
+TEST_P(Norm, WideRows) {
+  for (const int64_t width : {1021, 6200, 12301}) {
+    const size_t columns = static_cast<size_t>(width);
+    const Operand x(dtype(), {3, width}, 18), gamma(DType::f32, {width}, 19), beta(DType::f32, {width}, 20);
+    const Operand y(dtype(), {3, width}), sum(dtype(), {3, width}), mean(DType::f32, {3}),
+        rstd(DType::f32, {3});
+    backend_->norm_forward(y, sum, mean, rstd, x, Tensor(), gamma, beta, kEpsilon, {}, Rows({3}));
+    const reference::Norm forward = reference::norm(x.values(), gamma.values(), beta.values(), kEpsilon);
+    expect_close(y.values(), forward.y, tolerance(dtype(), width), "y");
+
+    const Operand dy(dtype(), {3, width}, 21), dsum(dtype(), {3, width}),
+        dgamma(DType::f32, {width}, Doubles(columns)), dbeta(DType::f32, {width}, Doubles(columns));
+    backend_->norm_backward(dsum, Tensor(), dgamma, dbeta, dy, sum, mean, rstd, gamma, {}, Rows({3}));
+    const Doubles s = x.values(), d = dy.values(), g = gamma.values();
+    Doubles expected(s.size()), expected_dgamma(columns), expected_dbeta(columns);
+    for (size_t token = 0; token < 3; ++token) {
+      double average = 0.0, average_normal = 0.0;
+      const auto normal = [&](size_t at) { return (s[at] - forward.mean[token]) * forward.rstd[token]; };
+      for (size_t c = 0; c < columns; ++c) {
+        const size_t at = token * columns + c;
+        average += d[at] * g[c] / static_cast<double>(width);
+        average_normal += d[at] * g[c] * normal(at) / static_cast<double>(width);
+        expected_dbeta[c] += d[at];
+        expected_dgamma[c] += d[at] * normal(at);
+      }
+      for (size_t c = 0; c < columns; ++c) {
+        const size_t at = token * columns + c;
+        expected[at] = (d[at] * g[c] - average - normal(at) * average_normal) * forward.rstd[token];
+      }
+    }
+    expect_close(dsum.values(), expected, tolerance(dtype(), width), "dsum");
+    expect_close(dgamma.values(), expected_dgamma, tolerance(DType::f32, width), "dgamma");
+    expect_close(dbeta.values(), expected_dbeta, tolerance(DType::f32, 3), "dbeta");
+  }
 }
 
 TEST_P(Norm, WrongShapeIsRefused) {

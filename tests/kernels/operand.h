@@ -4,12 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-#include <numeric>
 #include <vector>
 
+#include "device.h"
 #include "kernels/backend.h"
-#include "runtime/buffer.h"
 #include "runtime/random.h"
 
 namespace limner::test {
@@ -27,9 +25,11 @@ class Operand {
     tensor_.dtype = dtype;
     tensor_.rank = static_cast<int>(dims.size());
     std::copy(dims.begin(), dims.end(), tensor_.dims.begin());
-    buffer_ = Buffer(tensor_.bytes() + 2 * kGuardBytes);
-    std::memset(buffer_.data(), kGuard, static_cast<size_t>(buffer_.bytes()));
+    buffer_ = device_memory(tensor_.bytes() + 2 * kGuardBytes);
+    const std::vector<std::byte> guarded(static_cast<size_t>(buffer_.bytes()), kGuard);
+    copy_to_device(buffer_.data(), guarded.data(), buffer_.bytes());
     tensor_.data = static_cast<std::byte*>(buffer_.data()) + kGuardBytes;
+    tensor_.device = buffer_.device();
     if (!values.empty()) set(values);
   }
   Operand(DType dtype, const std::vector<int64_t>& dims, uint64_t seed, double scale = 1.0)
@@ -37,11 +37,11 @@ class Operand {
     set(random_values(tensor_.elements(), seed, scale));
   }
   ~Operand() {
-    const auto* bytes = static_cast<const unsigned char*>(buffer_.data());
-    for (int64_t i = 0; i < kGuardBytes; ++i) {
-      EXPECT_EQ(bytes[i], kGuard) << "written before the tensor " << tensor_.description();
-      EXPECT_EQ(bytes[kGuardBytes + tensor_.bytes() + i], kGuard)
-          << "written behind the tensor " << tensor_.description();
+    std::vector<std::byte> all(static_cast<size_t>(buffer_.bytes()));
+    copy_to_host(all.data(), buffer_.data(), buffer_.bytes());
+    for (size_t i = 0; i < kGuardBytes; ++i) {
+      EXPECT_EQ(all[i], kGuard) << "written before the tensor " << tensor_.description();
+      EXPECT_EQ(all[all.size() - 1 - i], kGuard) << "written behind the tensor " << tensor_.description();
     }
   }
   Operand(const Operand&) = delete;
@@ -52,35 +52,47 @@ class Operand {
 
   void set(const std::vector<double>& values) {
     ASSERT_EQ(static_cast<int64_t>(values.size()), tensor_.elements());
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (tensor_.dtype == DType::f32) static_cast<float*>(tensor_.data)[i] = static_cast<float>(values[i]);
-      if (tensor_.dtype == DType::bf16) {
-        static_cast<bfloat16*>(tensor_.data)[i] = bfloat16(static_cast<float>(values[i]));
-      }
-      if (tensor_.dtype == DType::i32)
-        static_cast<int32_t*>(tensor_.data)[i] = static_cast<int32_t>(values[i]);
-    }
+    if (tensor_.dtype == DType::f32) set_as<float>(values);
+    if (tensor_.dtype == DType::bf16) set_as<bfloat16>(values);
+    if (tensor_.dtype == DType::i32) set_as<int32_t>(values);
   }
   // What the memory holds now, after rounding.
   std::vector<double> values() const {
-    std::vector<double> values(static_cast<size_t>(tensor_.elements()));
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (tensor_.dtype == DType::f32) values[i] = static_cast<const float*>(tensor_.data)[i];
-      if (tensor_.dtype == DType::bf16) {
-        values[i] = static_cast<float>(static_cast<const bfloat16*>(tensor_.data)[i]);
-      }
-      if (tensor_.dtype == DType::i32) values[i] = static_cast<const int32_t*>(tensor_.data)[i];
-    }
-    return values;
+    if (tensor_.dtype == DType::f32) return values_as<float>();
+    if (tensor_.dtype == DType::bf16) return values_as<bfloat16>();
+    return values_as<int32_t>();
   }
   std::vector<std::byte> bytes() const {
-    const auto* first = static_cast<const std::byte*>(tensor_.data);
-    return {first, first + tensor_.bytes()};
+    std::vector<std::byte> bytes(static_cast<size_t>(tensor_.bytes()));
+    copy_to_host(bytes.data(), tensor_.data, tensor_.bytes());
+    return bytes;
   }
 
  private:
   static constexpr int64_t kGuardBytes = 64;
-  static constexpr unsigned char kGuard = 0xA5;
+  static constexpr std::byte kGuard{0xA5};
+
+  template <class T>
+  void set_as(const std::vector<double>& values) {
+    std::vector<T> rounded;
+    for (const double value : values) {
+      if constexpr (std::is_same_v<T, bfloat16>) {
+        rounded.push_back(bfloat16(static_cast<float>(value)));
+      } else {
+        rounded.push_back(static_cast<T>(value));
+      }
+    }
+    copy_to_device(tensor_.data, rounded.data(), tensor_.bytes());
+  }
+  template <class T>
+  std::vector<double> values_as() const {
+    std::vector<T> held(static_cast<size_t>(tensor_.elements()));
+    copy_to_host(held.data(), tensor_.data, tensor_.bytes());
+    std::vector<double> values;
+    for (const T value : held) values.push_back(static_cast<float>(value));
+    return values;
+  }
+
   Buffer buffer_;
   Tensor tensor_;
 };
@@ -118,7 +130,7 @@ inline std::string dtype_test_name(const testing::TestParamInfo<DType>& info) {
 class KernelTest : public testing::TestWithParam<DType> {
  protected:
   DType dtype() const { return GetParam(); }
-  std::unique_ptr<Backend> backend_ = make_cpu_backend(2);
+  std::unique_ptr<Backend> backend_ = make_backend(2);
 };
 
 #define LIMNER_FOR_BOTH_TYPES(suite) \

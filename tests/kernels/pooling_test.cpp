@@ -51,8 +51,31 @@ TEST_P(PoolingTest, BackwardEqualsCentralDifferences) {
   }
 }
 
+TEST_P(PoolingTest, OfEqualValuesTheFirstIsTheLargest) {
+  const int64_t width = 19;
+  const Rows rows({40, 0, 7, 1});
+  Doubles values(static_cast<size_t>(48 * width));
+  const Random random(5, "ties");
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(random.below(i, 3)) - 3.0;
+  const Operand x(dtype(), {48, width}, values), pooled(DType::f32, {4, width}),
+      argmax(DType::i32, {4, width});
+  backend_->pool_forward(pooled, argmax, x, rows, Pooling::max);
+  Doubles expected(static_cast<size_t>(4 * width), -1.0);
+  for (int64_t row = 0; row < 4; ++row) {
+    for (int64_t c = 0; c < width && rows.length(row) > 0; ++c) {
+      const auto value = [&](int64_t i) {
+        return values[static_cast<size_t>((rows.first(row) + i) * width + c)];
+      };
+      int64_t best = 0;
+      for (int64_t i = 1; i < rows.length(row); ++i) best = value(i) > value(best) ? i : best;
+      expected[static_cast<size_t>(row * width + c)] = static_cast<double>(best);
+    }
+  }
+  EXPECT_EQ(argmax.values(), expected);
+}
+
 TEST(NormalizeRows, LengthsAreOneAndZeroStays) {
-  const auto backend = make_cpu_backend(2);
+  const auto backend = make_backend(2);
   for (const int64_t width : {1, 15, 17, 384}) {
     Doubles values = random_values(3 * width, 5, 3.0);
     std::fill(values.begin() + width, values.begin() + 2 * width, 0.0);

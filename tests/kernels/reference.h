@@ -130,6 +130,55 @@ inline Attention attention(const Doubles& qkv, const Rows& rows, const Attention
   return result;
 }
 
+// The gradient of dot(attention(qkv).y, dy) with respect to qkv. `round` is applied to every number that an
+// implementation without fused kernels would keep in memory.
+inline Doubles attention_gradient(const Doubles& qkv, const Doubles& dy, const Rows& rows,
+                                  const AttentionShape& shape, double (*round)(double)) {
+  const int64_t heads = shape.heads, size = shape.head_size, hidden = heads * size;
+  const double scale = 1.0 / std::sqrt(static_cast<double>(size));
+  const Attention forward = attention(qkv, rows, shape);
+  Doubles gradient(qkv.size());
+  for (int64_t row = 0; row < rows.count(); ++row) {
+    for (int64_t head = 0; head < heads; ++head) {
+      const auto at = [&](int64_t token, int64_t which) {
+        return (rows.first(row) + token) * 3 * hidden + which * hidden + head * size;
+      };
+      for (int64_t i = 0; i < rows.length(row); ++i) {
+        const int64_t token = rows.first(row) + i;
+        const double* query = qkv.data() + at(i, 0);
+        const double* output_gradient = dy.data() + token * hidden + head * size;
+        const double lse = forward.lse[static_cast<size_t>(head * rows.tokens() + token)];
+        double delta = 0.0;
+        for (int64_t d = 0; d < size; ++d) {
+          delta +=
+              output_gradient[d] * round(forward.y[static_cast<size_t>(token * hidden + head * size + d)]);
+        }
+        const int64_t seen = shape.masking == Masking::causal ? i + 1 : rows.length(row);
+        for (int64_t j = 0; j < seen; ++j) {
+          const double *key = qkv.data() + at(j, 1), *value = qkv.data() + at(j, 2);
+          double score = 0.0, dweight = 0.0;
+          for (int64_t d = 0; d < size; ++d) {
+            score += query[d] * key[d];
+            dweight += output_gradient[d] * value[d];
+          }
+          const double probability = round(std::exp(round(round(score) * scale) - lse));
+          const int64_t element = head * kDropoutElementsPerHead + j;
+          const double weight = round(drop(probability, shape.dropout, rows.key(row), i, element));
+          const double dprobability = drop(round(dweight), shape.dropout, rows.key(row), i, element);
+          const double dscore = round(probability * (dprobability - delta)) * scale;
+          for (int64_t d = 0; d < size; ++d) {
+            gradient[static_cast<size_t>(at(i, 0) + d)] += dscore * key[d];
+            gradient[static_cast<size_t>(at(j, 1) + d)] += dscore * query[d];
+            gradient[static_cast<size_t>(at(j, 2) + d)] += weight * output_gradient[d];
+          }
+        }
+      }
+    }
+  }
+  for (double& value : gradient) value = round(value);
+  return gradient;
+}
+
 struct Norm {
   Doubles y, mean, rstd;
 };

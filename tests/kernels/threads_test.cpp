@@ -8,10 +8,10 @@ using Results = std::vector<std::vector<std::byte>>;
 
 // Every operation once, on a batch larger than any block.
 Results run_all(int threads, DType dtype) {
-  const auto backend = make_cpu_backend(threads);
+  const auto backend = make_backend(threads);
   const std::vector<int32_t> lengths{70, 1, 0, 130, 33, 200, 17, 250, 64};
   const Rows rows(lengths);
-  const int64_t tokens = rows.tokens(), heads = 3, size = 16, hidden = heads * size, inner = 200;
+  const int64_t tokens = rows.tokens(), heads = 3, size = 32, hidden = heads * size, inner = 200;
   const Dropout dropout{0.1f, 42};
   Results results;
   const auto keep = [&](const Operand& operand) { results.push_back(operand.bytes()); };

@@ -1,4 +1,4 @@
-#include "kernels/cpu/check.h"
+#include "kernels/check.h"
 
 #include "kernels/dropout.h"
 
@@ -15,21 +15,21 @@ std::string wanted_shape(DType dtype, std::initializer_list<int64_t> dims) {
 }  // namespace
 
 void check_tensor(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
-                  std::initializer_list<int64_t> dims) {
-  bool fits = tensor.dtype == dtype && tensor.device == Device::cpu &&
+                  std::initializer_list<int64_t> dims, Device device) {
+  bool fits = tensor.dtype == dtype && tensor.device == device &&
               tensor.rank == static_cast<int>(dims.size()) &&
               (tensor.data != nullptr || tensor.elements() == 0);
   int index = 0;
   for (const int64_t dim : dims) fits = fits && tensor.dim(index++) == dim;
   if (!fits) {
-    fail(ExitCode::internal, "{}: {} is {}, expected {} on the host", operation, argument,
-         tensor.description(), wanted_shape(dtype, dims));
+    fail(ExitCode::internal, "{}: {} is {}, expected {} on the {}", operation, argument, tensor.description(),
+         wanted_shape(dtype, dims), device == Device::cpu ? "host" : "GPU");
   }
 }
 
 void check_optional(std::string_view operation, std::string_view argument, const Tensor& tensor, DType dtype,
-                    std::initializer_list<int64_t> dims) {
-  if (!tensor.absent()) check_tensor(operation, argument, tensor, dtype, dims);
+                    std::initializer_list<int64_t> dims, Device device) {
+  if (!tensor.absent()) check_tensor(operation, argument, tensor, dtype, dims, device);
 }
 
 void check_float(std::string_view operation, std::string_view argument, const Tensor& tensor) {
@@ -51,6 +51,28 @@ void check_packing(std::string_view operation, const Packing& packing, int64_t t
           packing.tokens(), tokens);
   require(static_cast<int64_t>(packing.row_keys.size()) == packing.rows(), "{}: {} row keys for {} rows",
           operation, packing.row_keys.size(), packing.rows());
+}
+
+void check_ids(std::string_view operation, std::string_view table, std::span<const int32_t> ids,
+               int64_t count, int64_t limit) {
+  require(static_cast<int64_t>(ids.size()) == count, "{}: {} {} ids for {} tokens", operation, ids.size(),
+          table, count);
+  for (size_t token = 0; token < ids.size(); ++token) {
+    if (ids[token] >= 0 && ids[token] < limit) continue;
+    fail(ExitCode::internal, "{}: {} id {} of token {} is not in 0..{}", operation, table, ids[token], token,
+         limit - 1);
+  }
+}
+
+void check_labels(std::string_view operation, std::span<const int32_t> labels, int64_t rows,
+                  int64_t classes) {
+  require(static_cast<int64_t>(labels.size()) == rows, "{}: {} labels for {} rows", operation, labels.size(),
+          rows);
+  for (size_t row = 0; row < labels.size(); ++row) {
+    if (labels[row] >= -1 && labels[row] < classes) continue;
+    fail(ExitCode::internal, "{}: label {} of row {} is not in -1..{}", operation, labels[row], row,
+         classes - 1);
+  }
 }
 
 void check_dropout(std::string_view operation, const Dropout& dropout) {

@@ -1,0 +1,71 @@
+// What the attention kernels are told, and their launchers. All pointers are device memory.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/cuda/gpu.h"
+
+namespace limner {
+
+// One call of attention over packed rows; layouts as in kernels/backend.h.
+struct AttentionBatch {
+  const int32_t* cu_lengths;  // [rows + 1]
+  const int64_t* row_keys;    // [rows]
+  int rows, tokens, heads;
+  bool causal;
+  bool drops;  // dropout is on
+  uint32_t dropout_threshold;
+  float dropout_scale;  // of what is kept; 1 when dropout is off
+  uint64_t dropout_key;
+  float score_scale;  // 1 / sqrt(head_size)
+};
+
+template <class T>
+struct AttentionForward {
+  AttentionBatch batch;
+  T* y;        // [tokens, heads * head_size]
+  float* lse;  // [heads, tokens], or null
+  const T* qkv;
+};
+
+template <class T>
+struct AttentionBackward {
+  AttentionBatch batch;
+  T* dqkv;
+  float* delta;  // scratch [heads, tokens]: each query's dy . y
+  const T *dy, *y;
+  const float* lse;
+  const T* qkv;
+};
+
+// Calls f.template operator()<head_size>() for a head size that kernels are compiled for.
+template <class Function>
+void with_head_size(int64_t head_size, const Function& function) {
+  switch (head_size) {
+    case 32:
+      return function.template operator()<32>();
+    case 64:
+      return function.template operator()<64>();
+    case 80:
+      return function.template operator()<80>();
+    case 96:
+      return function.template operator()<96>();
+    case 128:
+      return function.template operator()<128>();
+    default:
+      fail(ExitCode::internal,
+           "attention: head size {}; on a GPU there are kernels for 32, 64, 80, 96 and 128", head_size);
+  }
+}
+
+// In bf16 a row's length alone decides which kernel serves it, so that its result is the same bytes in any
+// batch: the first one passes over rows of at most tuning::kShortRow tokens, the second one over all others.
+void launch_attention_forward(const AttentionForward<bf16>& call, int64_t head_size, cudaStream_t stream);
+void launch_attention_forward_short(const AttentionForward<bf16>& call, int64_t head_size, int64_t max_length,
+                                    cudaStream_t stream);
+void launch_attention_forward(const AttentionForward<float>& call, int64_t head_size, cudaStream_t stream);
+
+void launch_attention_backward(const AttentionBackward<bf16>& call, int64_t head_size, cudaStream_t stream);
+void launch_attention_backward(const AttentionBackward<float>& call, int64_t head_size, cudaStream_t stream);
+
+}  // namespace limner

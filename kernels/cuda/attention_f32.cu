@@ -1,0 +1,377 @@
+// Attention in f32, for parity with the CPU and with other programs: the tiles of the bf16 kernels,
+// multiplied by FMA, because the tensor cores' f32 (TF32) has 10 bits. 128 threads share 64 rows; eight
+// threads own four of them, and of 32 columns each of the eight takes every eighth, so a thread multiplies 4
+// x 4 at a time.
+#include "kernels/cuda/attention_rows.h"
+
+namespace limner {
+namespace {
+
+constexpr int kThreads = 128;
+constexpr int kRows = 64;     // of the left matrix: what a block owns
+constexpr int kColumns = 32;  // of the right matrix: what it meets at once
+constexpr int kOwnRows = 4, kOwnColumns = 4, kLanesARow = 8;
+
+// A row in shared memory is followed by 16 unused bytes: rows then lie an odd multiple of 4 banks apart, and
+// the eight lanes of a row read 16 bytes of eight different rows without conflict.
+template <int kHeadSize>
+inline constexpr int kStride = kHeadSize + 4;
+constexpr int kWeightStride = kColumns + 1;
+
+struct Place {
+  int first_row, column;  // of the thread's own rows and columns
+  __device__ Place()
+      : first_row(static_cast<int>(threadIdx.x) / kLanesARow * kOwnRows),
+        column(static_cast<int>(threadIdx.x) % kLanesARow) {}
+};
+using Products = float[kOwnRows][kOwnColumns];
+
+// The block's threads copy `tile_rows` rows; those from valid_rows on become zero.
+template <int kHeadSize>
+__device__ void copy_rows(float* tile, const float* rows, int64_t stride, int valid_rows, int tile_rows) {
+  constexpr int kChunks = kHeadSize / 4;
+#pragma unroll 2  // more copies in flight would take the registers of the sums
+  for (int i = static_cast<int>(threadIdx.x); i < tile_rows * kChunks; i += kThreads) {
+    const int row = i / kChunks, column = i % kChunks * 4;
+    const float4 chunk = row < valid_rows ? *reinterpret_cast<const float4*>(rows + row * stride + column)
+                                          : float4{0.0f, 0.0f, 0.0f, 0.0f};
+    *reinterpret_cast<float4*>(tile + row * kStride<kHeadSize> + column) = chunk;
+  }
+}
+
+// products = own rows of `left` times own rows of `right`.
+template <int kHeadSize>
+__device__ void multiply(Products& products, const float* left, const float* right) {
+  const Place place;
+#pragma unroll
+  for (int i = 0; i < kOwnRows; ++i) {
+#pragma unroll
+    for (int j = 0; j < kOwnColumns; ++j) products[i][j] = 0.0f;
+  }
+#pragma unroll 1
+  for (int d = 0; d < kHeadSize; d += 4) {
+    float4 a[kOwnRows];
+#pragma unroll
+    for (int i = 0; i < kOwnRows; ++i) {
+      a[i] = *reinterpret_cast<const float4*>(left + (place.first_row + i) * kStride<kHeadSize> + d);
+    }
+#pragma unroll
+    for (int j = 0; j < kOwnColumns; ++j) {
+      const float4 b =
+          *reinterpret_cast<const float4*>(right + (place.column + kLanesARow * j) * kStride<kHeadSize> + d);
+#pragma unroll
+      for (int i = 0; i < kOwnRows; ++i) {
+        products[i][j] += a[i].x * b.x + a[i].y * b.y + a[i].z * b.z + a[i].w * b.w;
+      }
+    }
+  }
+}
+
+// sums += weights * right. The weights go through `exchange`, of which a warp reads only what it wrote.
+template <int kHeadSize>
+__device__ void add_product(float (&sums)[kOwnRows][kHeadSize / kLanesARow], const Products& weights,
+                            float* exchange, const float* right) {
+  const Place place;
+  float* const own = exchange + place.first_row * kWeightStride;
+#pragma unroll
+  for (int i = 0; i < kOwnRows; ++i) {
+#pragma unroll
+    for (int j = 0; j < kOwnColumns; ++j)
+      own[i * kWeightStride + place.column + kLanesARow * j] = weights[i][j];
+  }
+  __syncwarp();
+#pragma unroll 1
+  for (int k = 0; k < kColumns; ++k) {
+    float weight[kOwnRows];
+#pragma unroll
+    for (int i = 0; i < kOwnRows; ++i) weight[i] = own[i * kWeightStride + k];
+#pragma unroll
+    for (int j = 0; j < kHeadSize / kLanesARow; ++j) {
+      const float value = right[k * kStride<kHeadSize> + place.column + kLanesARow * j];
+#pragma unroll
+      for (int i = 0; i < kOwnRows; ++i) sums[i][j] += weight[i] * value;
+    }
+  }
+  __syncwarp();  // the next call writes `exchange` again
+}
+
+// Of the eight lanes of a row.
+__device__ __forceinline__ float row_sum(float value) {
+#pragma unroll
+  for (int distance = 1; distance < kLanesARow; distance *= 2)
+    value += __shfl_xor_sync(kWholeWarp, value, distance);
+  return value;
+}
+__device__ __forceinline__ float row_max(float value) {
+#pragma unroll
+  for (int distance = 1; distance < kLanesARow; distance *= 2) {
+    value = fmaxf(value, __shfl_xor_sync(kWholeWarp, value, distance));
+  }
+  return value;
+}
+
+template <int kHeadSize>
+__device__ void store_rows(float* rows, int64_t stride, int valid_rows,
+                           const float (&sums)[kOwnRows][kHeadSize / kLanesARow],
+                           const float (&scale)[kOwnRows]) {
+  const Place place;
+#pragma unroll
+  for (int i = 0; i < kOwnRows; ++i) {
+    if (place.first_row + i >= valid_rows) continue;
+#pragma unroll
+    for (int j = 0; j < kHeadSize / kLanesARow; ++j) {
+      rows[(place.first_row + i) * stride + place.column + kLanesARow * j] = sums[i][j] * scale[i];
+    }
+  }
+}
+
+// Which of a thread's 16 products dropout keeps, bit 4 * row + column: one copy of the generator's ten rounds
+// in a loop, not 16, whose registers the sums need. `row` and `column` are the first ones, in the row of the
+// batch.
+enum class RowsAre : uint8_t { queries, keys };
+template <RowsAre kRowsAre>
+__device__ __forceinline__ uint32_t kept_products(const AttentionBatch& batch, const DropoutBits& bits,
+                                                  int row, int column) {
+  if (!batch.drops) return 0xFFFFu;
+  uint32_t kept = 0;
+#pragma unroll 1
+  for (int i = 0; i < kOwnRows * kOwnColumns; ++i) {
+    const int mine = row + i / kOwnColumns, other = column + kLanesARow * (i % kOwnColumns);
+    const int query = kRowsAre == RowsAre::queries ? mine : other,
+              key = kRowsAre == RowsAre::queries ? other : mine;
+    const PhiloxBlock block = bits.draw(query, key);
+    // Not block.word[key % 8 / 2]: an array indexed at run time would lie in memory.
+    const uint32_t low = key & 2 ? block.word[1] : block.word[0],
+                   high = key & 2 ? block.word[3] : block.word[2];
+    kept |= static_cast<uint32_t>(bits.keeps(key & 4 ? high : low, key & 1)) << i;
+  }
+  return kept;
+}
+__device__ __forceinline__ bool is_kept(uint32_t kept, int i, int j) {
+  return kept >> (kOwnColumns * i + j) & 1;
+}
+
+// A block: 64 queries of one head of one row.
+template <int kHeadSize>
+__global__ void __launch_bounds__(kThreads) attention_forward_f32_kernel(const AttentionForward<float> call) {
+  SharedArena shared;
+  float* const queries = shared.take<float>(kRows * kStride<kHeadSize>);
+  float* const keys = shared.take<float>(kColumns * kStride<kHeadSize>);
+  float* const values = shared.take<float>(kColumns * kStride<kHeadSize>);
+  float* const exchange = shared.take<float>(kRows * kWeightStride);
+  const AttentionBatch& batch = call.batch;
+  const RowTile tile = find_row_tile(batch, static_cast<int>(blockIdx.x), kRows);
+  if (tile.start >= tile.length) return;
+  const Place place;
+  const int head = static_cast<int>(blockIdx.y), query = tile.start + place.first_row;
+  const HeadRows<const float> rows = head_rows<kHeadSize>(call.qkv, batch, tile.first, head);
+  const DropoutBits bits(batch, tile.row, head);
+  copy_rows<kHeadSize>(queries, rows.queries + tile.start * rows.stride, rows.stride,
+                       tile.length - tile.start, kRows);
+
+  float sums[kOwnRows][kHeadSize / kLanesARow] = {}, most[kOwnRows], total[kOwnRows] = {};
+  for (float& start : most) start = -INFINITY;
+  const int keys_seen = batch.causal ? min(tile.length, tile.start + kRows) : tile.length;
+  for (int key = 0; key < keys_seen; key += kColumns) {
+    copy_rows<kHeadSize>(keys, rows.keys + key * rows.stride, rows.stride, tile.length - key, kColumns);
+    copy_rows<kHeadSize>(values, rows.values + key * rows.stride, rows.stride, tile.length - key, kColumns);
+    __syncthreads();  // the tiles are there
+    const uint32_t kept = kept_products<RowsAre::queries>(batch, bits, query, key + place.column);
+    Products weights;
+    multiply<kHeadSize>(weights, queries, keys);
+#pragma unroll
+    for (int i = 0; i < kOwnRows; ++i) {
+      float highest = most[i];
+#pragma unroll
+      for (int j = 0; j < kOwnColumns; ++j) {
+        const int seen_key = key + place.column + kLanesARow * j;
+        const bool hidden = seen_key >= tile.length || (batch.causal && seen_key > query + i);
+        weights[i][j] = hidden ? -INFINITY : weights[i][j] * batch.score_scale;
+        highest = fmaxf(highest, weights[i][j]);
+      }
+      highest = row_max(highest);
+      const float shrink = expf(most[i] - highest);
+      most[i] = highest;
+      total[i] *= shrink;
+#pragma unroll
+      for (int j = 0; j < kHeadSize / kLanesARow; ++j) sums[i][j] *= shrink;
+#pragma unroll
+      for (int j = 0; j < kOwnColumns; ++j) {
+        weights[i][j] = expf(weights[i][j] - highest);
+        total[i] += weights[i][j];
+        if (!is_kept(kept, i, j)) weights[i][j] = 0.0f;
+      }
+    }
+    add_product<kHeadSize>(sums, weights, exchange, values);
+    __syncthreads();  // the next iteration overwrites the tiles
+  }
+  float scale[kOwnRows];
+#pragma unroll
+  for (int i = 0; i < kOwnRows; ++i) {
+    total[i] = row_sum(total[i]);
+    scale[i] = batch.dropout_scale / total[i];
+    if (call.lse != nullptr && place.column == 0 && query + i < tile.length) {
+      call.lse[static_cast<int64_t>(head) * batch.tokens + tile.first + query + i] = most[i] + logf(total[i]);
+    }
+  }
+  store_rows<kHeadSize>(call.y + output_offset<kHeadSize>(batch, tile.first + tile.start, head),
+                        static_cast<int64_t>(batch.heads) * kHeadSize, tile.length - tile.start, sums, scale);
+}
+
+// dq and delta: a block owns 64 queries; keys and values pass by.
+template <int kHeadSize>
+__global__ void __launch_bounds__(kThreads)
+    attention_backward_query_f32_kernel(const AttentionBackward<float> call) {
+  SharedArena shared;
+  float* const queries = shared.take<float>(kRows * kStride<kHeadSize>);
+  float* const dy = shared.take<float>(kRows * kStride<kHeadSize>);
+  float* const keys = shared.take<float>(kColumns * kStride<kHeadSize>);
+  float* const values = shared.take<float>(kColumns * kStride<kHeadSize>);
+  float* const exchange = shared.take<float>(kRows * kWeightStride);
+  const AttentionBatch& batch = call.batch;
+  const RowTile tile = find_row_tile(batch, static_cast<int>(blockIdx.x), kRows);
+  if (tile.start >= tile.length) return;
+  const Place place;
+  const int head = static_cast<int>(blockIdx.y), query = tile.start + place.first_row;
+  const int valid_rows = tile.length - tile.start;
+  const HeadRows<const float> rows = head_rows<kHeadSize>(call.qkv, batch, tile.first, head);
+  const int64_t output = output_offset<kHeadSize>(batch, tile.first + tile.start, head);
+  const int64_t output_stride = static_cast<int64_t>(batch.heads) * kHeadSize;
+  const DropoutBits bits(batch, tile.row, head);
+  copy_rows<kHeadSize>(queries, rows.queries + tile.start * rows.stride, rows.stride, valid_rows, kRows);
+  copy_rows<kHeadSize>(dy, call.dy + output, output_stride, valid_rows, kRows);
+  __syncthreads();  // dy is there
+
+  float dqueries[kOwnRows][kHeadSize / kLanesARow] = {}, lse[kOwnRows], delta[kOwnRows];
+#pragma unroll
+  for (int i = 0; i < kOwnRows; ++i) {
+    const bool valid = query + i < tile.length;
+    const int64_t at = static_cast<int64_t>(head) * batch.tokens + tile.first + query + i;
+    const float* const y = call.y + output + (place.first_row + i) * output_stride;
+    const float* const own_dy = dy + (place.first_row + i) * kStride<kHeadSize>;
+    float sum = 0.0f;
+    for (int d = place.column; valid && d < kHeadSize; d += kLanesARow) sum += own_dy[d] * y[d];
+    delta[i] = row_sum(sum);
+    lse[i] = valid ? call.lse[at] : INFINITY;  // infinity: all probabilities 0
+    if (valid && place.column == 0) call.delta[at] = delta[i];
+  }
+  const int keys_seen = batch.causal ? min(tile.length, tile.start + kRows) : tile.length;
+  for (int key = 0; key < keys_seen; key += kColumns) {
+    copy_rows<kHeadSize>(keys, rows.keys + key * rows.stride, rows.stride, tile.length - key, kColumns);
+    copy_rows<kHeadSize>(values, rows.values + key * rows.stride, rows.stride, tile.length - key, kColumns);
+    __syncthreads();  // the tiles are there
+    const uint32_t kept = kept_products<RowsAre::queries>(batch, bits, query, key + place.column);
+    Products scores, dweights;
+    multiply<kHeadSize>(scores, queries, keys);
+    multiply<kHeadSize>(dweights, dy, values);
+#pragma unroll
+    for (int i = 0; i < kOwnRows; ++i) {
+#pragma unroll
+      for (int j = 0; j < kOwnColumns; ++j) {
+        const int seen_key = key + place.column + kLanesARow * j;
+        const bool hidden = seen_key >= tile.length || (batch.causal && seen_key > query + i);
+        const float probability = hidden ? 0.0f : expf(scores[i][j] * batch.score_scale - lse[i]);
+        scores[i][j] =
+            probability * ((is_kept(kept, i, j) ? dweights[i][j] * batch.dropout_scale : 0.0f) - delta[i]);
+      }
+    }
+    add_product<kHeadSize>(dqueries, scores, exchange, keys);
+    __syncthreads();  // the next iteration overwrites the tiles
+  }
+  const HeadRows<float> gradients = head_rows<kHeadSize>(call.dqkv, batch, tile.first, head);
+  const float scale[kOwnRows] = {batch.score_scale, batch.score_scale, batch.score_scale, batch.score_scale};
+  store_rows<kHeadSize>(gradients.queries + tile.start * gradients.stride, gradients.stride, valid_rows,
+                        dqueries, scale);
+}
+
+// dk and dv: a block owns 64 keys; queries and dy pass by. Rows of the products are keys.
+template <int kHeadSize>
+__global__ void __launch_bounds__(kThreads)
+    attention_backward_key_f32_kernel(const AttentionBackward<float> call) {
+  SharedArena shared;
+  float* const keys = shared.take<float>(kRows * kStride<kHeadSize>);
+  float* const values = shared.take<float>(kRows * kStride<kHeadSize>);
+  float* const queries = shared.take<float>(kColumns * kStride<kHeadSize>);
+  float* const dy = shared.take<float>(kColumns * kStride<kHeadSize>);
+  float* const exchange = shared.take<float>(kRows * kWeightStride);
+  const AttentionBatch& batch = call.batch;
+  const RowTile tile = find_row_tile(batch, static_cast<int>(blockIdx.x), kRows);
+  if (tile.start >= tile.length) return;
+  const Place place;
+  const int head = static_cast<int>(blockIdx.y), key = tile.start + place.first_row;
+  const int valid_rows = tile.length - tile.start;
+  const HeadRows<const float> rows = head_rows<kHeadSize>(call.qkv, batch, tile.first, head);
+  const float* const head_dy = call.dy + output_offset<kHeadSize>(batch, tile.first, head);
+  const int64_t output_stride = static_cast<int64_t>(batch.heads) * kHeadSize;
+  const int64_t head_statistics = static_cast<int64_t>(head) * batch.tokens + tile.first;
+  const DropoutBits bits(batch, tile.row, head);
+  copy_rows<kHeadSize>(keys, rows.keys + tile.start * rows.stride, rows.stride, valid_rows, kRows);
+  copy_rows<kHeadSize>(values, rows.values + tile.start * rows.stride, rows.stride, valid_rows, kRows);
+
+  float dkeys[kOwnRows][kHeadSize / kLanesARow] = {}, dvalues[kOwnRows][kHeadSize / kLanesARow] = {};
+  const int start = batch.causal ? tile.start : 0;
+  for (int query = start; query < tile.length; query += kColumns) {
+    copy_rows<kHeadSize>(queries, rows.queries + query * rows.stride, rows.stride, tile.length - query,
+                         kColumns);
+    copy_rows<kHeadSize>(dy, head_dy + query * output_stride, output_stride, tile.length - query, kColumns);
+    __syncthreads();  // the tiles are there
+    const uint32_t kept = kept_products<RowsAre::keys>(batch, bits, key, query + place.column);
+    Products scores, dweights;
+    multiply<kHeadSize>(scores, keys, queries);
+    multiply<kHeadSize>(dweights, values, dy);
+#pragma unroll
+    for (int j = 0; j < kOwnColumns; ++j) {
+      const int seen_query = query + place.column + kLanesARow * j;
+      const bool valid = seen_query < tile.length;
+      const float lse = valid ? call.lse[head_statistics + seen_query] : INFINITY;
+      const float delta = valid ? call.delta[head_statistics + seen_query] : 0.0f;
+#pragma unroll
+      for (int i = 0; i < kOwnRows; ++i) {
+        const bool hidden = batch.causal && key + i > seen_query;
+        const float probability = hidden ? 0.0f : expf(scores[i][j] * batch.score_scale - lse);
+        scores[i][j] = is_kept(kept, i, j) ? probability : 0.0f;
+        dweights[i][j] =
+            probability * ((is_kept(kept, i, j) ? dweights[i][j] * batch.dropout_scale : 0.0f) - delta);
+      }
+    }
+    add_product<kHeadSize>(dvalues, scores, exchange, dy);
+    add_product<kHeadSize>(dkeys, dweights, exchange, queries);
+    __syncthreads();  // the next iteration overwrites the tiles
+  }
+  const HeadRows<float> gradients = head_rows<kHeadSize>(call.dqkv, batch, tile.first, head);
+  const float key_scale[kOwnRows] = {batch.score_scale, batch.score_scale, batch.score_scale,
+                                     batch.score_scale};
+  const float value_scale[kOwnRows] = {batch.dropout_scale, batch.dropout_scale, batch.dropout_scale,
+                                       batch.dropout_scale};
+  store_rows<kHeadSize>(gradients.keys + tile.start * gradients.stride, gradients.stride, valid_rows, dkeys,
+                        key_scale);
+  store_rows<kHeadSize>(gradients.values + tile.start * gradients.stride, gradients.stride, valid_rows,
+                        dvalues, value_scale);
+}
+
+// Shared memory of a block that owns `own` tiles of 64 rows and meets two of 32.
+template <int kHeadSize>
+constexpr size_t shared_bytes(int own) {
+  return ((own * kRows + 2 * kColumns) * kStride<kHeadSize> + kRows * kWeightStride) * sizeof(float);
+}
+
+}  // namespace
+
+void launch_attention_forward(const AttentionForward<float>& call, int64_t head_size, cudaStream_t stream) {
+  with_head_size(head_size, [&]<int kHeadSize>() {
+    launch(attention_forward_f32_kernel<kHeadSize>, row_tile_grid(call.batch, kRows), kThreads,
+           shared_bytes<kHeadSize>(1), stream, call);
+  });
+}
+
+void launch_attention_backward(const AttentionBackward<float>& call, int64_t head_size, cudaStream_t stream) {
+  with_head_size(head_size, [&]<int kHeadSize>() {
+    const dim3 grid = row_tile_grid(call.batch, kRows);
+    launch(attention_backward_query_f32_kernel<kHeadSize>, grid, kThreads, shared_bytes<kHeadSize>(2), stream,
+           call);
+    launch(attention_backward_key_f32_kernel<kHeadSize>, grid, kThreads, shared_bytes<kHeadSize>(2), stream,
+           call);
+  });
+}
+
+}  // namespace limner

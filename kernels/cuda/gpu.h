@@ -1,0 +1,189 @@
+// What every .cu file includes: launches, shared memory, reductions, 16-byte accesses and conversions. The
+// same file compiles with nvcc and, for tests without a GPU, as C++ against tests/emulation (docs/cuda.md
+// says which rules make that so).
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/cuda/check_cuda.h"
+#include "kernels/host_device.h"
+#include "runtime/tensor.h"
+
+namespace limner {
+
+using bf16 = __nv_bfloat16;
+using bf16x2 = __nv_bfloat162;
+
+// --- Launches.
+
+struct LaunchStream {
+  cudaStream_t stream;
+  std::source_location place;
+  LaunchStream(cudaStream_t on, std::source_location from = std::source_location::current())
+      : stream(on), place(from) {}
+};
+inline constexpr size_t kPlainSharedBytes = 48 * 1024;  // more must be asked for, kernel by kernel
+
+// Pointers among `arguments` point to device memory. A grid without blocks is nothing to do.
+template <class... Parameters, class... Arguments>
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, LaunchStream stream,
+            Arguments&&... arguments) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+  if (shared_bytes > kPlainSharedBytes) {
+    check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    static_cast<int>(shared_bytes)),
+               stream.place);
+  }
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream.stream;
+  check_cuda(cudaLaunchKernelEx(&config, kernel, static_cast<Arguments&&>(arguments)...), stream.place);
+}
+
+inline unsigned blocks_for(int64_t items, int64_t items_per_block) {
+  return static_cast<unsigned>((items + items_per_block - 1) / items_per_block);
+}
+
+// --- Shared memory: SHARED_ARRAY(float, partial, [32]); or pieces of the launch's dynamic bytes, taken by
+// all threads in the same order before any of them goes its own way.
+#ifndef LIMNER_EMULATION
+#define SHARED_ARRAY(T, name, ...) __shared__ T name __VA_ARGS__
+
+class SharedArena {
+ public:
+  __device__ SharedArena() {
+    extern __shared__ __align__(128) unsigned char dynamic_shared_bytes[];
+    next_ = dynamic_shared_bytes;
+  }
+  template <class T>
+  __device__ T* take(size_t count, size_t alignment = 16) {
+    next_ = reinterpret_cast<unsigned char*>((reinterpret_cast<size_t>(next_) + alignment - 1) / alignment *
+                                             alignment);
+    T* piece = reinterpret_cast<T*>(next_);
+    next_ += count * sizeof(T);
+    return piece;
+  }
+
+ private:
+  unsigned char* next_;
+};
+#else
+using ::SharedArena;
+#endif
+
+// --- Types. float or bf16 for a tensor's dtype, once a launcher.
+template <class Function>
+decltype(auto) with_device_type(DType dtype, Function&& function) {
+  if (dtype == DType::f32) return function.template operator()<float>();
+  if (dtype == DType::bf16) return function.template operator()<bf16>();
+  fail(ExitCode::internal, "operation wants f32 or bf16, got {}", dtype_name(dtype));
+}
+// The tensor's memory as device elements (null when absent); the launcher has checked its dtype.
+template <class T>
+T* device_data(const Tensor& tensor) {
+  return static_cast<T*>(tensor.data);
+}
+
+__device__ __forceinline__ float to_float(float value) { return value; }
+__device__ __forceinline__ float to_float(bf16 value) { return __bfloat162float(value); }
+template <class T>
+__device__ __forceinline__ T from_float(float value);
+template <>
+__device__ __forceinline__ float from_float<float>(float value) {
+  return value;
+}
+template <>
+__device__ __forceinline__ bf16 from_float<bf16>(float value) {
+  return __float2bfloat16_rn(value);
+}
+
+// --- 16 bytes at a time: 4 floats or 8 bf16. Pointers are multiples of 16.
+template <class T>
+inline constexpr int kVectorElements = 16 / static_cast<int>(sizeof(T));
+
+template <class T>
+struct alignas(16) Vector16 {
+  T values[kVectorElements<T>];
+};
+template <class T>
+__device__ __forceinline__ Vector16<T> load16(const T* from) {
+  return *reinterpret_cast<const Vector16<T>*>(from);
+}
+template <class T>
+__device__ __forceinline__ void store16(T* to, const Vector16<T>& vector) {
+  *reinterpret_cast<Vector16<T>*>(to) = vector;
+}
+template <class T>
+__device__ __forceinline__ void load_floats(float (&values)[kVectorElements<T>], const T* from) {
+  const Vector16<T> vector = load16(from);
+#pragma unroll
+  for (int i = 0; i < kVectorElements<T>; ++i) values[i] = to_float(vector.values[i]);
+}
+template <class T>
+__device__ __forceinline__ void store_floats(T* to, const float (&values)[kVectorElements<T>]) {
+  Vector16<T> vector;
+#pragma unroll
+  for (int i = 0; i < kVectorElements<T>; ++i) vector.values[i] = from_float<T>(values[i]);
+  store16(to, vector);
+}
+// May rows of this many elements, the first at this address, be read 16 bytes at a time?
+template <class T>
+bool rows_of_vectors(const void* first, int64_t columns) {
+  return reinterpret_cast<uintptr_t>(first) % 16 == 0 && columns % kVectorElements<T> == 0;
+}
+
+// --- Reductions. Every lane (thread) receives the result; the order of additions is fixed.
+inline constexpr unsigned kWholeWarp = 0xffffffffu;
+inline constexpr int kWarpSize = 32;
+
+__device__ __forceinline__ float warp_sum(float value) {
+#pragma unroll
+  for (int lanes = kWarpSize / 2; lanes > 0; lanes /= 2) value += __shfl_xor_sync(kWholeWarp, value, lanes);
+  return value;
+}
+__device__ __forceinline__ float warp_max(float value) {
+#pragma unroll
+  for (int lanes = kWarpSize / 2; lanes > 0; lanes /= 2) {
+    value = fmaxf(value, __shfl_xor_sync(kWholeWarp, value, lanes));
+  }
+  return value;
+}
+__device__ __forceinline__ double warp_sum(double value) {
+#pragma unroll
+  for (int lanes = kWarpSize / 2; lanes > 0; lanes /= 2) value += __shfl_xor_sync(kWholeWarp, value, lanes);
+  return value;
+}
+
+// Of a one-dimensional block of whole warps; all its threads call. T is float or double.
+template <class T>
+__device__ T block_sum(T value) {
+  SHARED_ARRAY(T, partial, [kWarpSize]);
+  const int lane = static_cast<int>(threadIdx.x) % kWarpSize,
+            warp = static_cast<int>(threadIdx.x) / kWarpSize;
+  value = warp_sum(value);
+  if (lane == 0) partial[warp] = value;
+  __syncthreads();
+  value = warp_sum(lane < static_cast<int>(blockDim.x) / kWarpSize ? partial[lane] : T(0));
+  __syncthreads();  // the next call writes `partial` again
+  return value;
+}
+template <class T>
+__device__ T block_max(T value) {
+  SHARED_ARRAY(T, partial, [kWarpSize]);
+  const int lane = static_cast<int>(threadIdx.x) % kWarpSize,
+            warp = static_cast<int>(threadIdx.x) / kWarpSize;
+  value = warp_max(value);
+  if (lane == 0) partial[warp] = value;
+  __syncthreads();
+  value = warp_max(lane < static_cast<int>(blockDim.x) / kWarpSize ? partial[lane] : T(-INFINITY));
+  __syncthreads();
+  return value;
+}
+
+}  // namespace limner

@@ -1,0 +1,35 @@
+// The CUDA module: a library with the CUDA backend that the program loads when it starts to compute, so that
+// one build runs on machines without a driver or without cuBLAS.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/backend.h"
+
+namespace limner {
+
+// What the module offers. The two sides exchange C++ objects: they must come from one build.
+struct CudaModule {
+  int interface_version;  // first in every version
+  const char* build;      // the program's version
+  // How many GPUs this process may use; with none, `reason` receives why.
+  int (*device_count)(std::string* reason);
+  // Does the GPU multiply bf16 natively? Decides `precision: auto`.
+  bool (*multiplies_bf16)(int device);
+  std::unique_ptr<Backend> (*make_backend)(int device);
+};
+inline constexpr int kCudaModuleVersion = 1;
+inline constexpr const char* kCudaModuleEntry = "limner_cuda_module";
+using CudaModuleEntry = const CudaModule* (*)();
+
+struct FoundCuda {
+  const CudaModule* module = nullptr;
+  int devices = 0;
+  std::string reason;  // why there is no device
+};
+// Loads the module at the first call: liblimner_cuda.so from the program's folder, else from the one it was
+// configured to be installed in. Never fails. LIMNER_CUDA_MODULE names another file, for tests.
+const FoundCuda& find_cuda();
+
+}  // namespace limner

@@ -1,0 +1,34 @@
+// What a backend does besides its operations: memory, copies, its name.
+#include "operand.h"
+#include "reference.h"
+
+namespace limner::test {
+
+TEST(BackendTest, SaysWhatItIs) {
+  const auto backend = make_backend(2);
+  EXPECT_EQ(backend->device(), device_memory(64).device());
+  const std::string name = backend->device() == Device::cpu ? "cpu: " : "cuda: ";
+  EXPECT_TRUE(backend->description().starts_with(name)) << backend->description();
+}
+
+TEST(BackendTest, AllocatesZeros) {
+  const auto backend = make_backend(1);
+  const Buffer buffer = backend->allocate(1000);
+  EXPECT_EQ(buffer.device(), backend->device());
+  std::vector<std::byte> bytes(1000, std::byte{1});
+  backend->download(bytes.data(), Tensor(buffer.data(), DType::i32, {250}, backend->device()));
+  EXPECT_EQ(bytes, std::vector<std::byte>(1000));
+}
+
+TEST(BackendTest, ReserveAndSynchronizeChangeNoResult) {
+  const auto backend = make_backend(2), other = make_backend(2);
+  backend->reserve(40, 200);
+  const Operand x(DType::f32, {40, 50}, 1), y(DType::f32, {40, 50}), z(DType::f32, {40, 50});
+  const Rows rows({40});
+  backend->dropout(y, x, {0.5f, 1}, rows);
+  backend->synchronize();
+  other->dropout(z, x, {0.5f, 1}, rows);
+  EXPECT_EQ(y.bytes(), z.bytes());
+}
+
+}  // namespace limner::test
