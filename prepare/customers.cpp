@@ -21,12 +21,16 @@ class Joiner {
   void add(const Record& record) {
     ++table_.counts.read;
     if (!record.problem.none()) return reject(record, record.problem);
-    const std::string id = clean_value(record.values[source_.customer->slot]);
-    if (id.empty()) return reject(record, {"missing customer", ""});
     std::vector<std::string> values;
-    for (const FieldPlan& field : source_.fields) values.push_back(clean_value(record.values[field.slot]));
+    for (const std::string& value : record.values) values.push_back(clean_value(value));
+    const std::string& id = values[source_.customer->slot];
+    if (id.empty()) return reject(record, {"missing customer", ""});
     const Problem problem = check_values(source_.fields, values);
     if (!problem.none()) return reject(record, problem);
+    if (const Rule* rule = first_broken(source_.rules, {values.begin(), values.end()})) {
+      enforce(*rule, source_.path, record.line);
+      return reject(record, rule_problem(*rule));
+    }
 
     const auto customer = customers_.find(id);
     if (!customer) {
@@ -58,17 +62,19 @@ class Joiner {
     ++table_.counts.kept;
     table_.present[customer] = true;
     lines_[customer] = line;
-    for (size_t field = 0; field < values.size(); ++field) {
+    for (size_t field = 0; field < source_.fields.size(); ++field) {
       RawColumn& column = table_.fields[field];
-      if (!values[field].empty()) column.codes[customer] = column.values.code(values[field]);
+      const std::string& value = values[source_.fields[field].slot];
+      if (!value.empty()) column.codes[customer] = column.values.code(value);
     }
   }
 
   bool equals(size_t customer, const std::vector<std::string>& values) const {
-    for (size_t field = 0; field < values.size(); ++field) {
+    for (size_t field = 0; field < source_.fields.size(); ++field) {
       const RawColumn& column = table_.fields[field];
       const int32_t code = column.codes[customer];
-      if (values[field] != (code < 0 ? std::string() : column.values[code])) return false;
+      if (values[source_.fields[field].slot] != (code < 0 ? std::string() : column.values[code]))
+        return false;
     }
     return true;
   }

@@ -4,10 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <optional>
 #include <set>
 
-#include "prepare/clean.h"
 #include "prepare/values.h"
 #include "runtime/error.h"
 
@@ -17,31 +15,13 @@ namespace {
 
 constexpr double missing_number = std::numeric_limits<double>::quiet_NaN();
 
-std::optional<double> read_value(ValueType type, const std::string& written) {
-  if (type != ValueType::time) return parse_number(written);
-  const auto time = parse_time(written);
-  return time ? std::optional(static_cast<double>(*time) * 1e-6) : std::nullopt;
-}
-
 // Numbers of the distinct values; NaN where a value is none.
 std::vector<double> read_numbers(ValueType type, const Distinct& values) {
   std::vector<double> numbers;
   for (int64_t code = 0; code < values.size(); ++code) {
-    numbers.push_back(read_value(type, values[code]).value_or(missing_number));
+    numbers.push_back(parse_value(type, values[code]).value_or(missing_number));
   }
   return numbers;
-}
-
-std::vector<std::string> split_parts(const std::string& written) {
-  std::set<std::string> parts;
-  size_t start = 0;
-  while (start <= written.size()) {
-    const size_t end = std::min(written.find('|', start), written.size());
-    const std::string part = clean_value(std::string_view(written).substr(start, end - start));
-    if (!part.empty()) parts.insert(part);
-    start = end + 1;
-  }
-  return {parts.begin(), parts.end()};
 }
 
 int32_t category_code(const std::vector<std::string>& categories, const std::string& value) {
@@ -66,7 +46,7 @@ void make_multi_categories(TypedField& typed, const RawColumn& column) {
   std::set<std::string> all;
   std::vector<std::vector<std::string>> parts;
   for (int64_t code = 0; code < column.values.size(); ++code) {
-    parts.push_back(split_parts(column.values[code]));
+    parts.push_back(split_categories(column.values[code]));
     all.insert(parts.back().begin(), parts.back().end());
   }
   typed.field.categories.assign(all.begin(), all.end());

@@ -11,7 +11,6 @@ namespace limner {
 
 namespace {
 
-constexpr std::array<const char*, 5> type_names{"automatic", "number", "time", "category", "multi_category"};
 constexpr std::array<const char*, 5> policy_names{"keep", "reject", "mean", "median", "most_frequent"};
 
 bool has_own_meaning(const std::string& name) {
@@ -21,8 +20,9 @@ bool has_own_meaning(const std::string& name) {
 ValueType declared_type(const PrepareSettings& settings, const std::string& field) {
   const auto entry = settings.types.find(field);
   if (entry == settings.types.end()) return ValueType::automatic;
-  for (size_t index = 1; index < type_names.size(); ++index) {
-    if (entry->second == type_names[index]) return static_cast<ValueType>(index);
+  for (const ValueType type :
+       {ValueType::number, ValueType::time, ValueType::category, ValueType::multi_category}) {
+    if (entry->second == value_type_name(type)) return type;
   }
   fail(ExitCode::bad_config,
        "prepare.types.{}: unknown type `{}`; known are category, number, multi_category and time", field,
@@ -157,7 +157,6 @@ void check_split(const PrepareSettings& settings, const PreparePlan& plan) {
 
 }  // namespace
 
-const char* value_type_name(ValueType type) { return type_names[static_cast<size_t>(type)]; }
 const char* missing_policy_name(MissingPolicy policy) { return policy_names[static_cast<size_t>(policy)]; }
 
 PreparePlan make_plan(const PrepareSettings& settings) {
@@ -189,6 +188,9 @@ PreparePlan make_plan(const PrepareSettings& settings) {
   check_names(settings.types, "types", names);
   check_names(settings.missing, "missing", names);
   check_own_meaning(settings);
+  check_rules(settings);
+  plan.texts.rules = make_rules(settings, plan.texts.columns);
+  for (SourcePlan& source : plan.customers) source.rules = make_rules(settings, source.columns);
   check_split(settings, plan);
   if (settings.split.stratify &&
       (!names.contains(*settings.split.stratify) || has_own_meaning(*settings.split.stratify))) {

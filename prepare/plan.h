@@ -5,15 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "prepare/rules.h"
 #include "runtime/settings.h"
 #include "tables/reader.h"
 
 namespace limner {
 
-enum class ValueType : uint8_t { automatic, number, time, category, multi_category };
 enum class MissingPolicy : uint8_t { keep, reject, mean, median, most_frequent };
 
-const char* value_type_name(ValueType type);
 const char* missing_policy_name(MissingPolicy policy);
 
 struct FieldPlan {
@@ -36,6 +35,7 @@ struct SourcePlan {
   std::map<std::string, std::string> columns;  // field -> column
   std::optional<KeyPlan> customer, text, time, item;
   std::vector<FieldPlan> fields;
+  std::vector<Rule> rules;
 };
 
 struct PreparePlan {

@@ -6,7 +6,9 @@
 // quality.json:
 //   format_version
 //   rows {read, prepared, duplicates, rejected}          of the source that holds the texts
-//   rejected {reason: count}
+//   rejected {reason: count}                             a broken rule's reason is "rule NAME"
+//   rules [{name, field, check, on_failure, rejected}]    rows of all sources, each counted for the first
+//                                                         rule that it breaks
 //   sources [{file, sha256, holds (texts, customers), read, kept, duplicates, rejected, rejected_by_reason}]
 //   customers {count, with_attributes, orphans, without_texts, texts_per_customer {min, median, mean, max}}
 //       orphans wrote texts and are in no customer table; without_texts are only in the table and left out

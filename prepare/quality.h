@@ -27,6 +27,8 @@ Json describe_quality(const Prepared& prepared);
 
 // The parts, for themselves.
 Json describe_numbers(std::vector<double> values);  // min, p05, …, max, mean; null values if empty
+Json describe_field(const TypedField& field);
+bool looks_like_text(const TypedField& field);  // nearly every row has its own value: names, or free text
 std::vector<std::string> find_warnings(const Prepared& prepared);
 
 }  // namespace limner

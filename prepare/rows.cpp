@@ -18,14 +18,17 @@ namespace {
 // One record, cleaned: what a thread makes of it alone.
 struct CleanRow {
   Problem problem;
+  const Rule* broken = nullptr;  // the problem, if it is a rule's
   CleanText text;
-  std::string customer, item;
+  std::vector<std::string> values;  // by slot; that of the text is empty
   int64_t time = missing_time;
-  std::vector<std::string> values;
   uint64_t identity = 0;
-};
 
-const std::string& value_of(const Record& record, const KeyPlan& key) { return record.values[key.slot]; }
+  const std::string& of(const std::optional<KeyPlan>& key) const {
+    static const std::string none;
+    return key ? values[key->slot] : none;
+  }
+};
 
 Problem check_text(const CleanText& text, const CleanSettings& settings) {
   if (text.text.empty()) return {"empty text", ""};
@@ -34,50 +37,59 @@ Problem check_text(const CleanText& text, const CleanSettings& settings) {
   return {};
 }
 
-Problem read_time(const KeyPlan& key, const std::string& written, int64_t& time) {
-  if (written.empty()) {
-    return key.missing == MissingPolicy::reject ? Problem{"missing value", "field time"} : Problem{};
+// Customer, time and item.
+Problem check_keys(const SourcePlan& source, CleanRow& row) {
+  if (source.customer && row.of(source.customer).empty()) return {"missing customer", ""};
+  if (source.time) {
+    const std::string& written = row.of(source.time);
+    if (written.empty()) {
+      if (source.time->missing == MissingPolicy::reject) return {"missing value", "field time"};
+    } else {
+      const auto parsed = parse_time(written);
+      if (!parsed) return {"bad time", "field time"};
+      row.time = *parsed;
+    }
   }
-  const auto parsed = parse_time(written);
-  if (!parsed) return {"bad time", "field time"};
-  time = *parsed;
+  if (source.item && row.of(source.item).empty() && source.item->missing == MissingPolicy::reject) {
+    return {"missing value", "field item"};
+  }
   return {};
 }
 
-uint64_t hash_row(const CleanRow& row) {
+uint64_t hash_row(const SourcePlan& source, const CleanRow& row) {
   uint64_t hash = stable_hash(row.text.text);
-  for (const std::string* part : {&row.customer, &row.item}) hash = stable_hash(*part, hash);
-  for (const std::string& value : row.values) hash = stable_hash(value, hash);
+  hash = stable_hash(row.of(source.customer), hash);
+  hash = stable_hash(row.of(source.item), hash);
+  for (const FieldPlan& field : source.fields) hash = stable_hash(row.values[field.slot], hash);
   return stable_hash(std::string_view(reinterpret_cast<const char*>(&row.time), sizeof(row.time)), hash);
+}
+
+const Rule* find_broken_rule(const SourcePlan& source, const CleanRow& row) {
+  if (source.rules.empty()) return nullptr;
+  std::vector<std::string_view> values(row.values.begin(), row.values.end());
+  values[source.text->slot] = row.text.text;
+  return first_broken(source.rules, values);
 }
 
 CleanRow clean_row(const Record& record, const SourcePlan& source, const CleanSettings& settings) {
   CleanRow row;
   row.problem = record.problem;
   if (!row.problem.none()) return row;
-  const std::string& raw = value_of(record, *source.text);
+  const std::string& raw = record.values[source.text->slot];
   if (count_characters(raw) > settings.max_characters) {
     row.problem = {"value too long", "more than prepare.clean.max_characters"};
     return row;
   }
   row.text = clean_text(raw, settings);
+  for (size_t slot = 0; slot < record.values.size(); ++slot) {
+    row.values.push_back(slot == source.text->slot ? std::string() : clean_value(record.values[slot]));
+  }
   row.problem = check_text(row.text, settings);
-  if (source.customer && row.problem.none()) {
-    row.customer = clean_value(value_of(record, *source.customer));
-    if (row.customer.empty()) row.problem = {"missing customer", ""};
-  }
-  if (source.time && row.problem.none()) {
-    row.problem = read_time(*source.time, clean_value(value_of(record, *source.time)), row.time);
-  }
-  if (source.item && row.problem.none()) {
-    row.item = clean_value(value_of(record, *source.item));
-    if (row.item.empty() && source.item->missing == MissingPolicy::reject) {
-      row.problem = {"missing value", "field item"};
-    }
-  }
-  for (const FieldPlan& field : source.fields) row.values.push_back(clean_value(record.values[field.slot]));
+  if (row.problem.none()) row.problem = check_keys(source, row);
   if (row.problem.none()) row.problem = check_values(source.fields, row.values);
-  if (row.problem.none()) row.identity = hash_row(row);
+  if (row.problem.none()) row.broken = find_broken_rule(source, row);
+  if (row.broken) row.problem = rule_problem(*row.broken);
+  if (row.problem.none()) row.identity = hash_row(source, row);
   return row;
 }
 
@@ -92,6 +104,7 @@ class Collector {
   void add(const Record& record, CleanRow&& row) {
     ++rows_.counts.read;
     if (!row.problem.none()) {
+      if (row.broken) enforce(*row.broken, source_.path, record.line);
       rejects_.add(rows_.counts, source_.path, record.line, row.problem);
       return;
     }
@@ -121,10 +134,10 @@ class Collector {
   // A value that is new here belongs to a row that is no duplicate, so it stays.
   Codes encode(const CleanRow& row) {
     Codes codes;
-    if (source_.customer) codes.customer = rows_.customer.values.code(row.customer);
-    codes.item = code_of(rows_.item, row.item);
-    for (size_t field = 0; field < row.values.size(); ++field) {
-      codes.fields.push_back(code_of(rows_.fields[field], row.values[field]));
+    if (source_.customer) codes.customer = rows_.customer.values.code(row.of(source_.customer));
+    codes.item = code_of(rows_.item, row.of(source_.item));
+    for (size_t field = 0; field < source_.fields.size(); ++field) {
+      codes.fields.push_back(code_of(rows_.fields[field], row.values[source_.fields[field].slot]));
     }
     return codes;
   }
@@ -166,9 +179,8 @@ class Collector {
 }  // namespace
 
 Problem check_values(const std::vector<FieldPlan>& fields, const std::vector<std::string>& values) {
-  for (size_t index = 0; index < fields.size(); ++index) {
-    const FieldPlan& field = fields[index];
-    const std::string& value = values[index];
+  for (const FieldPlan& field : fields) {
+    const std::string& value = values[field.slot];
     if (value.empty()) {
       if (field.missing == MissingPolicy::reject) return {"missing value", "field " + field.name};
     } else if (field.type == ValueType::number && !parse_number(value)) {

@@ -101,12 +101,46 @@ struct SplitSettings {
   }
 };
 
+struct RuleSettings {
+  std::string field;
+  std::string check = "required";
+  std::optional<std::string> name;
+  std::optional<std::string> low;
+  std::optional<std::string> high;
+  std::optional<std::string> pattern;
+  std::vector<std::string> allowed;
+  std::optional<std::string> relation;
+  std::optional<std::string> other;
+  std::string on_failure = "reject";
+  template <class V>
+  void visit(V& v) {
+    v.field("field", field, "The field that is checked, after cleaning.");
+    v.field("check", check,
+            "required: a value is there. Every other check lets a missing value pass. range: from low to "
+            "high. pattern: the whole value matches. allowed: one of a list. compare: with another field of "
+            "the same source.",
+            OneOf{{"required", "range", "pattern", "allowed", "compare"}});
+    v.field("name", name, "Stands in rejects.jsonl and quality.json. Without it: field and check.");
+    v.field("low", low, "Smallest value of a range: a number, or a time where the field's type is time.");
+    v.field("high", high, "Largest value of a range.");
+    v.field("pattern", pattern, "Regular expression as ICU reads it; `(?i)` in front ignores case.");
+    v.field("allowed", allowed, "Values of allowed; each part of a multi_category field must be one.");
+    v.field("relation", relation,
+            "How field stands to other in compare. Order wants two numbers or two times by prepare.types.",
+            OneOf{{"equal", "different", "less", "at_most", "at_least", "greater"}});
+    v.field("other", other, "The field that compare looks at.");
+    v.field("on_failure", on_failure, "reject: the row goes to rejects.jsonl. fail: the run ends there.",
+            OneOf{{"reject", "fail"}});
+  }
+};
+
 struct PrepareSettings {
   std::vector<SourceSettings> sources;
   CleanSettings clean;
   std::string duplicates = "drop";
   std::map<std::string, std::string> types;
   std::map<std::string, std::string> missing;
+  std::vector<RuleSettings> rules;
   SplitSettings split;
   template <class V>
   void visit(V& v) {
@@ -121,6 +155,7 @@ struct PrepareSettings {
     v.field("missing", missing,
             "What an empty value of a field becomes: keep (stays missing), reject (the row is rejected), "
             "mean, median (numbers), most_frequent.");
+    v.field("rules", rules, "What every row must hold to; the first rule that a row breaks counts.");
     v.field("split", split, "Training, validation and test parts.");
   }
 };
