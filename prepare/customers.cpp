@@ -9,8 +9,13 @@ namespace {
 
 class Joiner {
  public:
-  Joiner(const SourcePlan& source, const Distinct& customers, RejectLog& rejects, CustomerTable& table)
-      : source_(source), customers_(customers), rejects_(rejects), table_(table) {
+  Joiner(const SourcePlan& source, double most_missing, const Distinct& customers, RejectLog& rejects,
+         CustomerTable& table)
+      : source_(source),
+        most_missing_(most_missing),
+        customers_(customers),
+        rejects_(rejects),
+        table_(table) {
     const auto count = static_cast<size_t>(customers.size());
     table_.fields.resize(source.fields.size());
     for (RawColumn& column : table_.fields) column.codes.assign(count, -1);
@@ -25,7 +30,8 @@ class Joiner {
     for (const std::string& value : record.values) values.push_back(clean_value(value));
     const std::string& id = values[source_.customer->slot];
     if (id.empty()) return reject(record, {"missing customer", ""});
-    const Problem problem = check_values(source_.fields, values);
+    Problem problem = check_values(source_.fields, values);
+    if (problem.none()) problem = check_share_missing(source_.fields, values, most_missing_);
     if (!problem.none()) return reject(record, problem);
     if (const Rule* rule = first_broken(source_.rules, {values.begin(), values.end()})) {
       enforce(*rule, source_.path, record.line);
@@ -49,6 +55,7 @@ class Joiner {
 
  private:
   const SourcePlan& source_;
+  double most_missing_;
   const Distinct& customers_;
   RejectLog& rejects_;
   CustomerTable& table_;
@@ -85,7 +92,7 @@ class Joiner {
 CustomerTable read_customer_table(const SourcePlan& source, const PrepareSettings& settings,
                                   const Distinct& customers, RejectLog& rejects, Heartbeat& heartbeat) {
   CustomerTable table;
-  Joiner joiner(source, customers, rejects, table);
+  Joiner joiner(source, settings.max_missing.row, customers, rejects, table);
   SourceReading reading(source, settings.clean.max_characters, heartbeat);
   while (true) {
     const std::vector<Record>& block = reading.next_block();

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "prepare/quality.h"
+#include "prepare/statistics.h"
 
 namespace limner {
 
@@ -37,6 +38,28 @@ Json describe_top(const TypedField& field) {
   return top;
 }
 
+Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+// Only what the settings ask for.
+void describe_treatment(Json& described, const TypedField& field) {
+  const FittedField& fitted = field.fitted;
+  if (fitted.fill_number) described["fill"] = *fitted.fill_number;
+  if (fitted.fill_category && !looks_like_text(field)) described["fill"] = *fitted.fill_category;
+  if (field.plan.outliers) {
+    described["outliers"] = {{"method", outlier_method_name(field.plan.outliers->method)},
+                             {"limit", field.plan.outliers->limit},
+                             {"action", outlier_action_name(field.plan.outliers->action)},
+                             {"low", or_null(fitted.low)},
+                             {"high", or_null(fitted.high)},
+                             {"count", field.outliers}};
+  }
+  if (field.plan.scaling != Scaling::none) {
+    described["scaling"] = {{"kind", scaling_name(field.plan.scaling)},
+                            {"offset", or_null(fitted.offset)},
+                            {"scale", or_null(fitted.scale)}};
+  }
+}
+
 }  // namespace
 
 bool looks_like_text(const TypedField& field) {
@@ -50,8 +73,9 @@ Json describe_field(const TypedField& field) {
                  {"type", value_type_name(field.type)},
                  {"of", field.field.of_customer ? "customer" : "row"},
                  {"missing", field.missing},
-                 {"missing_policy", missing_policy_name(field.policy)},
+                 {"missing_policy", missing_policy_name(field.plan.missing)},
                  {"filled", field.filled}};
+  describe_treatment(described, field);
   if (field.field.type != FieldType::number) {
     described["distinct"] = field.field.categories.size();
     described["top"] = describe_top(field);
@@ -81,15 +105,10 @@ Json describe_numbers(std::vector<double> values) {
   for (const auto& [name, share] : quantiles) {
     described[name] = nullptr;
     if (values.empty() || share < 0) continue;
-    // Linear between neighbours, as NumPy does.
-    const double place = share * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<size_t>(place);
-    const double above = values[std::min(below + 1, values.size() - 1)];
-    described[name] = values[below] + (place - std::floor(place)) * (above - values[below]);
+    described[name] = quantile(values, share);
   }
   if (!values.empty()) {
-    described["mean"] =
-        std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+    described["mean"] = mean_of(values);
   }
   return described;
 }

@@ -1,8 +1,10 @@
 #include "prepare/rows.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
+#include "prepare/near_duplicates.h"
 #include "prepare/reading.h"
 #include "prepare/values.h"
 #include "runtime/error.h"
@@ -23,6 +25,7 @@ struct CleanRow {
   std::vector<std::string> values;  // by slot; that of the text is empty
   int64_t time = missing_time;
   uint64_t identity = 0;
+  std::vector<uint32_t> bands;  // of NearDuplicates, if wanted
 
   const std::string& of(const std::optional<KeyPlan>& key) const {
     static const std::string none;
@@ -71,22 +74,24 @@ const Rule* find_broken_rule(const SourcePlan& source, const CleanRow& row) {
   return first_broken(source.rules, values);
 }
 
-CleanRow clean_row(const Record& record, const SourcePlan& source, const CleanSettings& settings) {
+CleanRow clean_row(const Record& record, const SourcePlan& source, const PrepareSettings& settings) {
   CleanRow row;
   row.problem = record.problem;
   if (!row.problem.none()) return row;
   const std::string& raw = record.values[source.text->slot];
-  if (count_characters(raw) > settings.max_characters) {
+  if (count_characters(raw) > settings.clean.max_characters) {
     row.problem = {"value too long", "more than prepare.clean.max_characters"};
     return row;
   }
-  row.text = clean_text(raw, settings);
+  row.text = clean_text(raw, settings.clean);
   for (size_t slot = 0; slot < record.values.size(); ++slot) {
     row.values.push_back(slot == source.text->slot ? std::string() : clean_value(record.values[slot]));
   }
-  row.problem = check_text(row.text, settings);
+  row.problem = check_text(row.text, settings.clean);
   if (row.problem.none()) row.problem = check_keys(source, row);
   if (row.problem.none()) row.problem = check_values(source.fields, row.values);
+  if (row.problem.none())
+    row.problem = check_share_missing(source.fields, row.values, settings.max_missing.row);
   if (row.problem.none()) row.broken = find_broken_rule(source, row);
   if (row.broken) row.problem = rule_problem(*row.broken);
   if (row.problem.none()) row.identity = hash_row(source, row);
@@ -96,8 +101,9 @@ CleanRow clean_row(const Record& record, const SourcePlan& source, const CleanSe
 // Appends rows and finds those that stand there already.
 class Collector {
  public:
-  Collector(const SourcePlan& source, bool drop_duplicates, RejectLog& rejects, TextRows& rows)
-      : source_(source), drop_duplicates_(drop_duplicates), rejects_(rejects), rows_(rows) {
+  Collector(const SourcePlan& source, const PrepareSettings& settings, RejectLog& rejects, TextRows& rows)
+      : source_(source), drop_duplicates_(settings.duplicates == "drop"), rejects_(rejects), rows_(rows) {
+    if (settings.near_duplicates.threshold) near_.emplace(settings.near_duplicates);
     rows_.fields.resize(source.fields.size());
   }
 
@@ -108,6 +114,12 @@ class Collector {
       rejects_.add(rows_.counts, source_.path, record.line, row.problem);
       return;
     }
+    if (near_) {
+      if (const auto near = near_->find(row.text.text, row.bands, rows_.texts)) {
+        drop_near(record, row, *near);
+        return;
+      }
+    }
     const Codes codes = encode(row);
     if (drop_duplicates_ && is_duplicate(row, codes)) {
       ++rows_.counts.duplicates;
@@ -116,6 +128,8 @@ class Collector {
     append(record, std::move(row), codes);
   }
 
+  const NearDuplicates* near() const { return near_ ? &*near_ : nullptr; }
+
  private:
   struct Codes {
     int32_t customer = 0, item = -1;
@@ -123,6 +137,7 @@ class Collector {
   };
   const SourcePlan& source_;
   bool drop_duplicates_;
+  std::optional<NearDuplicates> near_;
   RejectLog& rejects_;
   TextRows& rows_;
   std::unordered_multimap<uint64_t, int64_t> rows_of_identity_;
@@ -140,6 +155,34 @@ class Collector {
       codes.fields.push_back(code_of(rows_.fields[field], row.values[source_.fields[field].slot]));
     }
     return codes;
+  }
+
+  // The same without adding a value; none if one is new.
+  std::optional<Codes> look_up(const CleanRow& row) const {
+    bool known = true;
+    const auto code_in = [&](const RawColumn& column, const std::string& value) {
+      if (value.empty()) return -1;
+      const auto code = column.values.find(value);
+      known = known && code;
+      return code.value_or(-1);
+    };
+    Codes codes;
+    if (source_.customer) codes.customer = code_in(rows_.customer, row.of(source_.customer));
+    codes.item = code_in(rows_.item, row.of(source_.item));
+    for (size_t field = 0; field < source_.fields.size(); ++field) {
+      codes.fields.push_back(code_in(rows_.fields[field], row.values[source_.fields[field].slot]));
+    }
+    return known ? std::optional(codes) : std::nullopt;
+  }
+
+  void drop_near(const Record& record, const CleanRow& row, int64_t near) {
+    const std::optional<Codes> codes = look_up(row);
+    if (drop_duplicates_ && codes && is_duplicate(row, *codes)) {
+      ++rows_.counts.duplicates;
+      return;
+    }
+    rejects_.add_near_duplicate(rows_.counts, source_.path, record.line,
+                                rows_.lines[static_cast<size_t>(near)]);
   }
 
   bool is_duplicate(const CleanRow& row, const Codes& codes) const {
@@ -160,6 +203,7 @@ class Collector {
   void append(const Record& record, CleanRow&& row, const Codes& codes) {
     ++rows_.counts.kept;
     if (drop_duplicates_) rows_of_identity_.emplace(row.identity, rows_.size());
+    if (near_) near_->add(rows_.size(), row.bands);
     const int32_t customer =
         source_.customer ? codes.customer : rows_.customer.values.code(std::to_string(rows_.size()));
     rows_.customer.codes.push_back(customer);
@@ -192,6 +236,14 @@ Problem check_values(const std::vector<FieldPlan>& fields, const std::vector<std
   return {};
 }
 
+Problem check_share_missing(const std::vector<FieldPlan>& fields, const std::vector<std::string>& values,
+                            double most) {
+  const auto missing = std::count_if(fields.begin(), fields.end(),
+                                     [&](const FieldPlan& field) { return values[field.slot].empty(); });
+  if (static_cast<double>(missing) <= most * static_cast<double>(fields.size())) return {};
+  return {"too many missing values", "more than prepare.max_missing.row"};
+}
+
 void fail_without_rows(const std::string& path, const SourceCounts& counts) {
   if (counts.read == 0) fail(ExitCode::bad_data, "{}: has no rows below its header", path);
   std::string reasons;
@@ -206,7 +258,7 @@ void fail_without_rows(const std::string& path, const SourceCounts& counts) {
 TextRows read_texts(const SourcePlan& source, const PrepareSettings& settings, int threads,
                     RejectLog& rejects, Heartbeat& heartbeat) {
   TextRows rows;
-  Collector collector(source, settings.duplicates == "drop", rejects, rows);
+  Collector collector(source, settings, rejects, rows);
   SourceReading reading(source, settings.clean.max_characters, heartbeat);
   while (true) {
     const std::vector<Record>& block = reading.next_block();
@@ -217,7 +269,11 @@ TextRows read_texts(const SourcePlan& source, const PrepareSettings& settings, i
     parallel_for(pieces, threads, [&](int64_t index) {
       const size_t first = static_cast<size_t>(index) * piece;
       for (size_t row = first; row < std::min(block.size(), first + piece); ++row) {
-        cleaned[row] = clean_row(block[row], source, settings.clean);
+        cleaned[row] = clean_row(block[row], source, settings);
+        if (!collector.near() || !cleaned[row].problem.none()) continue;
+        const bool all = settings.near_duplicates.within == "all";
+        cleaned[row].bands = collector.near()->band_keys(
+            cleaned[row].text.text, all ? std::string() : cleaned[row].of(source.customer));
       }
     });
     for (size_t row = 0; row < block.size(); ++row) collector.add(block[row], std::move(cleaned[row]));

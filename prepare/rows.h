@@ -41,4 +41,8 @@ TextRows read_texts(const SourcePlan& source, const PrepareSettings& settings, i
 // `values` are by slot.
 Problem check_values(const std::vector<FieldPlan>& fields, const std::vector<std::string>& values);
 
+// Is more than the share `most` of the fields missing?
+Problem check_share_missing(const std::vector<FieldPlan>& fields, const std::vector<std::string>& values,
+                            double most);
+
 }  // namespace limner
