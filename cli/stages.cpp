@@ -30,6 +30,7 @@ std::string prepare_fingerprint(const Run& run) {
   std::vector<std::string> parts{print_section(run.settings, "prepare"),
                                  std::to_string(run.settings.run.seed)};
   for (const SourceSettings& source : run.settings.prepare.sources) parts.push_back(sha256_file(source.path));
+  if (run.settings.prepare.fitted_from) parts.push_back(sha256_file(*run.settings.prepare.fitted_from));
   return digest(parts);
 }
 

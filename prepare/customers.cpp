@@ -9,8 +9,13 @@ namespace {
 
 class Joiner {
  public:
-  Joiner(const SourcePlan& source, const Distinct& customers, RejectLog& rejects, CustomerTable& table)
-      : source_(source), customers_(customers), rejects_(rejects), table_(table) {
+  Joiner(const SourcePlan& source, double most_missing, const Distinct& customers, RejectLog& rejects,
+         CustomerTable& table)
+      : source_(source),
+        most_missing_(most_missing),
+        customers_(customers),
+        rejects_(rejects),
+        table_(table) {
     const auto count = static_cast<size_t>(customers.size());
     table_.fields.resize(source.fields.size());
     for (RawColumn& column : table_.fields) column.codes.assign(count, -1);
@@ -21,12 +26,17 @@ class Joiner {
   void add(const Record& record) {
     ++table_.counts.read;
     if (!record.problem.none()) return reject(record, record.problem);
-    const std::string id = clean_value(record.values[source_.customer->slot]);
-    if (id.empty()) return reject(record, {"missing customer", ""});
     std::vector<std::string> values;
-    for (const FieldPlan& field : source_.fields) values.push_back(clean_value(record.values[field.slot]));
-    const Problem problem = check_values(source_.fields, values);
+    for (const std::string& value : record.values) values.push_back(clean_value(value));
+    const std::string& id = values[source_.customer->slot];
+    if (id.empty()) return reject(record, {"missing customer", ""});
+    Problem problem = check_values(source_.fields, values);
+    if (problem.none()) problem = check_share_missing(source_.fields, values, most_missing_);
     if (!problem.none()) return reject(record, problem);
+    if (const Rule* rule = first_broken(source_.rules, {values.begin(), values.end()})) {
+      enforce(*rule, source_.path, record.line);
+      return reject(record, rule_problem(*rule));
+    }
 
     const auto customer = customers_.find(id);
     if (!customer) {
@@ -45,6 +55,7 @@ class Joiner {
 
  private:
   const SourcePlan& source_;
+  double most_missing_;
   const Distinct& customers_;
   RejectLog& rejects_;
   CustomerTable& table_;
@@ -58,17 +69,19 @@ class Joiner {
     ++table_.counts.kept;
     table_.present[customer] = true;
     lines_[customer] = line;
-    for (size_t field = 0; field < values.size(); ++field) {
+    for (size_t field = 0; field < source_.fields.size(); ++field) {
       RawColumn& column = table_.fields[field];
-      if (!values[field].empty()) column.codes[customer] = column.values.code(values[field]);
+      const std::string& value = values[source_.fields[field].slot];
+      if (!value.empty()) column.codes[customer] = column.values.code(value);
     }
   }
 
   bool equals(size_t customer, const std::vector<std::string>& values) const {
-    for (size_t field = 0; field < values.size(); ++field) {
+    for (size_t field = 0; field < source_.fields.size(); ++field) {
       const RawColumn& column = table_.fields[field];
       const int32_t code = column.codes[customer];
-      if (values[field] != (code < 0 ? std::string() : column.values[code])) return false;
+      if (values[source_.fields[field].slot] != (code < 0 ? std::string() : column.values[code]))
+        return false;
     }
     return true;
   }
@@ -79,7 +92,7 @@ class Joiner {
 CustomerTable read_customer_table(const SourcePlan& source, const PrepareSettings& settings,
                                   const Distinct& customers, RejectLog& rejects, Heartbeat& heartbeat) {
   CustomerTable table;
-  Joiner joiner(source, customers, rejects, table);
+  Joiner joiner(source, settings.max_missing.row, customers, rejects, table);
   SourceReading reading(source, settings.clean.max_characters, heartbeat);
   while (true) {
     const std::vector<Record>& block = reading.next_block();

@@ -3,12 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
-#include <optional>
 #include <set>
 
-#include "prepare/clean.h"
-#include "prepare/values.h"
 #include "runtime/error.h"
 
 namespace limner {
@@ -17,31 +13,13 @@ namespace {
 
 constexpr double missing_number = std::numeric_limits<double>::quiet_NaN();
 
-std::optional<double> read_value(ValueType type, const std::string& written) {
-  if (type != ValueType::time) return parse_number(written);
-  const auto time = parse_time(written);
-  return time ? std::optional(static_cast<double>(*time) * 1e-6) : std::nullopt;
-}
-
 // Numbers of the distinct values; NaN where a value is none.
 std::vector<double> read_numbers(ValueType type, const Distinct& values) {
   std::vector<double> numbers;
   for (int64_t code = 0; code < values.size(); ++code) {
-    numbers.push_back(read_value(type, values[code]).value_or(missing_number));
+    numbers.push_back(parse_value(type, values[code]).value_or(missing_number));
   }
   return numbers;
-}
-
-std::vector<std::string> split_parts(const std::string& written) {
-  std::set<std::string> parts;
-  size_t start = 0;
-  while (start <= written.size()) {
-    const size_t end = std::min(written.find('|', start), written.size());
-    const std::string part = clean_value(std::string_view(written).substr(start, end - start));
-    if (!part.empty()) parts.insert(part);
-    start = end + 1;
-  }
-  return {parts.begin(), parts.end()};
 }
 
 int32_t category_code(const std::vector<std::string>& categories, const std::string& value) {
@@ -66,7 +44,7 @@ void make_multi_categories(TypedField& typed, const RawColumn& column) {
   std::set<std::string> all;
   std::vector<std::vector<std::string>> parts;
   for (int64_t code = 0; code < column.values.size(); ++code) {
-    parts.push_back(split_parts(column.values[code]));
+    parts.push_back(split_categories(column.values[code]));
     all.insert(parts.back().begin(), parts.back().end());
   }
   typed.field.categories.assign(all.begin(), all.end());
@@ -89,80 +67,36 @@ void make_numbers(TypedField& typed, const RawColumn& column, const std::vector<
   }
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-double mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-// Of equally frequent values the smallest.
-template <class Value>
-Value most_frequent(const std::vector<Value>& values) {
-  std::map<Value, int64_t> counts;
-  for (const Value& value : values) ++counts[value];
-  return std::max_element(counts.begin(), counts.end(),
-                          [](const auto& a, const auto& b) { return a.second < b.second; })
-      ->first;
-}
-
-void fill_numbers(TypedField& typed, const std::vector<bool>& known) {
-  std::vector<double> values;
-  for (size_t row = 0; row < known.size(); ++row) {
-    if (known[row] && !std::isnan(typed.values.numbers[row])) values.push_back(typed.values.numbers[row]);
-  }
-  if (values.empty()) return;
-  const double filler = typed.policy == MissingPolicy::mean     ? mean(values)
-                        : typed.policy == MissingPolicy::median ? median(values)
-                                                                : most_frequent(values);
-  for (double& value : typed.values.numbers) {
-    if (!std::isnan(value)) continue;
-    value = filler;
-    ++typed.filled;
-  }
-}
-
-void fill_categories(TypedField& typed, const std::vector<bool>& known) {
-  std::vector<int32_t> values;
-  for (size_t row = 0; row < known.size(); ++row) {
-    if (known[row] && typed.values.codes[row] >= 0) values.push_back(typed.values.codes[row]);
-  }
-  if (values.empty()) return;
-  const int32_t filler = most_frequent(values);
-  for (int32_t& code : typed.values.codes) {
-    if (code >= 0) continue;
-    code = filler;
-    ++typed.filled;
-  }
-}
-
-int64_t count_missing(const TypedField& typed) {
-  const auto count = [](const auto& values, const auto& missing) {
-    return static_cast<int64_t>(std::count_if(values.begin(), values.end(), missing));
-  };
-  switch (typed.field.type) {
-    case FieldType::number:
-      return count(typed.values.numbers, [](double value) { return std::isnan(value); });
-    case FieldType::category:
-      return count(typed.values.codes, [](int32_t code) { return code < 0; });
-    case FieldType::multi_category:
-      return count(typed.values.multi_codes, [](const auto& codes) { return codes.empty(); });
-  }
-  return 0;
-}
-
 }  // namespace
+
+int64_t TypedField::entries() const {
+  return static_cast<int64_t>(
+      std::max({values.numbers.size(), values.codes.size(), values.multi_codes.size()}));
+}
+
+bool TypedField::is_missing(size_t entry) const {
+  switch (field.type) {
+    case FieldType::number:
+      return std::isnan(values.numbers[entry]);
+    case FieldType::category:
+      return values.codes[entry] < 0;
+    case FieldType::multi_category:
+      return values.multi_codes[entry].empty();
+  }
+  return false;
+}
+
+void TypedField::count_missing() {
+  missing = 0;
+  for (size_t entry = 0; entry < static_cast<size_t>(entries()); ++entry)
+    missing += is_missing(entry) ? 1 : 0;
+}
 
 TypedField type_field(const FieldPlan& plan, const RawColumn& column, bool of_customer) {
   TypedField typed;
   typed.field.name = plan.name;
   typed.field.of_customer = of_customer;
-  typed.policy = plan.missing;
+  typed.plan = plan;
   typed.type = plan.type;
   std::vector<double> numbers;
   if (plan.type != ValueType::category && plan.type != ValueType::multi_category) {
@@ -189,23 +123,32 @@ TypedField type_field(const FieldPlan& plan, const RawColumn& column, bool of_cu
       typed.field.type = FieldType::number;
       make_numbers(typed, column, numbers);
   }
-  typed.missing = count_missing(typed);
-  const bool of_numbers = plan.missing == MissingPolicy::mean || plan.missing == MissingPolicy::median;
-  if (of_numbers && typed.field.type != FieldType::number && column.values.size() > 0) {
-    fail(ExitCode::bad_config,
-         "prepare.missing.{}: {} wants numbers, but {} of the field's values are none; set prepare.types.{}: "
-         "number "
-         "to reject those rows, or choose keep, reject or most_frequent",
-         plan.name, missing_policy_name(plan.missing), typed.not_numbers, plan.name);
+  typed.count_missing();
+  typed.fitted.type = typed.type;
+  typed.fitted.treatment = treatment_words(plan);
+  if (plan.type == ValueType::automatic && column.values.size() > 0) {
+    check_treatment(plan, typed.type,
+                    typed.not_numbers == 0
+                        ? std::string()
+                        : fmt::format(": {} of its values are no numbers; prepare.types.{}: number rejects "
+                                      "those rows",
+                                      typed.not_numbers, plan.name));
   }
   return typed;
 }
 
-void fill_missing(TypedField& field, const std::vector<bool>& known) {
-  if (field.missing == 0 || field.policy == MissingPolicy::keep || field.policy == MissingPolicy::reject)
-    return;
-  if (field.field.type == FieldType::number) fill_numbers(field, known);
-  if (field.field.type == FieldType::category) fill_categories(field, known);
+TypedField number_field(const FieldPlan& plan, std::vector<double> values) {
+  TypedField typed;
+  typed.plan = plan;
+  typed.type = plan.type;
+  typed.field.name = plan.name;
+  typed.field.type = FieldType::number;
+  typed.field.of_customer = true;
+  typed.values.numbers = std::move(values);
+  typed.count_missing();
+  typed.fitted.type = typed.type;
+  typed.fitted.treatment = treatment_words(plan);
+  return typed;
 }
 
 }  // namespace limner

@@ -1,7 +1,6 @@
 #include "prepare/plan.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <set>
 
@@ -10,61 +9,6 @@
 namespace limner {
 
 namespace {
-
-constexpr std::array<const char*, 5> type_names{"automatic", "number", "time", "category", "multi_category"};
-constexpr std::array<const char*, 5> policy_names{"keep", "reject", "mean", "median", "most_frequent"};
-
-bool has_own_meaning(const std::string& name) {
-  return name == "customer" || name == "text" || name == "time" || name == "item";
-}
-
-ValueType declared_type(const PrepareSettings& settings, const std::string& field) {
-  const auto entry = settings.types.find(field);
-  if (entry == settings.types.end()) return ValueType::automatic;
-  for (size_t index = 1; index < type_names.size(); ++index) {
-    if (entry->second == type_names[index]) return static_cast<ValueType>(index);
-  }
-  fail(ExitCode::bad_config,
-       "prepare.types.{}: unknown type `{}`; known are category, number, multi_category and time", field,
-       entry->second);
-}
-
-MissingPolicy declared_policy(const PrepareSettings& settings, const std::string& field) {
-  const auto entry = settings.missing.find(field);
-  if (entry == settings.missing.end()) return MissingPolicy::keep;
-  for (size_t index = 0; index < policy_names.size(); ++index) {
-    if (entry->second == policy_names[index]) return static_cast<MissingPolicy>(index);
-  }
-  fail(ExitCode::bad_config,
-       "prepare.missing.{}: unknown policy `{}`; known are keep, reject, mean, median and most_frequent",
-       field, entry->second);
-}
-
-// Fails for a type or policy of a field that no source maps: most likely a misspelt name.
-void check_names(const std::map<std::string, std::string>& map, const char* key,
-                 const std::set<std::string>& known) {
-  for (const auto& [name, value] : map) {
-    if (known.contains(name)) continue;
-    std::string list;
-    for (const std::string& field : known) list += (list.empty() ? "" : ", ") + field;
-    fail(ExitCode::bad_config, "prepare.{}.{}: no source maps the field `{}`; mapped are: {}", key, name,
-         name, list);
-  }
-}
-
-void check_own_meaning(const PrepareSettings& settings) {
-  for (const auto& [name, type] : settings.types) {
-    if (!has_own_meaning(name) || (name == "time" && type == "time")) continue;
-    fail(ExitCode::bad_config,
-         "prepare.types.{}: `{}` has a meaning of its own and no other type; leave it out", name, name);
-  }
-  for (const auto& [name, policy] : settings.missing) {
-    const bool optional = name == "time" || name == "item";
-    if (!has_own_meaning(name) || policy == "reject" || (optional && policy == "keep")) continue;
-    fail(ExitCode::bad_config, "prepare.missing.{}: `{}` allows only {}", name, name,
-         optional ? "keep and reject" : "reject");
-  }
-}
 
 void check_field_name(const std::string& name, size_t source) {
   const bool legal =
@@ -75,21 +19,6 @@ void check_field_name(const std::string& name, size_t source) {
          "prepare.sources.{}.fields: `{}` cannot name a field; leave out slashes and control characters",
          source, name);
   }
-}
-
-FieldPlan plan_field(const PrepareSettings& settings, const std::string& name, size_t slot) {
-  FieldPlan field{name, declared_type(settings, name), declared_policy(settings, name), slot};
-  const bool of_numbers = field.missing == MissingPolicy::mean || field.missing == MissingPolicy::median;
-  const bool categorical = field.type == ValueType::category || field.type == ValueType::multi_category;
-  if (of_numbers && categorical) {
-    fail(ExitCode::bad_config, "prepare.missing.{}: {} wants numbers, the field's type is {}", name,
-         missing_policy_name(field.missing), value_type_name(field.type));
-  }
-  if (field.missing == MissingPolicy::most_frequent && field.type == ValueType::multi_category) {
-    fail(ExitCode::bad_config, "prepare.missing.{}: a multi_category field allows only keep and reject",
-         name);
-  }
-  return field;
 }
 
 SourcePlan plan_source(const PrepareSettings& settings, size_t index) {
@@ -119,16 +48,19 @@ SourcePlan plan_source(const PrepareSettings& settings, size_t index) {
   return plan;
 }
 
-void check_customer_source(const SourcePlan& source, const SourcePlan& texts) {
+void check_joined(const SourcePlan& source, const SourcePlan& texts) {
   if (!source.customer) {
     fail(ExitCode::bad_config, "prepare.sources.{}.fields: maps no `customer`; it is joined on that",
          source.index);
   }
-  if (!texts.customer) {
-    fail(ExitCode::bad_config,
-         "prepare.sources.{}.fields: maps no `customer`, so that nothing can be joined with its texts",
-         texts.index);
-  }
+  if (texts.customer) return;
+  fail(ExitCode::bad_config,
+       "prepare.sources.{}.fields: maps no `customer`, so that nothing can be joined with its texts",
+       texts.index);
+}
+
+void check_customer_source(const SourcePlan& source, const SourcePlan& texts) {
+  check_joined(source, texts);
   for (const char* name : {"time", "item"}) {
     if (!source.columns.contains(name)) continue;
     fail(ExitCode::bad_config,
@@ -155,10 +87,35 @@ void check_split(const PrepareSettings& settings, const PreparePlan& plan) {
   }
 }
 
-}  // namespace
+void add_name(std::set<std::string>& names, size_t source, const std::string& name) {
+  if (names.insert(name).second || has_own_meaning(name)) return;
+  fail(ExitCode::bad_config, "prepare.sources.{}.fields.{}: another source maps `{}` too; rename one", source,
+       name, name);
+}
 
-const char* value_type_name(ValueType type) { return type_names[static_cast<size_t>(type)]; }
-const char* missing_policy_name(MissingPolicy policy) { return policy_names[static_cast<size_t>(policy)]; }
+// Between the rows of a customer in time: wants all three.
+void check_interpolation(const PreparePlan& plan) {
+  const auto refuse = [](const FieldPlan& field, const std::string& why) {
+    fail(ExitCode::bad_config, "prepare.missing.{}: {} {}", field.name, missing_policy_name(field.missing),
+         why);
+  };
+  for (const FieldPlan& field : plan.texts.fields) {
+    if (is_interpolation(field.missing) && (!plan.texts.time || !plan.texts.customer)) {
+      refuse(field, fmt::format("wants times and customers; map `time` and `customer` in prepare.sources.{}",
+                                plan.texts.index));
+    }
+  }
+  const auto refuse_all = [&](const std::vector<FieldPlan>& fields) {
+    for (const FieldPlan& field : fields) {
+      if (is_interpolation(field.missing))
+        refuse(field, "wants rows in time; a customer has one value of it");
+    }
+  };
+  for (const SourcePlan& source : plan.customers) refuse_all(source.fields);
+  if (plan.events) refuse_all(plan.events->fields);
+}
+
+}  // namespace
 
 PreparePlan make_plan(const PrepareSettings& settings) {
   if (settings.sources.empty()) {
@@ -168,12 +125,19 @@ PreparePlan make_plan(const PrepareSettings& settings) {
   std::vector<size_t> with_text;
   std::set<std::string> names;
   for (size_t index = 0; index < settings.sources.size(); ++index) {
-    SourcePlan source = plan_source(settings, index);
-    for (const auto& [name, column] : source.columns) {
-      if (names.insert(name).second || has_own_meaning(name)) continue;
-      fail(ExitCode::bad_config, "prepare.sources.{}.fields.{}: another source maps `{}` too; rename one",
-           index, name, name);
+    if (settings.sources[index].holds == "events") {
+      if (plan.events) {
+        fail(ExitCode::bad_config,
+             "prepare.sources.{}.holds: events, as prepare.sources.{}; put them together", index,
+             plan.events->source.index);
+      }
+      plan.events = plan_events(settings, index);
+      for (const auto& [name, column] : plan.events->source.columns) add_name(names, index, name);
+      for (const FieldPlan& field : plan.events->fields) add_name(names, index, field.name);
+      continue;
     }
+    SourcePlan source = plan_source(settings, index);
+    for (const auto& [name, column] : source.columns) add_name(names, index, name);
     if (source.text) with_text.push_back(index);
     if (source.text && with_text.size() == 1) {
       plan.texts = std::move(source);
@@ -186,9 +150,20 @@ PreparePlan make_plan(const PrepareSettings& settings) {
          with_text.empty() ? "none" : std::to_string(with_text.size()));
   }
   for (const SourcePlan& source : plan.customers) check_customer_source(source, plan.texts);
-  check_names(settings.types, "types", names);
-  check_names(settings.missing, "missing", names);
-  check_own_meaning(settings);
+  if (plan.events) check_joined(plan.events->source, plan.texts);
+  check_field_settings(settings, names);
+  check_interpolation(plan);
+  if (settings.near_duplicates.threshold && settings.near_duplicates.within == "customer" &&
+      !plan.texts.customer) {
+    fail(ExitCode::bad_config,
+         "prepare.near_duplicates.within: customer, but prepare.sources.{}.fields maps no `customer`; map it "
+         "or compare all",
+         plan.texts.index);
+  }
+  check_rules(settings);
+  plan.texts.rules = make_rules(settings, plan.texts.columns);
+  for (SourcePlan& source : plan.customers) source.rules = make_rules(settings, source.columns);
+  if (plan.events) plan.events->source.rules = make_rules(settings, plan.events->source.columns);
   check_split(settings, plan);
   if (settings.split.stratify &&
       (!names.contains(*settings.split.stratify) || has_own_meaning(*settings.split.stratify))) {

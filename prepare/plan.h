@@ -5,23 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "prepare/field_plan.h"
+#include "prepare/rules.h"
 #include "runtime/settings.h"
 #include "tables/reader.h"
 
 namespace limner {
-
-enum class ValueType : uint8_t { automatic, number, time, category, multi_category };
-enum class MissingPolicy : uint8_t { keep, reject, mean, median, most_frequent };
-
-const char* value_type_name(ValueType type);
-const char* missing_policy_name(MissingPolicy policy);
-
-struct FieldPlan {
-  std::string name;
-  ValueType type = ValueType::automatic;
-  MissingPolicy missing = MissingPolicy::keep;
-  size_t slot = 0;  // in a record's values
-};
 
 // A field with a meaning of its own.
 struct KeyPlan {
@@ -36,14 +25,30 @@ struct SourcePlan {
   std::map<std::string, std::string> columns;  // field -> column
   std::optional<KeyPlan> customer, text, time, item;
   std::vector<FieldPlan> fields;
+  std::vector<Rule> rules;
+};
+
+enum class EventKind : uint8_t { purchase, view, search };
+
+struct EventPlan {
+  SourcePlan source;  // without fields
+  size_t kind_slot = 0;
+  std::optional<size_t> amount_slot;
+  std::map<std::string, EventKind> kinds;  // by the word in the table
+  std::optional<int64_t> reference_time;   // microseconds
+  std::vector<FieldPlan> fields;           // what the events become, see events.h
 };
 
 struct PreparePlan {
   SourcePlan texts;
   std::vector<SourcePlan> customers;  // joined on `customer`
+  std::optional<EventPlan> events;    // joined on `customer`
 };
 
 // Errors: bad_config naming the key and what to write instead.
 PreparePlan make_plan(const PrepareSettings& settings);
+
+// The part of it for sources that hold events.
+EventPlan plan_events(const PrepareSettings& settings, size_t source);
 
 }  // namespace limner

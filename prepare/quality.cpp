@@ -12,7 +12,6 @@ namespace limner {
 
 namespace {
 
-constexpr size_t most_top_values = 20;
 constexpr size_t most_classes = 50;
 constexpr std::array<const char*, 3> part_names{"train", "validation", "test"};
 
@@ -36,27 +35,37 @@ Json describe_sources(const Prepared& prepared) {
   const auto put = [&](const SourcePlan& source, const SourceCounts& counts, const char* holds) {
     by_index[source.index] = describe_source(source, counts, holds, prepared.source_sha256[source.index]);
   };
-  put(prepared.plan.texts, prepared.rows.counts, "texts");
-  for (size_t index = 0; index < prepared.customer_tables.size(); ++index) {
-    put(prepared.plan.customers[index], prepared.customer_tables[index].counts, "customers");
+  put(prepared.plan.texts, prepared.joined.rows.counts, "texts");
+  for (size_t index = 0; index < prepared.joined.tables.size(); ++index) {
+    const CustomerTable& table = prepared.joined.tables[index];
+    put(prepared.plan.customers[index], table.counts, "customers");
+    by_index[prepared.plan.customers[index].index]["orphans"] =
+        std::count(table.present.begin(), table.present.end(), false);
+  }
+  if (const auto& events = prepared.joined.events) {
+    put(prepared.plan.events->source, events->counts, "events");
+    by_index[prepared.plan.events->source.index]["orphans"] =
+        std::count(events->events.begin(), events->events.end(), 0);
+    by_index[prepared.plan.events->source.index]["reference_time"] = format_time(events->reference_time);
   }
   return by_index;
 }
 
 Json describe_customers(const Prepared& prepared) {
-  const auto count = static_cast<size_t>(prepared.rows.customer.values.size());
+  const auto count = static_cast<size_t>(prepared.joined.rows.customer.values.size());
   std::vector<double> texts(count, 0.0);
-  for (const int32_t customer : prepared.rows.customer.codes) texts[static_cast<size_t>(customer)] += 1;
+  for (const int32_t customer : prepared.joined.rows.customer.codes)
+    texts[static_cast<size_t>(customer)] += 1;
   int64_t with_attributes = 0, without_texts = 0;
   for (size_t customer = 0; customer < count; ++customer) {
-    with_attributes += std::any_of(prepared.customer_tables.begin(), prepared.customer_tables.end(),
+    with_attributes += std::any_of(prepared.joined.tables.begin(), prepared.joined.tables.end(),
                                    [&](const CustomerTable& table) { return table.present[customer]; })
                            ? 1
                            : 0;
   }
-  for (const CustomerTable& table : prepared.customer_tables) without_texts += table.counts.without_texts;
+  for (const CustomerTable& table : prepared.joined.tables) without_texts += table.counts.without_texts;
   const Json per_customer = describe_numbers(texts);
-  const bool joined = !prepared.customer_tables.empty();
+  const bool joined = !prepared.joined.tables.empty();
   return {{"count", count},
           {"with_attributes", with_attributes},
           {"orphans", joined ? static_cast<int64_t>(count) - with_attributes : 0},
@@ -121,71 +130,53 @@ Json describe_items(const RawColumn& item) {
           {"missing", std::count(item.codes.begin(), item.codes.end(), -1)}};
 }
 
-std::vector<int64_t> count_categories(const TypedField& field) {
-  std::vector<int64_t> counts(field.field.categories.size(), 0);
-  for (const int32_t code : field.values.codes) {
-    if (code >= 0) ++counts[static_cast<size_t>(code)];
+const SourceCounts& counts_of(const Prepared& prepared, size_t source) {
+  for (size_t index = 0; index < prepared.plan.customers.size(); ++index) {
+    if (prepared.plan.customers[index].index == source) return prepared.joined.tables[index].counts;
   }
-  for (const auto& codes : field.values.multi_codes) {
-    for (const int32_t code : codes) ++counts[static_cast<size_t>(code)];
-  }
-  return counts;
+  const bool of_events = prepared.plan.events && prepared.plan.events->source.index == source;
+  return of_events ? prepared.joined.events->counts : prepared.joined.rows.counts;
 }
 
-// Nearly every row has its own value: names, or free text.
-bool looks_like_text(const TypedField& field) {
-  const auto values = static_cast<int64_t>(field.values.codes.size()) - field.missing;
-  const auto distinct = static_cast<int64_t>(field.field.categories.size());
-  return field.field.type == FieldType::category && distinct > 50 && distinct * 2 > values;
+Json describe_rules(const Prepared& prepared) {
+  Json described = Json::array();
+  for (const RuleSettings& rule : prepared.settings.rules) {
+    int64_t broken = 0;
+    for (size_t source = 0; source < prepared.settings.sources.size(); ++source) {
+      const auto& reasons = counts_of(prepared, source).reasons;
+      const auto entry = reasons.find("rule " + rule_name(rule));
+      if (entry != reasons.end()) broken += entry->second;
+    }
+    described.push_back({{"name", rule_name(rule)},
+                         {"field", rule.field},
+                         {"check", rule.check},
+                         {"on_failure", rule.on_failure},
+                         {"rejected", broken}});
+  }
+  return described;
 }
 
-Json describe_top(const TypedField& field) {
-  Json top = Json::array();
-  if (looks_like_text(field)) return top;
-  const std::vector<int64_t> counts = count_categories(field);
-  std::vector<size_t> order(counts.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return counts[a] > counts[b]; });
-  order.resize(std::min(order.size(), most_top_values));
-  for (const size_t code : order) {
-    top.push_back({{"value", field.field.categories[code]}, {"count", counts[code]}});
+Json describe_dropped(const Prepared& prepared) {
+  Json described = Json::array();
+  for (const DroppedColumn& column : prepared.dropped) {
+    described.push_back({{"name", column.name}, {"missing_share", column.missing}});
   }
-  return top;
-}
-
-Json describe_field(const TypedField& field) {
-  Json described{{"name", field.field.name},
-                 {"type", value_type_name(field.type)},
-                 {"of", field.field.of_customer ? "customer" : "row"},
-                 {"missing", field.missing},
-                 {"missing_policy", missing_policy_name(field.policy)},
-                 {"filled", field.filled}};
-  if (field.field.type != FieldType::number) {
-    described["distinct"] = field.field.categories.size();
-    described["top"] = describe_top(field);
-    return described;
-  }
-  std::vector<double> known;
-  std::copy_if(field.values.numbers.begin(), field.values.numbers.end(), std::back_inserter(known),
-               [](double value) { return !std::isnan(value); });
-  described["distinct"] = std::set<double>(known.begin(), known.end()).size();
-  const Json numbers = describe_numbers(known);
-  for (const char* name : {"min", "mean", "max"}) described[name] = numbers[name];
   return described;
 }
 
 Json describe_classes(const Prepared& prepared, size_t part) {
   Json classes = Json::object();
-  for (const TypedField& field : prepared.fields) {
+  for (const TypedField& field : prepared.joined.fields) {
     const auto& categories = field.field.categories;
     if (field.field.of_customer || field.field.type != FieldType::category ||
         categories.size() > most_classes) {
       continue;
     }
     std::vector<int64_t> counts(categories.size(), 0);
-    for (size_t row = 0; row < prepared.split.size(); ++row) {
+    for (size_t row = 0; row < prepared.joined.split.size(); ++row) {
       const int32_t code = field.values.codes[row];
-      if (prepared.split[row] == static_cast<Split>(part) && code >= 0) ++counts[static_cast<size_t>(code)];
+      if (prepared.joined.split[row] == static_cast<Split>(part) && code >= 0)
+        ++counts[static_cast<size_t>(code)];
     }
     Json of_field = Json::object();
     for (size_t code = 0; code < counts.size(); ++code) of_field[categories[code]] = counts[code];
@@ -200,10 +191,10 @@ Json describe_splits(const Prepared& prepared) {
   for (size_t part = 0; part < part_names.size(); ++part) {
     int64_t rows = 0;
     std::set<int32_t> customers;
-    for (size_t row = 0; row < prepared.split.size(); ++row) {
-      if (prepared.split[row] != static_cast<Split>(part)) continue;
+    for (size_t row = 0; row < prepared.joined.split.size(); ++row) {
+      if (prepared.joined.split[row] != static_cast<Split>(part)) continue;
       ++rows;
-      customers.insert(prepared.rows.customer.codes[row]);
+      customers.insert(prepared.joined.rows.customer.codes[row]);
     }
     described[part_names[part]] = {
         {"rows", rows}, {"customers", customers.size()}, {"classes", describe_classes(prepared, part)}};
@@ -213,37 +204,9 @@ Json describe_splits(const Prepared& prepared) {
 
 }  // namespace
 
-Json describe_numbers(std::vector<double> values) {
-  constexpr std::array<std::pair<const char*, double>, 9> quantiles{{{"min", 0.0},
-                                                                     {"p05", 0.05},
-                                                                     {"p25", 0.25},
-                                                                     {"median", 0.5},
-                                                                     {"p75", 0.75},
-                                                                     {"p95", 0.95},
-                                                                     {"p99", 0.99},
-                                                                     {"max", 1.0},
-                                                                     {"mean", -1.0}}};
-  std::sort(values.begin(), values.end());
-  Json described = Json::object();
-  for (const auto& [name, share] : quantiles) {
-    described[name] = nullptr;
-    if (values.empty() || share < 0) continue;
-    // Linear between neighbours, as NumPy does.
-    const double place = share * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<size_t>(place);
-    const double above = values[std::min(below + 1, values.size() - 1)];
-    described[name] = values[below] + (place - std::floor(place)) * (above - values[below]);
-  }
-  if (!values.empty()) {
-    described["mean"] =
-        std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-  }
-  return described;
-}
-
 std::vector<std::string> find_warnings(const Prepared& prepared) {
   std::vector<std::string> warnings;
-  const SourceCounts& counts = prepared.rows.counts;
+  const SourceCounts& counts = prepared.joined.rows.counts;
   if (counts.rejected * 100 > counts.read) {
     warnings.push_back(
         fmt::format("{} of {} rows were rejected; rejects.jsonl names them", counts.rejected, counts.read));
@@ -251,16 +214,15 @@ std::vector<std::string> find_warnings(const Prepared& prepared) {
   const SplitSettings& split = prepared.settings.split;
   const std::array<double, 3> shares{split.train, split.validation, split.test};
   for (size_t part = 0; part < shares.size(); ++part) {
-    const bool empty = std::find(prepared.split.begin(), prepared.split.end(), static_cast<Split>(part)) ==
-                       prepared.split.end();
+    const bool empty = std::find(prepared.joined.split.begin(), prepared.joined.split.end(),
+                                 static_cast<Split>(part)) == prepared.joined.split.end();
     if (empty && shares[part] > 0) {
       warnings.push_back(fmt::format("the {} part is empty: the table is too small", part_names[part]));
     }
   }
-  for (const TypedField& field : prepared.fields) {
+  for (const TypedField& field : prepared.joined.fields) {
     const std::string& name = field.field.name;
-    const int64_t entries = static_cast<int64_t>(
-        std::max({field.values.numbers.size(), field.values.codes.size(), field.values.multi_codes.size()}));
+    const int64_t entries = field.entries();
     if (field.missing == entries) {
       warnings.push_back(fmt::format("field {} has no value at all", name));
     } else if (field.field.type == FieldType::category && field.field.categories.size() == 1) {
@@ -280,22 +242,25 @@ std::vector<std::string> find_warnings(const Prepared& prepared) {
 }
 
 Json describe_quality(const Prepared& prepared) {
-  const SourceCounts& counts = prepared.rows.counts;
+  const SourceCounts& counts = prepared.joined.rows.counts;
   Json fields = Json::array();
-  for (const TypedField& field : prepared.fields) fields.push_back(describe_field(field));
+  for (const TypedField& field : prepared.joined.fields) fields.push_back(describe_field(field));
   Json quality;
   quality["format_version"] = 1;
   quality["rows"] = {{"read", counts.read},
                      {"prepared", counts.kept},
                      {"duplicates", counts.duplicates},
+                     {"near_duplicates", counts.near_duplicates},
                      {"rejected", counts.rejected}};
   quality["rejected"] = counts.reasons.empty() ? Json::object() : Json(counts.reasons);
+  quality["rules"] = describe_rules(prepared);
   quality["sources"] = describe_sources(prepared);
   quality["customers"] = describe_customers(prepared);
-  quality["text"] = describe_text(prepared.rows);
-  quality["time"] = describe_time(prepared.rows.times);
-  quality["items"] = describe_items(prepared.rows.item);
+  quality["text"] = describe_text(prepared.joined.rows);
+  quality["time"] = describe_time(prepared.joined.rows.times);
+  quality["items"] = describe_items(prepared.joined.rows.item);
   quality["fields"] = fields;
+  quality["dropped_columns"] = describe_dropped(prepared);
   quality["splits"] = describe_splits(prepared);
   quality["warnings"] = find_warnings(prepared);
   return quality;

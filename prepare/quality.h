@@ -3,10 +3,7 @@
 
 #include <vector>
 
-#include "prepare/customers.h"
-#include "prepare/fields.h"
-#include "prepare/plan.h"
-#include "prepare/rows.h"
+#include "prepare/joined_rows.h"
 #include "runtime/files.h"
 
 namespace limner {
@@ -15,10 +12,8 @@ namespace limner {
 struct Prepared {
   const PrepareSettings& settings;
   const PreparePlan& plan;
-  const TextRows& rows;
-  const std::vector<CustomerTable>& customer_tables;  // as PreparePlan::customers
-  const std::vector<TypedField>& fields;              // of rows, then of customers
-  const std::vector<Split>& split;
+  const JoinedRows& joined;
+  const std::vector<DroppedColumn>& dropped;
   const std::vector<std::string>& source_sha256;  // as prepare.sources
 };
 
@@ -27,6 +22,8 @@ Json describe_quality(const Prepared& prepared);
 
 // The parts, for themselves.
 Json describe_numbers(std::vector<double> values);  // min, p05, …, max, mean; null values if empty
+Json describe_field(const TypedField& field);
+bool looks_like_text(const TypedField& field);  // nearly every row has its own value: names, or free text
 std::vector<std::string> find_warnings(const Prepared& prepared);
 
 }  // namespace limner

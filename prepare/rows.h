@@ -38,7 +38,11 @@ TextRows read_texts(const SourcePlan& source, const PrepareSettings& settings, i
 [[noreturn]] void fail_without_rows(const std::string& path, const SourceCounts& counts);
 
 // The first problem of a record's fields: a missing value that is not allowed, a number or time that is none.
-// `values` are as SourcePlan::fields.
+// `values` are by slot.
 Problem check_values(const std::vector<FieldPlan>& fields, const std::vector<std::string>& values);
+
+// Is more than the share `most` of the fields missing?
+Problem check_share_missing(const std::vector<FieldPlan>& fields, const std::vector<std::string>& values,
+                            double most);
 
 }  // namespace limner

@@ -2,9 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <set>
+
+#include "prepare/clean.h"
 
 namespace limner {
 
@@ -144,6 +149,11 @@ std::optional<int64_t> parse_unix(std::string_view text) {
 
 }  // namespace
 
+const char* value_type_name(ValueType type) {
+  constexpr std::array<const char*, 5> names{"automatic", "number", "time", "category", "multi_category"};
+  return names[static_cast<size_t>(type)];
+}
+
 std::optional<double> parse_number(std::string_view text) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   double value = 0;
@@ -158,6 +168,24 @@ std::optional<int64_t> parse_time(std::string_view text) {
   if (const auto time = parse_calendar(text)) return time;
   if (const auto time = parse_month_first(text)) return time;
   return parse_unix(text);
+}
+
+std::optional<double> parse_value(ValueType type, std::string_view text) {
+  if (type != ValueType::time) return parse_number(text);
+  const auto time = parse_time(text);
+  return time ? std::optional(static_cast<double>(*time) * 1e-6) : std::nullopt;
+}
+
+std::vector<std::string> split_categories(std::string_view text) {
+  std::set<std::string> parts;
+  size_t start = 0;
+  while (start <= text.size()) {
+    const size_t end = std::min(text.find('|', start), text.size());
+    const std::string part = clean_value(text.substr(start, end - start));
+    if (!part.empty()) parts.insert(part);
+    start = end + 1;
+  }
+  return {parts.begin(), parts.end()};
 }
 
 std::string format_time(int64_t microseconds) {

@@ -45,12 +45,18 @@ struct RuntimeSettings {
 struct SourceSettings {
   std::string path;
   std::string format = "auto";
+  std::string holds = "auto";
   std::map<std::string, std::string> fields;
   template <class V>
   void visit(V& v) {
     v.field("path", path, "CSV, TSV or JSON-lines file, plain or gzip; relative to the working directory.");
     v.field("format", format, "auto: by the file name (.csv, .tsv, .jsonl, each also .gz).",
             OneOf{{"auto", "csv", "tsv", "jsonl"}});
+    v.field(
+        "holds", holds,
+        "auto: texts if it maps `text`, else one row a customer. events: what customers did, by the fields "
+        "`customer`, `time`, `kind` and, if there is one, `amount`.",
+        OneOf{{"auto", "events"}});
     v.field("fields", fields,
             "Limner's name of a field: the column or JSON key that holds it, or several joined by ` + `. "
             "`customer`, `text`, `time` and `item` have a meaning of their own; every other name becomes a "
@@ -101,12 +107,121 @@ struct SplitSettings {
   }
 };
 
+struct RuleSettings {
+  std::string field;
+  std::string check = "required";
+  std::optional<std::string> name;
+  std::optional<std::string> low;
+  std::optional<std::string> high;
+  std::optional<std::string> pattern;
+  std::vector<std::string> allowed;
+  std::optional<std::string> relation;
+  std::optional<std::string> other;
+  std::string on_failure = "reject";
+  template <class V>
+  void visit(V& v) {
+    v.field("field", field, "The field that is checked, after cleaning.");
+    v.field("check", check,
+            "required: a value is there. Every other check lets a missing value pass. range: from low to "
+            "high. pattern: the whole value matches. allowed: one of a list. compare: with another field of "
+            "the same source.",
+            OneOf{{"required", "range", "pattern", "allowed", "compare"}});
+    v.field("name", name, "Stands in rejects.jsonl and quality.json. Without it: field and check.");
+    v.field("low", low, "Smallest value of a range: a number, or a time where the field's type is time.");
+    v.field("high", high, "Largest value of a range.");
+    v.field("pattern", pattern, "Regular expression as ICU reads it; `(?i)` in front ignores case.");
+    v.field("allowed", allowed, "Values of allowed; each part of a multi_category field must be one.");
+    v.field("relation", relation,
+            "How field stands to other in compare. Order wants two numbers or two times by prepare.types.",
+            OneOf{{"equal", "different", "less", "at_most", "at_least", "greater"}});
+    v.field("other", other, "The field that compare looks at.");
+    v.field("on_failure", on_failure, "reject: the row goes to rejects.jsonl. fail: the run ends there.",
+            OneOf{{"reject", "fail"}});
+  }
+};
+
+struct MaxMissingSettings {
+  double row = 1.0;
+  double column = 1.0;
+  template <class V>
+  void visit(V& v) {
+    v.field("row", row, "A row of which a larger share of its source's fields is missing is rejected.",
+            Range{0, 1});
+    v.field("column", column,
+            "A field that is missing in a larger share of the training rows is left out of prepared.h5.",
+            Range{0, 1});
+  }
+};
+
+struct OutlierSettings {
+  std::string field;
+  std::string method = "iqr";
+  Auto<double> limit;
+  std::string action = "keep";
+  template <class V>
+  void visit(V& v) {
+    v.field("field", field, "A field of numbers.");
+    v.field("method", method,
+            "iqr: below the first or above the third quartile by more than limit times their distance. "
+            "z_score: farther from the mean than limit times the standard deviation.",
+            OneOf{{"iqr", "z_score"}});
+    v.field("limit", limit, "auto: 1.5 for iqr, 3 for z_score.", Range{0, 1e6});
+    v.field("action", action,
+            "keep: only counted. clip: becomes the limit. drop: the row is rejected (of a customer's field: "
+            "every row of the customer).",
+            OneOf{{"keep", "clip", "drop"}});
+  }
+};
+
+struct EventSettings {
+  std::map<std::string, std::string> kinds;
+  std::optional<std::string> reference_time;
+  int64_t period_days = 30;
+  int64_t periods = 6;
+  template <class V>
+  void visit(V& v) {
+    v.field("kinds", kinds,
+            "Word of the column `kind`: purchase, view or search. Empty: the column holds these three.");
+    v.field("reference_time", reference_time,
+            "The present, from which recency and periods count. null: the time of the latest event.");
+    v.field("period_days", period_days, "Days of a period of the trend.", Range{1, 36500});
+    v.field("periods", periods, "Periods of the trend, back from the reference time.", Range{2, 1000});
+  }
+};
+
+struct NearDuplicateSettings {
+  std::optional<double> threshold;
+  std::string within = "customer";
+  int64_t shingle = 5;
+  int64_t hashes = 128;
+  template <class V>
+  void visit(V& v) {
+    v.field("threshold", threshold,
+            "A row is dropped whose text shares at least this part of its runs of characters with an earlier "
+            "one's (Jaccard's similarity). null: none is dropped.",
+            Range{0.3, 1});
+    v.field("within", within, "customer: only texts of the same customer are compared. all: every text.",
+            OneOf{{"customer", "all"}});
+    v.field("shingle", shingle, "Characters of a run.", Range{1, 100});
+    v.field("hashes", hashes, "MinHash values of a text; more find dissimilar candidates less often.",
+            Range{16, 4096});
+  }
+};
+
 struct PrepareSettings {
   std::vector<SourceSettings> sources;
   CleanSettings clean;
   std::string duplicates = "drop";
+  NearDuplicateSettings near_duplicates;
   std::map<std::string, std::string> types;
   std::map<std::string, std::string> missing;
+  std::map<std::string, std::string> constants;
+  MaxMissingSettings max_missing;
+  std::vector<OutlierSettings> outliers;
+  std::map<std::string, std::string> scaling;
+  std::optional<std::string> fitted_from;
+  EventSettings events;
+  std::vector<RuleSettings> rules;
   SplitSettings split;
   template <class V>
   void visit(V& v) {
@@ -115,12 +230,27 @@ struct PrepareSettings {
     v.field("duplicates", duplicates,
             "drop: of rows with equal cleaned text, customer and fields, the first stays. keep: all stay.",
             OneOf{{"drop", "keep"}});
+    v.field("near_duplicates", near_duplicates, "Texts that are almost the same (MinHash with banding).");
     v.field("types", types,
             "Type of a field: category, number, multi_category (values parted by |) or time. Without it: "
             "number if every value is one, else category.");
     v.field("missing", missing,
             "What an empty value of a field becomes: keep (stays missing), reject (the row is rejected), "
-            "mean, median (numbers), most_frequent.");
+            "mean, median (numbers), most_frequent, constant, or linear and cubic_spline: interpolated in "
+            "time between the customer's rows, beyond them the nearest value.");
+    v.field("constants", constants, "Value of a field whose `missing` is constant.");
+    v.field("max_missing", max_missing, "Rows and columns with too little in them.");
+    v.field("outliers", outliers, "Numbers far from the others; the limits come from the training rows.");
+    v.field("scaling", scaling,
+            "standard: a field's training values to mean 0 and variance 1. min_max: to 0 and 1. After "
+            "outliers and missing values.");
+    v.field("fitted_from", fitted_from,
+            "prepared.h5 of an earlier run: types, dropped columns, fill values, limits and scales are taken "
+            "from it, so that new customers are treated as those were.");
+    v.field("events", events,
+            "How events become the fields event_recency_days, event_frequency, event_amount, "
+            "event_browse_rate and event_trend of a customer.");
+    v.field("rules", rules, "What every row must hold to; the first rule that a row breaks counts.");
     v.field("split", split, "Training, validation and test parts.");
   }
 };

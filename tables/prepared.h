@@ -15,6 +15,9 @@
 //       multi_category: int32, such indices end to end; row r has those from /offsets/<name> [rows + 1] of r
 //   /customers/id/bytes, /customers/id/offsets            in the order of their first row
 //   /customers/fields/<name>                              one value a customer, as in /fields
+//   /fitted                                               one string, JSON: what was learned from the
+//                                                         training rows (docs/formats.md); absent in old
+//                                                         files
 //   /categories/<name>                                    variable-length UTF-8 strings, ascending by bytes
 // Root attributes: format, format_version, rows, customers, settings_sha256, sources, source_sha256, fields
 // (their order). Field names are unique over rows and customers. Fletcher-32 on every chunk.
@@ -61,6 +64,7 @@ struct PreparedTable {
   std::vector<std::string> source_names;
   std::vector<std::string> source_sha256;
   std::string settings_sha256;
+  std::string fitted;  // JSON
 };
 // Atomic. A table whose columns do not fit together is an internal error.
 void write_prepared(const std::filesystem::path& path, const PreparedTable& table);
@@ -78,6 +82,7 @@ class PreparedReader {
   const std::vector<Field>& fields() const;
   const Field& field(const std::string& name) const;  // unknown: bad_config naming the fields there are
   std::string sha256() const;                         // of the file
+  std::string fitted() const;                         // /fitted; empty if the file has none
 
   // Rows [first, first + count).
   std::vector<std::string> texts(int64_t first, int64_t count) const;

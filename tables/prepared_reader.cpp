@@ -267,6 +267,10 @@ std::vector<std::string> PreparedReader::customer_ids(int64_t first, int64_t cou
   return state_->read_strings("/customers/id", first, count);
 }
 
+std::string PreparedReader::fitted() const {
+  return state_->file.has("/fitted") ? state_->file.strings("/fitted", 0, 1).front() : std::string();
+}
+
 FieldValues PreparedReader::customer_values(const std::string& name) const {
   const Field& described = field(name);
   require(described.of_customer, "field {} belongs to rows, not to customers", name);

@@ -105,6 +105,7 @@ void write_prepared(const std::filesystem::path& path, const PreparedTable& tabl
     names.push_back(field.name);
   }
 
+  if (!table.fitted.empty()) file.strings("/fitted", {table.fitted});
   file.attribute("/", "format", std::string(prepared_schema::format));
   file.attribute("/", "format_version", prepared_schema::format_version);
   file.attribute("/", "rows", static_cast<int64_t>(table.texts.size()));

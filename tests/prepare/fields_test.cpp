@@ -1,5 +1,5 @@
 // Types of columns, and what becomes of missing values.
-#include "prepare/fields.h"
+#include "prepare/treatment.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ RawColumn column(const std::vector<std::string>& values) {
 
 TypedField typed(const std::vector<std::string>& values, ValueType type = ValueType::automatic,
                  MissingPolicy missing = MissingPolicy::keep) {
-  return type_field({"f", type, missing, 0}, column(values), false);
+  return type_field({"f", type, missing}, column(values), false);
 }
 
 TEST(Types, NumbersWhereAllAre) {
