@@ -166,7 +166,7 @@ TEST_F(BadCheckpoint, PickleIsRefused) {
 
 // The largest file a process may write stands in for a full disk; it needs no mount and no root.
 TEST_F(BadInput, FullDisk) {
-  const Outcome prepared = limner(scratch.path(), "prepare config.yaml", 1, "ulimit -f 4 && ");
+  const Outcome prepared = limner(scratch.path(), "prepare config.yaml", 1, "ulimit -f 8 && ");
   EXPECT_EQ(prepared.exit_code, 74) << prepared.output;
   EXPECT_THAT(prepared.output, HasSubstr("run/prepared"));
   expect_no_file("run/prepared/prepared.h5");
