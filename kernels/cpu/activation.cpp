@@ -4,8 +4,8 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/activation.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/cpu/activation.h"
 #include "kernels/check.h"
+#include "kernels/cpu/activation.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/vector_inl.h"
 #include "kernels/tuning.h"

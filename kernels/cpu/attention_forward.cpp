@@ -6,9 +6,9 @@
 //
 #include <cmath>
 
+#include "kernels/check.h"
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/attention_inl.h"
-#include "kernels/check.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/dropout_inl.h"
 #include "kernels/cpu/rows.h"

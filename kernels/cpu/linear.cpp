@@ -1,7 +1,7 @@
 #include <cstring>
 
-#include "kernels/cpu/activation.h"
 #include "kernels/check.h"
+#include "kernels/cpu/activation.h"
 #include "kernels/cpu/column_sums.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/tuning.h"
