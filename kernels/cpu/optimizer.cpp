@@ -6,28 +6,12 @@
 //
 #include <cmath>
 
+#include "kernels/adamw.h"
 #include "kernels/check.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/vector_inl.h"
 #include "kernels/tuning.h"
 #include "runtime/parallel.h"
-
-#ifndef LIMNER_ADAMW_ARGUMENTS
-#define LIMNER_ADAMW_ARGUMENTS
-namespace limner {
-
-// The update with its corrections worked out once, in double.
-struct AdamWFactors {
-  float beta1, beta2, rest1, rest2;  // rest = 1 - beta
-  float keep;                        // 1 - learning_rate * weight_decay
-  float step_size;                   // learning_rate / (1 - beta1^step)
-  float root_correction;             // 1 / sqrt(1 - beta2^step)
-  float epsilon;
-  float gradient_scale;
-};
-
-}  // namespace limner
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace limner::HWY_NAMESPACE {
@@ -86,20 +70,7 @@ void CpuBackend::adamw(Tensor weights, Tensor shadow, Tensor first, Tensor secon
   check_tensor(name, "first", first, DType::f32, {elements});
   check_tensor(name, "second", second, DType::f32, {elements});
   check_tensor(name, "gradient", gradient, DType::f32, {elements});
-  require(update.step >= 1, "{}: step {} is below 1", name, update.step);
-  const double step = static_cast<double>(update.step);
-  const double correction1 = 1.0 - std::pow(static_cast<double>(update.beta1), step);
-  const double correction2 = 1.0 - std::pow(static_cast<double>(update.beta2), step);
-  const AdamWFactors factors{
-      .beta1 = update.beta1,
-      .beta2 = update.beta2,
-      .rest1 = 1.0f - update.beta1,
-      .rest2 = 1.0f - update.beta2,
-      .keep = static_cast<float>(1.0 - static_cast<double>(update.learning_rate) * update.weight_decay),
-      .step_size = static_cast<float>(update.learning_rate / correction1),
-      .root_correction = static_cast<float>(1.0 / std::sqrt(correction2)),
-      .epsilon = update.epsilon,
-      .gradient_scale = update.gradient_scale};
+  const AdamWFactors factors = adamw_factors(update);
   bfloat16* rounded = shadow.absent() ? nullptr : shadow.as<bfloat16>();
   parallel_for((elements + piece - 1) / piece, threads_, [&](int64_t task) {
     const int64_t start = task * piece;

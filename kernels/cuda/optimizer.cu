@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/adamw.h"
 #include "kernels/cuda/check_device.h"
 #include "kernels/cuda/chunk.h"
 #include "kernels/cuda/cuda_backend.h"
@@ -10,16 +11,6 @@
 namespace limner {
 
 namespace {
-
-// The update with its corrections worked out once, in double.
-struct AdamWFactors {
-  float beta1, beta2, rest1, rest2;  // rest = 1 - beta
-  float keep;                        // 1 - learning_rate * weight_decay
-  float step_size;                   // learning_rate / (1 - beta1^step)
-  float root_correction;             // 1 / sqrt(1 - beta2^step)
-  float epsilon;
-  float gradient_scale;
-};
 
 struct AdamWArrays {
   float* weights;
@@ -86,20 +77,7 @@ void CudaBackend::adamw(Tensor weights, Tensor shadow, Tensor first, Tensor seco
   check_device_tensor(name, "first", first, DType::f32, {elements});
   check_device_tensor(name, "second", second, DType::f32, {elements});
   check_device_tensor(name, "gradient", gradient, DType::f32, {elements});
-  require(update.step >= 1, "{}: step {} is below 1", name, update.step);
-  const auto step = static_cast<double>(update.step);
-  const double correction1 = 1.0 - std::pow(static_cast<double>(update.beta1), step);
-  const double correction2 = 1.0 - std::pow(static_cast<double>(update.beta2), step);
-  const AdamWFactors factors{
-      .beta1 = update.beta1,
-      .beta2 = update.beta2,
-      .rest1 = 1.0f - update.beta1,
-      .rest2 = 1.0f - update.beta2,
-      .keep = static_cast<float>(1.0 - static_cast<double>(update.learning_rate) * update.weight_decay),
-      .step_size = static_cast<float>(update.learning_rate / correction1),
-      .root_correction = static_cast<float>(1.0 / std::sqrt(correction2)),
-      .epsilon = update.epsilon,
-      .gradient_scale = update.gradient_scale};
+  const AdamWFactors factors = adamw_factors(update);
   const AdamWArrays arrays{device_data<float>(weights),  device_data<bf16>(shadow),
                            device_data<float>(first),    device_data<float>(second),
                            device_data<float>(gradient), elements};
