@@ -15,6 +15,7 @@ namespace {
 
 constexpr const char* encoder_prefix = "bert.";
 constexpr const char* head_prefix = "heads.";
+constexpr const char* language_prefix = "cls.predictions.";
 constexpr const char* fused = "attention.self.qkv.";
 
 // One tensor of the file: a range of the flat buffer.
@@ -36,7 +37,9 @@ std::vector<FilePart> file_parts(const ParamSpec& spec, const std::string& prefi
   if (!classifier.empty() && spec.name.starts_with(classifier_prefix)) {
     return {{"classifier." + spec.name.substr(classifier_prefix.size()), spec.offset, spec.dims, whole}};
   }
-  if (belongs_to_head(spec)) return {{spec.name, spec.offset, spec.dims, whole}};
+  if (belongs_to_head(spec) || spec.name.starts_with(language_prefix)) {
+    return {{spec.name, spec.offset, spec.dims, whole}};
+  }
   const size_t place = spec.name.find(fused);
   if (place == std::string::npos) return {{prefix + spec.name, spec.offset, spec.dims, whole}};
 
@@ -172,7 +175,7 @@ std::vector<std::string> read_weights(const std::filesystem::path& folder, const
     }
     for (const FilePart& part : file_parts(spec, prefix, classifier)) {
       const auto name = find_tensor(files, part.name);
-      if (!name && spec.name.starts_with("pooler.")) {
+      if (!name && (spec.name.starts_with("pooler.") || spec.name.starts_with(language_prefix))) {
         missing.push_back(spec.name);
         continue;
       }
@@ -195,7 +198,10 @@ void write_weights(const std::filesystem::path& folder, const ParameterTable& ta
                    const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights) {
   convert_regressions(table, heads, weights, Unit::target);
   const std::string classifier = classifier_head(heads, head_input);
-  const std::string prefix = classifier.empty() ? "" : encoder_prefix;
+  const bool language = std::any_of(table.all().begin(), table.all().end(), [](const ParamSpec& spec) {
+    return spec.name.starts_with(language_prefix);
+  });
+  const std::string prefix = classifier.empty() && !language ? "" : encoder_prefix;
   std::vector<NamedTensor> tensors;
   for (const ParamSpec& spec : table.all()) {
     for (const FilePart& part : file_parts(spec, prefix, classifier)) {
@@ -211,7 +217,7 @@ void write_weights(const std::filesystem::path& folder, const ParameterTable& ta
 void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
                 int64_t max_length) {
   Json config = model.config().to_json();
-  record_heads(config, model.heads(), model.head_input());
+  record_heads(config, model.heads(), model.head_input(), model.config().has_language_head());
   write_json(folder / "config.json", config);
   write_weights(folder, model.parameters(), model.heads(), model.head_input(), model.download_weights());
   SentenceConfig{true, pooling, normalize, max_length}.write(folder, model.config().hidden);

@@ -30,10 +30,13 @@ struct ModelConfig {
   float initializer_range = 0.02f;
   float hidden_dropout = 0.1f, attention_dropout = 0.1f, head_dropout = 0.1f;
   bool has_pooler = false;
+  // Weight of the masked language model's loss beside those of the heads; 0: the model has no such head.
+  double language_weight = 0.0;
   int32_t pad_id = 0;
   Json source;  // the config.json it came from, to write back what we do not use
 
   int64_t head_size() const { return hidden / heads; }
+  bool has_language_head() const { return language_weight > 0.0; }
   // has_pooler is taken from the weights, if the folder has any. Errors: missing file, missing key,
   // unsupported value by key and value (model_type, position_embedding_type, hidden_act, …).
   static ModelConfig read(const std::filesystem::path& folder);

@@ -123,11 +123,13 @@ std::string classifier_head(const std::vector<HeadSpec>& heads, HeadInput head_i
   return heads.empty() || head_input != HeadInput::pooler ? std::string() : heads.front().name;
 }
 
-void record_heads(Json& config, const std::vector<HeadSpec>& heads, HeadInput head_input) {
+void record_heads(Json& config, const std::vector<HeadSpec>& heads, HeadInput head_input,
+                  bool language_head) {
   for (const char* key : {"id2label", "label2id", "num_labels", "problem_type", record_key})
     config.erase(key);
   const bool classifier = !classifier_head(heads, head_input).empty();
-  config["architectures"] = Json::array({classifier ? classifier_architecture : "BertModel"});
+  const char* const bare = language_head ? "BertForMaskedLM" : "BertModel";
+  config["architectures"] = Json::array({classifier ? classifier_architecture : bare});
   if (classifier) {
     const HeadSpec& head = heads.front();
     const auto classes = head.kind == "regression" ? std::vector<std::string>{head.field} : head.classes;

@@ -13,7 +13,7 @@ namespace limner {
 std::string classifier_head(const std::vector<HeadSpec>& heads, HeadInput head_input);
 
 // architectures, id2label, label2id, problem_type and `limner` for these heads; what other heads left is
-// removed.
-void record_heads(Json& config, const std::vector<HeadSpec>& heads, HeadInput head_input);
+// removed. language_head: the folder has a masked language model's head too.
+void record_heads(Json& config, const std::vector<HeadSpec>& heads, HeadInput head_input, bool language_head);
 
 }  // namespace limner

@@ -58,6 +58,11 @@ ParameterTable::ParameterTable(const ModelConfig& config, const std::vector<Head
     const bool read = head_input == HeadInput::pooler && !heads.empty();
     add_linear("pooler.dense", hidden, hidden, read ? Decay::weight_decay : Decay::none);
   }
+  if (config.has_language_head()) {  // the decoder's matrix is the word embeddings
+    add_linear("cls.predictions.transform.dense", hidden, hidden);
+    add_norm("cls.predictions.transform.LayerNorm");
+    add("cls.predictions.bias", {config.vocabulary}, Decay::none, Init::zeros);
+  }
   std::set<std::string> names;
   for (const HeadSpec& head : heads) {
     if (!names.insert(head.name).second) fail(ExitCode::bad_config, "two heads are named '{}'", head.name);
