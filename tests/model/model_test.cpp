@@ -8,6 +8,7 @@
 namespace limner {
 namespace {
 
+using testing::all_families;
 using testing::expect_error;
 using testing::ignore_layer;
 using testing::make_batch;
@@ -17,6 +18,8 @@ using testing::regression_head;
 using testing::shake_weights;
 using testing::single_label_head;
 using testing::tiny_config;
+using testing::tiny_family;
+using testing::usual_input;
 using testing::values;
 
 const float missing = std::nanf("");
@@ -67,6 +70,7 @@ void expect_near(const std::vector<float>& a, const std::vector<float>& b, doubl
 struct GradientCase {
   HeadInput input;
   bool dropout;
+  const char* family = "bert";
 };
 class Gradients : public ::testing::TestWithParam<GradientCase> {};
 
@@ -74,7 +78,8 @@ class Gradients : public ::testing::TestWithParam<GradientCase> {};
 // says.
 TEST_P(Gradients, EqualCentralDifferences) {
   const auto backend = make_cpu_backend(1);
-  Model model = make_model(*backend, three_heads(), GetParam().input);
+  Model model =
+      make_model(*backend, three_heads(), GetParam().input, DType::f32, tiny_family(GetParam().family));
   shake_weights(model);
   const Batch batch = make_batch(lengths, model.config());
   model.plan(Purpose::training, batch.token_count(), batch.row_count());
@@ -125,11 +130,16 @@ TEST_P(Gradients, EqualCentralDifferences) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Inputs, Gradients,
-    ::testing::Values(GradientCase{HeadInput::pooler, false}, GradientCase{HeadInput::pooler, true},
-                      GradientCase{HeadInput::mean, true}, GradientCase{HeadInput::cls, false},
-                      GradientCase{HeadInput::max, true}),
+    ::testing::Values(
+        GradientCase{HeadInput::pooler, false}, GradientCase{HeadInput::pooler, true},
+        GradientCase{HeadInput::mean, true}, GradientCase{HeadInput::cls, false},
+        GradientCase{HeadInput::max, true}, GradientCase{HeadInput::pooler, true, "roberta"},
+        GradientCase{HeadInput::pooler, true, "distilbert"}, GradientCase{HeadInput::last, true, "gpt2"},
+        GradientCase{HeadInput::mean, true, "llama"}, GradientCase{HeadInput::last, true, "mistral"},
+        GradientCase{HeadInput::last, true, "qwen3"}, GradientCase{HeadInput::pooler, true, "modernbert"}),
     [](const auto& one) {
-      return std::string(head_input_name(one.param.input)) + (one.param.dropout ? "_with_dropout" : "");
+      return std::string(one.param.family) + "_" + head_input_name(one.param.input) +
+             (one.param.dropout ? "_with_dropout" : "");
     });
 
 class ModelTest : public ::testing::Test {
@@ -169,16 +179,58 @@ TEST_F(ModelTest, RowAloneEqualsRowInBatch) {
 }
 
 TEST_F(ModelTest, InferenceEqualsTrainingForward) {
-  Model model = make_model(*backend_, three_heads());
-  shake_weights(model);
-  model.plan(Purpose::training, 64, 8);
-  const Batch batch = make_batch(lengths, model.config());
-  const std::vector<float> training = values(model.forward(batch, Purpose::training).hidden);
-  EXPECT_EQ(values(model.hidden_state(2)), training);
-  EXPECT_NE(values(model.hidden_state(0)), training);
-  const std::vector<float> inference = values(model.forward(batch, Purpose::inference).hidden);
-  expect_near(inference, training, 1e-6);
-  expect_error(ExitCode::internal, {"training"}, [&] { model.hidden_state(0); });
+  for (const std::string& family : all_families()) {
+    SCOPED_TRACE(family);
+    Model model = make_model(*backend_, three_heads(), usual_input(family), DType::f32, tiny_family(family));
+    shake_weights(model);
+    model.plan(Purpose::training, 64, 8);
+    const Batch batch = make_batch(lengths, model.config());
+    const Model::Output output = model.forward(batch, Purpose::training);
+    const std::vector<float> training = values(output.hidden), logits = values(output.logits[0]);
+    EXPECT_EQ(values(model.hidden_state(2)), training);
+    EXPECT_NE(values(model.hidden_state(0)), training);
+    EXPECT_NE(values(model.hidden_state(1)), training);
+    const Model::Output inference = model.forward(batch, Purpose::inference);
+    expect_near(values(inference.hidden), training, 1e-6);
+    expect_near(values(inference.logits[0]), logits, 1e-6);
+    expect_error(ExitCode::internal, {"training"}, [&] { model.hidden_state(0); });
+  }
+}
+
+// A causal row's tokens do not know those after them; with a window of 4 in 2 layers not those 7 before them.
+TEST_F(ModelTest, TokensSeeWhatTheyMay) {
+  const auto changed = [&](const std::string& family, int position) {
+    Model model = make_model(*backend_, {}, HeadInput::mean, DType::f32, tiny_family(family));
+    model.plan(Purpose::inference, 17, 1);
+    Batch batch = make_batch({17}, model.config());
+    const std::vector<float> before = values(model.forward(batch, Purpose::inference).hidden);
+    batch.ids[static_cast<size_t>(position)] ^= 1;
+    const std::vector<float> after = values(model.forward(batch, Purpose::inference).hidden);
+    std::vector<int> tokens;
+    for (int token = 0; token < 17; ++token) {
+      const auto start = static_cast<std::ptrdiff_t>(token * model.config().hidden);
+      const auto end = start + static_cast<std::ptrdiff_t>(model.config().hidden);
+      if (!std::equal(before.begin() + start, before.begin() + end, after.begin() + start))
+        tokens.push_back(token);
+    }
+    return tokens;
+  };
+  const auto range = [](int first, int last) {
+    std::vector<int> tokens(static_cast<size_t>(last - first));
+    std::iota(tokens.begin(), tokens.end(), first);
+    return tokens;
+  };
+  EXPECT_EQ(changed("bert", 5), range(0, 17));
+  EXPECT_EQ(changed("gpt2", 5), range(5, 17));
+  EXPECT_EQ(changed("llama", 5), range(5, 17));
+  EXPECT_EQ(changed("mistral", 5), range(5, 12));
+  EXPECT_EQ(changed("modernbert", 5), range(0, 17));
+}
+
+TEST_F(ModelTest, DecodersHaveNoPooler) {
+  expect_error(ExitCode::bad_config, {"pooler", "gpt2"}, [&] {
+    make_model(*backend_, three_heads(), HeadInput::pooler, DType::f32, tiny_family("gpt2"));
+  });
 }
 
 TEST_F(ModelTest, Bf16StaysNearF32) {
