@@ -177,11 +177,14 @@ std::pair<int64_t, int64_t> largest(const std::vector<Batch>& batches) {
 // Multiply-adds of matrix products and attention, times two.
 double forward_flops(const ModelConfig& config, const std::vector<int32_t>& lengths) {
   double flops = 0;
+  const AttentionShape shape = config.attention(0, {});
+  const double hidden = static_cast<double>(config.hidden), width = static_cast<double>(shape.width());
+  const double products =
+      static_cast<double>(shape.packed_width() + shape.width() + config.inner_products() + config.inner);
   for (const int32_t length : lengths) {
-    const double tokens = length, hidden = static_cast<double>(config.hidden),
-                 inner = static_cast<double>(config.inner);
-    flops += static_cast<double>(config.layers) *
-             (2 * tokens * (4 * hidden * hidden + 2 * hidden * inner) + 4 * tokens * tokens * hidden);
+    const double tokens = length;
+    flops +=
+        static_cast<double>(config.layers) * (2 * tokens * hidden * products + 4 * tokens * tokens * width);
   }
   return flops;
 }

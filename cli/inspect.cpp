@@ -21,10 +21,17 @@ void inspect_checkpoint(const fs::path& folder) {
   const ModelConfig config = ModelConfig::read(folder);
   HeadInput input = HeadInput::pooler;
   const std::vector<HeadSpec> heads = read_heads(folder, input);
-  const ParameterTable parameters(config, heads);
+  const ParameterTable parameters(config, heads, input);
   fmt::print("checkpoint {}\n", folder.string());
-  fmt::print("  family      {}: {} layers, width {}, {} heads, inner {}\n", config.family, config.layers,
-             config.hidden, config.heads, config.inner);
+  const AttentionShape attention = config.attention(0, {});
+  fmt::print("  family      {}: {} layers, width {}, {} heads of {}, inner {}\n", config.family,
+             config.layers, config.hidden, config.heads, attention.head_size, config.inner);
+  fmt::print(
+      "  attention   {}, {} key heads, {} of the layers through a window, {} positions\n",
+      config.masking == Masking::causal ? "each token sees those before it" : "all tokens see each other",
+      attention.key_head_count(),
+      std::count_if(config.windows.begin(), config.windows.end(), [](int64_t window) { return window > 0; }),
+      config.ropes.empty() ? "learned" : "rotary");
   fmt::print("  vocabulary  {}, {} positions\n  parameters  {}\n", config.vocabulary, config.max_positions,
              parameters.parameter_count());
   const SentenceConfig sentence = SentenceConfig::read(folder);

@@ -30,6 +30,7 @@ std::optional<fs::path> model_folder(const Run& run) {
 struct Source {
   ModelConfig config;
   std::vector<HeadSpec> heads;
+  HeadInput head_input = HeadInput::mean;
   int64_t max_length = 0;
   Tokenizer tokenizer;
 };
@@ -67,17 +68,17 @@ Source find_source(const Run& run, const Preview& preview) {
   if (!folder) {
     Tokenizer tokenizer = learn_from(preview.texts, settings.vocabulary, run.threads());
     const ModelConfig config = ModelConfig::from_settings(settings.architecture, tokenizer.vocabulary_size());
-    return {config, heads_to_come(run.settings.train.heads, preview),
+    return {config, heads_to_come(run.settings.train.heads, preview), config.usual_head_input(),
             settings.max_length.value_or(config.max_positions), std::move(tokenizer)};
   }
-  HeadInput input = HeadInput::mean;
   const ModelConfig config = ModelConfig::read(*folder);
+  HeadInput input = config.usual_head_input();
   const SentenceConfig sentence = SentenceConfig::read(*folder);
   const int64_t told =
       sentence.max_length > 0 ? std::min(sentence.max_length, config.max_positions) : config.max_positions;
   std::vector<HeadSpec> heads = read_heads(*folder, input);
   if (heads.empty()) heads = heads_to_come(run.settings.train.heads, preview);
-  return {config, std::move(heads), settings.max_length.value_or(told), Tokenizer::load(*folder)};
+  return {config, std::move(heads), input, settings.max_length.value_or(told), Tokenizer::load(*folder)};
 }
 
 ExtractForecast forecast(const Run& run) {
@@ -97,7 +98,7 @@ ExtractForecast forecast(const Run& run) {
   const DType precision = select_precision(run.settings.runtime);
   const int64_t max_tokens = std::max(settings.max_tokens_per_batch, source.max_length);
   const int64_t rows_of_shard = shard_rows(preview.rows, settings.rows_per_shard);
-  const ParameterTable parameters(source.config, source.heads);
+  const ParameterTable parameters(source.config, source.heads, source.head_input);
   const int64_t arena = Model::predict_bytes(source.config, source.heads, precision, Purpose::inference,
                                              max_tokens, most_batch_rows(max_tokens, settings));
   const int64_t weights = parameters.elements() * (dtype_bytes(DType::f32) +

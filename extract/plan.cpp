@@ -103,7 +103,7 @@ ExtractionPlan plan_extraction(const Run& run) {
   plan.heads = read_heads(plan.checkpoint, plan.head_input);
   plan.precision = select_precision(run.settings.runtime);
   const SentenceConfig sentence = SentenceConfig::read(plan.checkpoint);
-  const Pooling told = sentence.present ? sentence.pooling : Pooling::mean;
+  const Pooling told = sentence.present ? sentence.pooling : plan.config.usual_pooling();
   plan.pooling = settings.pooling == "auto" ? told : pooling_named(settings.pooling);
   plan.normalize = settings.normalize.value_or(sentence.present ? sentence.normalize : true);
   plan.max_length = longest_row(run, plan, sentence);

@@ -20,9 +20,11 @@
 namespace limner {
 
 enum class Write : uint8_t { overwrite, add };
-enum class Activation : uint8_t { none, gelu, gelu_tanh, tanh, relu };
+enum class Activation : uint8_t { none, gelu, gelu_tanh, tanh, relu, silu };
 enum class Pooling : uint8_t { mean, cls, max, last, weighted_mean };
 enum class Masking : uint8_t { bidirectional, causal };
+enum class NormKind : uint8_t { layer, rms };  // rms: the mean is taken as 0 (Zhang and Sennrich, 2019)
+enum class Rotation : uint8_t { forward, backward };
 
 // The rows of a packed batch. Row r holds tokens [cu_lengths[r], cu_lengths[r + 1]); a row may be empty only
 // in attention and pooling (its pooled vector is 0). Host arrays, valid during the call (a GPU backend keeps
@@ -45,11 +47,20 @@ struct Dropout {
   bool active() const { return probability > 0.0f; }
 };
 
+// Query head h reads key and value head h / group(). A query sees the keys of its row at a distance below
+// `window`, on both sides or, causal, before it and itself.
 struct AttentionShape {
   int64_t heads = 0;
   int64_t head_size = 0;
   Masking masking = Masking::bidirectional;
   Dropout dropout;
+  int64_t key_heads = 0;  // divides heads; 0: as many as heads
+  int64_t window = 0;     // 0: the whole row
+
+  int64_t key_head_count() const { return key_heads > 0 ? key_heads : heads; }
+  int64_t group() const { return heads / key_head_count(); }
+  int64_t width() const { return heads * head_size; }                                  // of y
+  int64_t packed_width() const { return (heads + 2 * key_head_count()) * head_size; }  // of qkv
 };
 
 struct AdamW {
@@ -82,27 +93,54 @@ class Backend {
   // dx = dy * activation'(pre). dx may alias dy. gelu is exact (erf), gelu_tanh the tanh form.
   virtual void activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) = 0;
 
-  // --- Attention over packed rows. qkv [tokens, 3 * heads * head_size]: a token's query, key and value, each
-  // heads x head_size. y [tokens, heads * head_size] = softmax(q k^T / sqrt(head_size)) v within each row.
-  // lse [heads, tokens] f32 receives the log-sum-exp (natural logarithm) of each query's scores; absent in
-  // inference.
+  // Gated feed-forward layers (Shazeer, "GLU variants improve transformer", 2020). x [tokens, 2 * width]:
+  // y [tokens, width] = activation(first half of x) * second half.
+  virtual void gate_forward(Tensor y, Tensor x, Activation activation) = 0;
+  // dx [tokens, 2 * width] from dy [tokens, width].
+  virtual void gate_backward(Tensor dx, Tensor dy, Tensor x, Activation activation) = 0;
+
+  // --- Heads before attention. qkv, here and in attention, is [tokens, packed_width]: a token's queries
+  // (heads x head_size), keys and values (key heads x head_size each). Each query and key head alone: y = x *
+  // rstd * gamma, rstd = 1 / sqrt(mean of x^2 + epsilon) over the head; values are copied. query_gamma,
+  // key_gamma [head_size] f32. rstd [tokens, heads + key heads] f32 is saved, or absent. y may alias x where
+  // rstd is absent.
+  virtual void head_norm_forward(Tensor y, Tensor rstd, Tensor x, Tensor query_gamma, Tensor key_gamma,
+                                 float epsilon, const AttentionShape& shape) = 0;
+  // dx of all of qkv; dquery_gamma, dkey_gamma f32 +=. dx may alias dy.
+  virtual void head_norm_backward(Tensor dx, Tensor dquery_gamma, Tensor dkey_gamma, Tensor dy, Tensor x,
+                                  Tensor rstd, Tensor query_gamma, Tensor key_gamma,
+                                  const AttentionShape& shape) = 0;
+  // Rotary embedding (Su et al., RoFormer, 2021), in place, of each query and key head. With h = head_size /
+  // 2 (it is even) and c, s the row of `table` [positions, head_size] f32 for the token's position in its
+  // row, cosines first, then sines: (x[i], x[i + h]) = (x[i] c[i] - x[i + h] s[i], x[i + h] c[i] + x[i]
+  // s[i]), i < h. backward is the transpose, with -s: the gradient goes through it the other way.
+  virtual void rotate(Tensor qkv, Tensor table, const Packing& packing, const AttentionShape& shape,
+                      Rotation rotation) = 0;
+
+  // --- Attention over packed rows. y [tokens, heads * head_size] = softmax(q k^T / sqrt(head_size)) v within
+  // each row, over the keys that the shape lets a query see. lse [heads, tokens] f32 receives the log-sum-exp
+  // (natural logarithm) of each query's scores; absent in inference.
   virtual void attention_forward(Tensor y, Tensor lse, Tensor qkv, const Packing& packing,
                                  const AttentionShape& shape) = 0;
   virtual void attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor lse, Tensor qkv,
                                   const Packing& packing, const AttentionShape& shape) = 0;
 
-  // --- Residual, dropout and layer normalisation in one pass.
+  // --- Residual, dropout and normalisation in one pass.
   // sum = residual + dropout(x);  y = (sum - mean) * rstd * gamma + beta, statistics per token over the
-  // width. residual may be absent (then sum = dropout(x)). sum may alias x or residual. sum, mean, rstd
-  // [tokens] f32 are what backward needs; all three absent in inference. gamma, beta [width] f32.
+  // width; rms has no mean: y = sum * rstd * gamma + beta, rstd = 1 / sqrt(mean of sum^2 + epsilon). residual
+  // may be absent (then sum = dropout(x)), beta too. sum may alias x or residual. sum, mean, rstd [tokens]
+  // f32 are what backward needs, each may be absent in inference; mean is absent for rms. gamma, beta [width]
+  // f32.
   virtual void norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, Tensor x, Tensor residual,
-                            Tensor gamma, Tensor beta, float epsilon, const Dropout& dropout,
+                            Tensor gamma, Tensor beta, NormKind kind, float epsilon, const Dropout& dropout,
                             const Packing& packing) = 0;
-  // dsum: gradient of `sum`, which is the residual's gradient; dx = dropout'(dsum), absent without dropout or
-  // when not wanted. dgamma, dbeta f32 +=. dsum may alias dy.
-  virtual void norm_backward(Tensor dsum, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy, Tensor sum,
-                             Tensor mean, Tensor rstd, Tensor gamma, const Dropout& dropout,
-                             const Packing& packing) = 0;
+  // dsum: = or += the gradient of `sum`, which is the residual's gradient (add: `sum` was read by others too,
+  // and dsum holds their gradient); dx = dropout'(dsum), absent without dropout or when not wanted. dgamma,
+  // dbeta f32
+  // +=, dbeta absent as beta. With overwrite dsum may alias dy.
+  virtual void norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy,
+                             Tensor sum, Tensor mean, Tensor rstd, Tensor gamma, NormKind kind,
+                             const Dropout& dropout, const Packing& packing) = 0;
   // y = dropout(x), elementwise; y may alias x. Backward is the same call on the gradient. Rows of `packing`
   // are rows of tokens; for one vector a row, cu_lengths counts 0, 1, 2, ….
   virtual void dropout(Tensor y, Tensor x, const Dropout& dropout, const Packing& packing) = 0;

@@ -1,5 +1,7 @@
 #include "kernels/check.h"
 
+#include <algorithm>
+
 #include "kernels/dropout.h"
 
 namespace limner {
@@ -78,6 +80,25 @@ void check_labels(std::string_view operation, std::span<const int32_t> labels, i
 void check_dropout(std::string_view operation, const Dropout& dropout) {
   require(dropout.probability >= 0.0f && dropout.probability < 1.0f,
           "{}: dropout probability {} is not in [0, 1)", operation, dropout.probability);
+}
+
+void check_attention_shape(std::string_view operation, const AttentionShape& shape) {
+  require(shape.heads > 0 && shape.head_size > 0 && shape.key_heads >= 0 &&
+              shape.heads % shape.key_head_count() == 0 && shape.window >= 0,
+          "{}: {} heads of {}, {} key heads, window {}", operation, shape.heads, shape.head_size,
+          shape.key_heads, shape.window);
+}
+
+void check_rotation(std::string_view operation, const Tensor& table, const Packing& packing,
+                    const AttentionShape& shape) {
+  require(shape.head_size % 2 == 0, "{}: heads of {}; an even size is wanted", operation, shape.head_size);
+  int64_t longest = 0;
+  for (int64_t row = 0; row < packing.rows(); ++row) {
+    const auto index = static_cast<size_t>(row);
+    longest = std::max<int64_t>(longest, packing.cu_lengths[index + 1] - packing.cu_lengths[index]);
+  }
+  require(longest <= table.rows(), "{}: a row of {} tokens, the table has {} positions", operation, longest,
+          table.rows());
 }
 
 void check_attention_dropout(std::string_view operation, const AttentionShape& shape, int64_t longest) {

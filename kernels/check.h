@@ -24,6 +24,11 @@ void check_ids(std::string_view operation, std::string_view table, std::span<con
 // Every label in -1..classes - 1, one for each row.
 void check_labels(std::string_view operation, std::span<const int32_t> labels, int64_t rows, int64_t classes);
 void check_dropout(std::string_view operation, const Dropout& dropout);
+// Head counts that fit, a window that is not negative.
+void check_attention_shape(std::string_view operation, const AttentionShape& shape);
+// An even head size, and a position of `table` for every token of the longest row.
+void check_rotation(std::string_view operation, const Tensor& table, const Packing& packing,
+                    const AttentionShape& shape);
 // With dropout a row may have no more tokens than a head has random numbers.
 void check_attention_dropout(std::string_view operation, const AttentionShape& shape, int64_t longest);
 

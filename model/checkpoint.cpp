@@ -13,45 +13,60 @@
 namespace limner {
 namespace {
 
-constexpr const char* encoder_prefix = "bert.";
 constexpr const char* head_prefix = "heads.";
-constexpr const char* language_prefix = "cls.predictions.";
-constexpr const char* fused = "attention.self.qkv.";
 
 // One tensor of the file: a range of the flat buffer.
 struct FilePart {
   std::string name;
   int64_t offset;
-  std::vector<int64_t> dims;
-  size_t elements;
+  std::vector<int64_t> dims;  // as it lies here
+  Storage storage;
+  size_t elements() const {
+    size_t product = 1;
+    for (const int64_t dim : dims) product *= static_cast<size_t>(dim);
+    return product;
+  }
+  std::vector<int64_t> file_dims() const {
+    return storage == Storage::transposed ? std::vector<int64_t>{dims[1], dims[0]} : dims;
+  }
 };
 
-bool belongs_to_head(const ParamSpec& spec) { return spec.name.starts_with(head_prefix); }
+bool may_be_missing(Role role) {
+  return role == Role::pooler || role == Role::projection || role == Role::language;
+}
 
-// The tensors that hold one parameter: query, key and value apart; `prefix` before all but heads; one head,
-// `classifier`, under Hugging Face's own name.
-std::vector<FilePart> file_parts(const ParamSpec& spec, const std::string& prefix,
+// The tensors that hold one parameter. `prefix` stands before the encoder's; one head, `classifier`, has the
+// family's own name.
+std::vector<FilePart> file_parts(const ParamSpec& spec, const Family& family, const std::string& prefix,
                                  const std::string& classifier) {
-  const auto whole = static_cast<size_t>(spec.elements());
   const std::string classifier_prefix = head_prefix + classifier + ".";
-  if (!classifier.empty() && spec.name.starts_with(classifier_prefix)) {
-    return {{"classifier." + spec.name.substr(classifier_prefix.size()), spec.offset, spec.dims, whole}};
+  if (!classifier.empty() && spec.role == Role::head && spec.name.starts_with(classifier_prefix)) {
+    const std::string name = family.head.output + ("." + spec.name.substr(classifier_prefix.size()));
+    return {{name, spec.offset, spec.dims, spec.storage}};
   }
-  if (belongs_to_head(spec) || spec.name.starts_with(language_prefix)) {
-    return {{spec.name, spec.offset, spec.dims, whole}};
-  }
-  const size_t place = spec.name.find(fused);
-  if (place == std::string::npos) return {{prefix + spec.name, spec.offset, spec.dims, whole}};
-
+  const bool prefixed = spec.role == Role::encoder || spec.role == Role::pooler;
+  const std::string start = prefixed ? prefix : "";
+  if (spec.parts.empty()) return {{start + spec.name, spec.offset, spec.dims, spec.storage}};
   std::vector<FilePart> parts;
-  std::vector<int64_t> dims = spec.dims;
-  dims[0] /= 3;
-  for (const char* part : {"query", "key", "value"}) {
-    const std::string start = prefix + spec.name.substr(0, place) + "attention.self." + part + ".";
-    const int64_t offset = spec.offset + static_cast<int64_t>(parts.size() * (whole / 3));
-    parts.push_back({start + spec.name.substr(place + std::string(fused).size()), offset, dims, whole / 3});
+  int64_t offset = spec.offset;
+  for (const ParamSpec::Part& part : spec.parts) {
+    std::vector<int64_t> dims = spec.dims;
+    dims[0] = part.rows;
+    parts.push_back({start + part.name, offset, dims, spec.storage});
+    offset += static_cast<int64_t>(parts.back().elements());
   }
   return parts;
+}
+
+// to [columns, rows] = from [rows, columns], transposed.
+std::vector<float> transposed(std::span<const float> from, int64_t rows, int64_t columns) {
+  std::vector<float> to(from.size());
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t column = 0; column < columns; ++column) {
+      to[static_cast<size_t>(column * rows + row)] = from[static_cast<size_t>(row * columns + column)];
+    }
+  }
+  return to;
 }
 
 // The name a tensor has in the file: its own, or the one that checkpoints converted from TensorFlow have.
@@ -66,30 +81,31 @@ std::optional<std::string> find_tensor(const WeightFiles& files, const std::stri
   return std::nullopt;
 }
 
-std::string find_prefix(const WeightFiles& files, const std::filesystem::path& folder) {
-  const std::string table = "embeddings.word_embeddings.weight";
-  if (files.has(encoder_prefix + table)) return encoder_prefix;
+std::string find_prefix(const WeightFiles& files, const Family& family, const std::filesystem::path& folder) {
+  const std::string table = family.names.word + std::string(".weight");
+  if (files.has(family.names.prefix + table)) return family.names.prefix;
   if (files.has(table)) return "";
   fail(ExitCode::bad_data, "{}: the weights have no tensor '{}', with or without '{}' before it",
-       folder.string(), table, encoder_prefix);
+       folder.string(), table, family.names.prefix);
 }
 
-// Tensors that a BERT folder may hold beside what this model has: buffers and other tasks' heads. Any other
-// would change what the model computes.
-bool may_be_left(const std::string& name, const std::string& prefix) {
-  static const std::array<const char*, 4> other_heads{"cls.", "classifier.", head_prefix, "qa_outputs."};
+// Tensors that a folder may hold beside what this model has: buffers and other tasks' heads. Any other would
+// change what the model computes.
+bool may_be_left(const std::string& name, const Family& family, const std::string& prefix) {
   const auto starts = [&](const char* start) { return name.starts_with(start); };
-  if (std::any_of(other_heads.begin(), other_heads.end(), starts)) return true;
+  if (starts(head_prefix) || std::any_of(family.others.begin(), family.others.end(), starts)) return true;
   if (!name.starts_with(prefix)) return false;
   const std::string inner = name.substr(prefix.size());
-  return inner == "embeddings.position_ids" || inner == "embeddings.token_type_ids" ||
-         inner.starts_with("pooler.dense.");
+  static const std::array<const char*, 5> buffers{"position_ids", "token_type_ids", ".attn.bias",
+                                                  ".attn.masked_bias", ".rotary_emb.inv_freq"};
+  const auto ends = [&](const char* end) { return inner.ends_with(end); };
+  return std::any_of(buffers.begin(), buffers.end(), ends) || inner.starts_with("pooler.dense.");
 }
 
-void refuse_strangers(const WeightFiles& files, const std::set<std::string>& used,
+void refuse_strangers(const WeightFiles& files, const std::set<std::string>& used, const Family& family,
                       const std::string& prefix) {
   for (const std::string& name : files.names()) {
-    if (used.contains(name) || may_be_left(name, prefix)) continue;
+    if (used.contains(name) || may_be_left(name, family, prefix)) continue;
     fail(ExitCode::bad_data, "{}: tensor '{}' has no place in the model that config.json describes",
          files.file_of(name).string(), name);
   }
@@ -97,9 +113,19 @@ void refuse_strangers(const WeightFiles& files, const std::set<std::string>& use
 
 void check_shape(const WeightFiles& files, const std::string& name, const FilePart& part) {
   const std::vector<int64_t>& found = files.entry(name).dims;
-  if (found == part.dims) return;
+  if (found == part.file_dims()) return;
   fail(ExitCode::bad_data, "{}: tensor '{}' has the shape {}, the model wants {}",
-       files.file_of(name).string(), name, shape_text(found), shape_text(part.dims));
+       files.file_of(name).string(), name, shape_text(found), shape_text(part.file_dims()));
+}
+
+void read_part(const WeightFiles& files, const std::string& name, const FilePart& part,
+               std::span<float> weights) {
+  check_shape(files, name, part);
+  const std::span<float> to = weights.subspan(static_cast<size_t>(part.offset), part.elements());
+  files.read(name, to);
+  if (part.storage != Storage::transposed) return;
+  const std::vector<float> turned = transposed(to, part.dims[1], part.dims[0]);
+  std::copy(turned.begin(), turned.end(), to.begin());
 }
 
 // The heads of the folder that this model has too, by name. A head that means something else is refused.
@@ -133,7 +159,8 @@ std::string head_of(const ParamSpec& spec) {
   return spec.name.substr(start, spec.name.rfind('.') - start);
 }
 
-// A regression head computes z, and target = mean + scale * z. In the file it computes the target itself.
+// A regression head computes z, and target = mean + scale * z. In the file it computes the target itself or,
+// without a bias to hold the mean, the distance from it.
 enum class Unit : uint8_t { standardized, target };
 void convert_regressions(const ParameterTable& table, const std::vector<HeadSpec>& heads,
                          std::span<float> weights, Unit to) {
@@ -142,6 +169,7 @@ void convert_regressions(const ParameterTable& table, const std::vector<HeadSpec
     const double factor = to == Unit::target ? head.target_scale : 1.0 / head.target_scale;
     const double shift = to == Unit::target ? head.target_mean : -head.target_mean / head.target_scale;
     const auto convert = [&](const char* part, double added) {
+      if (!table.has(head_prefix + head.name + part)) return;
       const ParamSpec& spec = table.find(head_prefix + head.name + part);
       for (float& value :
            weights.subspan(static_cast<size_t>(spec.offset), static_cast<size_t>(spec.elements()))) {
@@ -156,36 +184,34 @@ void convert_regressions(const ParameterTable& table, const std::vector<HeadSpec
 }  // namespace
 
 std::vector<std::string> read_weights(const std::filesystem::path& folder, const ParameterTable& table,
-                                      const std::vector<HeadSpec>& heads, HeadInput head_input,
-                                      std::span<float> weights) {
+                                      const Family& family, const std::vector<HeadSpec>& heads,
+                                      HeadInput head_input, std::span<float> weights) {
   const WeightFiles files(folder);
   HeadInput recorded_input = head_input;
   const std::vector<HeadSpec> recorded = read_heads(folder, recorded_input);
   const std::set<std::string> shared = shared_heads(folder, heads, head_input, recorded, recorded_input);
-  const std::string prefix = find_prefix(files, folder);
-  const std::string classifier = classifier_head(recorded, recorded_input);
+  const std::string prefix = find_prefix(files, family, folder);
+  const std::string classifier = classifier_head(family, recorded, recorded_input);
 
   std::vector<std::string> missing;
   std::set<std::string> used;
   for (const ParamSpec& spec : table.all()) {
-    const bool head = belongs_to_head(spec);
-    if (head && !shared.contains(head_of(spec))) {
+    if (spec.role == Role::head && !shared.contains(head_of(spec))) {
       missing.push_back(spec.name);
       continue;
     }
-    for (const FilePart& part : file_parts(spec, prefix, classifier)) {
+    for (const FilePart& part : file_parts(spec, family, prefix, classifier)) {
       const auto name = find_tensor(files, part.name);
-      if (!name && (spec.name.starts_with("pooler.") || spec.name.starts_with(language_prefix))) {
+      if (!name && may_be_missing(spec.role)) {
         missing.push_back(spec.name);
         continue;
       }
       if (!name) fail(ExitCode::bad_data, "{}: tensor '{}' is missing", folder.string(), part.name);
-      check_shape(files, *name, part);
-      files.read(*name, weights.subspan(static_cast<size_t>(part.offset), part.elements));
+      read_part(files, *name, part, weights);
       used.insert(*name);
     }
   }
-  refuse_strangers(files, used, prefix);
+  refuse_strangers(files, used, family, prefix);
 
   std::vector<HeadSpec> read_here;
   std::copy_if(heads.begin(), heads.end(), std::back_inserter(read_here),
@@ -194,21 +220,24 @@ std::vector<std::string> read_weights(const std::filesystem::path& folder, const
   return missing;
 }
 
-void write_weights(const std::filesystem::path& folder, const ParameterTable& table,
+void write_weights(const std::filesystem::path& folder, const ParameterTable& table, const Family& family,
                    const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights) {
   convert_regressions(table, heads, weights, Unit::target);
-  const std::string classifier = classifier_head(heads, head_input);
-  const bool language = std::any_of(table.all().begin(), table.all().end(), [](const ParamSpec& spec) {
-    return spec.name.starts_with(language_prefix);
-  });
-  const std::string prefix = classifier.empty() && !language ? "" : encoder_prefix;
+  const std::string classifier = classifier_head(family, heads, head_input);
+  const bool language = std::any_of(table.all().begin(), table.all().end(),
+                                    [](const ParamSpec& spec) { return spec.role == Role::language; });
+  const std::string prefix = classifier.empty() && !language ? "" : family.names.prefix;
   std::vector<NamedTensor> tensors;
   for (const ParamSpec& spec : table.all()) {
-    for (const FilePart& part : file_parts(spec, prefix, classifier)) {
+    for (const FilePart& part : file_parts(spec, family, prefix, classifier)) {
       float* const start = weights.data() + part.offset;
-      tensors.push_back({part.name, part.dims.size() == 1
-                                        ? Tensor(start, DType::f32, {part.dims[0]})
-                                        : Tensor(start, DType::f32, {part.dims[0], part.dims[1]})});
+      if (part.storage == Storage::transposed) {
+        const std::vector<float> turned = transposed({start, part.elements()}, part.dims[0], part.dims[1]);
+        std::copy(turned.begin(), turned.end(), start);
+      }
+      const std::vector<int64_t> dims = part.file_dims();
+      tensors.push_back({part.name, dims.size() == 1 ? Tensor(start, DType::f32, {dims[0]})
+                                                     : Tensor(start, DType::f32, {dims[0], dims[1]})});
     }
   }
   write_safetensors(folder / "model.safetensors", tensors);
@@ -217,9 +246,11 @@ void write_weights(const std::filesystem::path& folder, const ParameterTable& ta
 void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
                 int64_t max_length) {
   Json config = model.config().to_json();
-  record_heads(config, model.heads(), model.head_input(), model.config().has_language_head());
+  const Family& family = family_named(model.config().family);
+  record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
   write_json(folder / "config.json", config);
-  write_weights(folder, model.parameters(), model.heads(), model.head_input(), model.download_weights());
+  write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
+                model.download_weights());
   SentenceConfig{true, pooling, normalize, max_length}.write(folder, model.config().hidden);
 }
 

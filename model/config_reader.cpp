@@ -52,6 +52,11 @@ bool ConfigReader::flag(const std::string& key, bool otherwise) const {
   return found.get<bool>();
 }
 
+void ConfigReader::expect(const std::string& key, const Json& wanted, const std::string& why) const {
+  const Json found = value(key);
+  if (!found.is_null() && found != wanted) refuse(key, why);
+}
+
 void ConfigReader::refuse(const std::string& key, const std::string& why) const {
   fail(ExitCode::bad_data, "{}: {} is {}: {}", path_.string(), key, value(key).dump(), why);
 }

@@ -24,6 +24,8 @@ class ConfigReader {
   double number(const std::string& key, double otherwise, Range range) const;
   std::string text(const std::string& key, std::optional<std::string> otherwise = std::nullopt) const;
   bool flag(const std::string& key, bool otherwise) const;
+  // Neither absent nor null nor as wanted: refused.
+  void expect(const std::string& key, const Json& wanted, const std::string& why) const;
   // bad_data: "<file>: <key> is <value>: <why>".
   [[noreturn]] void refuse(const std::string& key, const std::string& why) const;
 

@@ -9,7 +9,7 @@
 
 namespace limner {
 
-enum class DropoutPlace : uint32_t { embeddings, attention, attention_output, output, head };
+enum class DropoutPlace : uint32_t { embeddings, attention, attention_output, output, head, projection };
 
 // step_key mixes seed and step; without it nothing is dropped. layer counts as in ParamSpec.
 inline Dropout dropout_at(std::optional<uint64_t> step_key, float probability, int layer,

@@ -13,7 +13,6 @@ namespace {
 
 constexpr const char* record_key = "limner";
 constexpr int64_t record_version = 1;
-constexpr const char* classifier_architecture = "BertForSequenceClassification";
 
 // Limner's name of a kind, Hugging Face's problem_type.
 constexpr std::array<std::pair<const char*, const char*>, 3> kinds{{
@@ -88,7 +87,7 @@ std::vector<std::string> read_labels(const ConfigReader& reader) {
 }
 
 // A plain Hugging Face classifier. Its config.json leaves out names and kind where they are the default.
-std::vector<HeadSpec> head_of_classifier(const ConfigReader& reader) {
+std::vector<HeadSpec> head_of_classifier(const ConfigReader& reader, const Family& family) {
   const std::filesystem::path folder = reader.path().parent_path();
   HeadSpec head;
   head.name = "classifier";
@@ -96,10 +95,9 @@ std::vector<HeadSpec> head_of_classifier(const ConfigReader& reader) {
   head.classes = read_labels(reader);
   if (head.classes.empty()) {
     const WeightFiles files(folder);
-    if (!files.has("classifier.weight")) {
-      reader.refuse("architectures", "the weights have no classifier.weight");
-    }
-    const std::vector<int64_t>& dims = files.entry("classifier.weight").dims;
+    const std::string weight = std::string(family.head.output) + ".weight";
+    if (!files.has(weight)) reader.refuse("architectures", "the weights have no " + weight);
+    const std::vector<int64_t>& dims = files.entry(weight).dims;
     for (int64_t index = 0; !dims.empty() && index < dims[0]; ++index) {
       head.classes.push_back(fmt::format("LABEL_{}", index));
     }
@@ -117,19 +115,24 @@ std::vector<HeadSpec> head_of_classifier(const ConfigReader& reader) {
   return {head};
 }
 
-}  // namespace
-
-std::string classifier_head(const std::vector<HeadSpec>& heads, HeadInput head_input) {
-  return heads.empty() || head_input != HeadInput::pooler ? std::string() : heads.front().name;
+// What Hugging Face's classifier of this family reads.
+HeadInput classifier_input(const Family& family) {
+  return family.head.projection == nullptr ? HeadInput::last : HeadInput::pooler;
 }
 
-void record_heads(Json& config, const std::vector<HeadSpec>& heads, HeadInput head_input,
-                  bool language_head) {
+}  // namespace
+
+std::string classifier_head(const Family& family, const std::vector<HeadSpec>& heads, HeadInput head_input) {
+  return heads.empty() || head_input != classifier_input(family) ? std::string() : heads.front().name;
+}
+
+void record_heads(Json& config, const Family& family, const std::vector<HeadSpec>& heads,
+                  HeadInput head_input, bool language_head) {
   for (const char* key : {"id2label", "label2id", "num_labels", "problem_type", record_key})
     config.erase(key);
-  const bool classifier = !classifier_head(heads, head_input).empty();
-  const char* const bare = language_head ? "BertForMaskedLM" : "BertModel";
-  config["architectures"] = Json::array({classifier ? classifier_architecture : bare});
+  const bool classifier = !classifier_head(family, heads, head_input).empty();
+  const char* const bare = language_head ? family.head.language_model : family.head.model;
+  config["architectures"] = Json::array({classifier ? family.head.classifier : bare});
   if (classifier) {
     const HeadSpec& head = heads.front();
     const auto classes = head.kind == "regression" ? std::vector<std::string>{head.field} : head.classes;
@@ -154,12 +157,15 @@ void record_heads(Json& config, const std::vector<HeadSpec>& heads, HeadInput he
 std::vector<HeadSpec> read_heads(const std::filesystem::path& folder, HeadInput& head_input) {
   const ConfigReader reader(folder / "config.json");
   if (!reader.value(record_key).is_null()) return heads_from_record(reader, head_input);
+  const std::string type = reader.text("model_type");
+  if (!is_family(type)) return {};  // ModelConfig::read says why
+  const Family& family = family_named(type);
   const Json architectures = reader.value("architectures");
   const bool classifier =
-      architectures.is_array() && !architectures.empty() && architectures.front() == classifier_architecture;
+      architectures.is_array() && !architectures.empty() && architectures.front() == family.head.classifier;
   if (!classifier) return {};
-  head_input = HeadInput::pooler;
-  return head_of_classifier(reader);
+  head_input = classifier_input(family);
+  return head_of_classifier(reader, family);
 }
 
 }  // namespace limner

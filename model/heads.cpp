@@ -13,9 +13,12 @@ constexpr const char* single_label = "single_label";
 constexpr const char* multi_label = "multi_label";
 constexpr const char* regression = "regression";
 
-Pooling pooling_of(HeadInput input) {
+Pooling pooling_of(HeadInput input, const ModelConfig& config) {
   switch (input) {
     case HeadInput::pooler:
+      return config.projection_pooling;
+    case HeadInput::last:
+      return Pooling::last;
     case HeadInput::cls:
       return Pooling::cls;
     case HeadInput::mean:
@@ -56,14 +59,23 @@ int64_t label_rows(const HeadSpec& head, const HeadLabels& labels) {
 
 }  // namespace
 
-HeadParameters head_parameters(const ParameterTable& table, const std::vector<HeadSpec>& heads,
-                               HeadInput head_input, const Tensor& flat) {
+HeadParameters head_parameters(const ParameterTable& table, const ModelConfig& config,
+                               const std::vector<HeadSpec>& heads, HeadInput head_input, const Tensor& flat) {
+  const auto view = [&](const std::string& name) {
+    return table.has(name) ? parameter_view(flat, table.find(name)) : Tensor();
+  };
   const auto linear = [&](const std::string& name) {
-    return Linear{parameter_view(flat, table.find(name + ".weight")),
-                  parameter_view(flat, table.find(name + ".bias"))};
+    return Linear{parameter_view(flat, table.find(name + ".weight")), view(name + ".bias")};
   };
   HeadParameters p;
-  if (head_input == HeadInput::pooler && !heads.empty()) p.pooler = linear("pooler.dense");
+  if (head_input == HeadInput::pooler && !heads.empty()) {
+    const FamilyHead& names = family_named(config.family).head;
+    p.projection = linear(names.projection);
+    if (names.projection_norm != nullptr) {
+      const std::string norm = names.projection_norm;
+      p.projection_norm = {view(norm + ".weight"), view(norm + ".bias")};
+    }
+  }
   for (const HeadSpec& head : heads) p.classifiers.push_back(linear("heads." + head.name));
   return p;
 }
@@ -73,6 +85,11 @@ Heads::Heads(Backend& backend, const ModelConfig& config, const std::vector<Head
     : backend_(backend),
       heads_(heads),
       head_input_(head_input),
+      pooling_(pooling_of(head_input, config)),
+      projection_(family_named(config.family).head),
+      activation_(config.projection_activation),
+      norm_(config.norm),
+      norm_epsilon_(config.norm_epsilon),
       dropout_probability_(config.head_dropout),
       layer_(static_cast<int>(config.layers) + 1) {
   for (const HeadSpec& head : heads_) {
@@ -99,8 +116,12 @@ HeadActivations Heads::lay_out(Arena& arena, const ModelConfig& config, const st
   const auto vectors = [&](DType dtype = DType::f32) { return arena.take(dtype, {rows, config.hidden}); };
   a.vector = vectors();
   a.argmax = vectors(DType::i32);
-  a.pooler_pre = vectors();
-  a.pooled = vectors();
+  a.projected_pre = vectors();
+  a.projected = vectors();
+  if (family_named(config.family).head.projection_norm != nullptr) {
+    a.normed = vectors();
+    a.norm = {a.projected, arena.take(DType::f32, {rows}), arena.take(DType::f32, {rows})};
+  }
   a.loss = arena.take(DType::f32, {rows});
   for (const HeadSpec& head : heads) {
     const auto outputs = [&] { return arena.take(DType::f32, {rows, head.outputs()}); };
@@ -110,29 +131,65 @@ HeadActivations Heads::lay_out(Arena& arena, const ModelConfig& config, const st
     a.dlogits.push_back(purpose == Purpose::training ? outputs() : Tensor());
   }
   if (purpose == Purpose::training) {
-    a.dpooled = vectors();
+    a.dprojected = vectors();
     a.dvector = vectors();
   }
   return a;
 }
 
-Dropout Heads::dropout(std::optional<uint64_t> key) const {
-  return dropout_at(key, dropout_probability_, layer_, DropoutPlace::head);
+Dropout Heads::dropout(std::optional<uint64_t> key, DropoutPlace place) const {
+  return dropout_at(key, dropout_probability_, layer_, place);
+}
+
+// In place; on a gradient it is dropout's backward.
+void Heads::drop(const Tensor& vectors, const Dropout& dropout, const Packing& packing) const {
+  if (dropout.active()) backend_.dropout(vectors, vectors, dropout, RowPacking(packing).packing);
+}
+
+const Tensor& Heads::classified(const HeadActivations& saved) const {
+  if (!projects()) return saved.vector;
+  return projection_.projection_norm != nullptr ? saved.normed : saved.projected;
+}
+
+void Heads::project(HeadActivations& saved, const HeadParameters& weights, const Packing& packing,
+                    std::optional<uint64_t> dropout_key) const {
+  if (projection_.drops_before_projection) {
+    drop(saved.vector, dropout(dropout_key, DropoutPlace::projection), packing);
+  }
+  backend_.linear_forward(saved.projected, saved.projected_pre, saved.vector, weights.projection.weight,
+                          weights.projection.bias, activation_);
+  if (projection_.projection_norm == nullptr) return;
+  backend_.norm_forward(saved.normed, saved.norm.sum, saved.norm.mean, saved.norm.rstd, saved.projected, {},
+                        weights.projection_norm.gamma, weights.projection_norm.beta, norm_, norm_epsilon_, {},
+                        RowPacking(packing).packing);
+}
+
+// From saved.dprojected, the gradient of what the classifiers read, to saved.dvector.
+void Heads::project_backward(HeadParameters& gradients, HeadActivations& saved, const HeadParameters& weights,
+                             const Packing& packing, std::optional<uint64_t> dropout_key) const {
+  const Tensor& dprojected = saved.dprojected;
+  if (projection_.projection_norm != nullptr) {
+    backend_.norm_backward(dprojected, Write::overwrite, {}, gradients.projection_norm.gamma,
+                           gradients.projection_norm.beta, dprojected, saved.norm.sum, saved.norm.mean,
+                           saved.norm.rstd, weights.projection_norm.gamma, norm_, {},
+                           RowPacking(packing).packing);
+  }
+  backend_.activation_backward(dprojected, dprojected, saved.projected_pre, activation_);
+  backend_.linear_backward_weight(gradients.projection.weight, gradients.projection.bias, dprojected,
+                                  saved.vector);
+  backend_.linear_backward_input(saved.dvector, Write::overwrite, dprojected, weights.projection.weight);
+  if (projection_.drops_before_projection) {
+    drop(saved.dvector, dropout(dropout_key, DropoutPlace::projection), packing);
+  }
 }
 
 void Heads::forward(HeadActivations& saved, const HeadParameters& weights, const Tensor& hidden,
                     const Packing& packing, std::optional<uint64_t> dropout_key) const {
   if (heads_.empty()) return;
-  backend_.pool_forward(saved.vector, saved.argmax, hidden, packing, pooling_of(head_input_));
-  const bool pooler = head_input_ == HeadInput::pooler;
-  if (pooler) {
-    backend_.linear_forward(saved.pooled, saved.pooler_pre, saved.vector, weights.pooler.weight,
-                            weights.pooler.bias, Activation::tanh);
-  }
-  const Tensor input = pooler ? saved.pooled : saved.vector;
-  if (const Dropout drop = dropout(dropout_key); drop.active()) {
-    backend_.dropout(input, input, drop, RowPacking(packing).packing);
-  }
+  backend_.pool_forward(saved.vector, saved.argmax, hidden, packing, pooling_);
+  if (projects()) project(saved, weights, packing, dropout_key);
+  const Tensor input = classified(saved);
+  drop(input, dropout(dropout_key, DropoutPlace::head), packing);
   for (size_t head = 0; head < heads_.size(); ++head) {
     const Linear& classifier = weights.classifiers[head];
     backend_.linear_forward(saved.logits[head], {}, input, classifier.weight, classifier.bias,
@@ -145,9 +202,8 @@ std::vector<double> Heads::backward(HeadParameters& gradients, const Tensor& dhi
                                     std::optional<uint64_t> dropout_key,
                                     const std::vector<HeadLabels>& labels,
                                     std::span<const double> total_weight) const {
-  const bool pooler = head_input_ == HeadInput::pooler;
-  const Tensor input = pooler ? saved.pooled : saved.vector;
-  const Tensor dinput = pooler ? saved.dpooled : saved.dvector;
+  const Tensor input = classified(saved);
+  const Tensor dinput = projects() ? saved.dprojected : saved.dvector;
   std::vector<double> sums;
   for (size_t head = 0; head < heads_.size(); ++head) {
     const double total = total_weight[head];
@@ -159,17 +215,9 @@ std::vector<double> Heads::backward(HeadParameters& gradients, const Tensor& dhi
     backend_.linear_backward_input(dinput, head == 0 ? Write::overwrite : Write::add, dlogits,
                                    weights.classifiers[head].weight);
   }
-  if (const Dropout drop = dropout(dropout_key); drop.active()) {
-    backend_.dropout(dinput, dinput, drop, RowPacking(packing).packing);
-  }
-  if (pooler) {
-    backend_.activation_backward(saved.dpooled, saved.dpooled, saved.pooler_pre, Activation::tanh);
-    backend_.linear_backward_weight(gradients.pooler.weight, gradients.pooler.bias, saved.dpooled,
-                                    saved.vector);
-    backend_.linear_backward_input(saved.dvector, Write::overwrite, saved.dpooled, weights.pooler.weight);
-  }
-  backend_.pool_backward(dhidden, Write::overwrite, saved.dvector, saved.argmax, packing,
-                         pooling_of(head_input_));
+  drop(dinput, dropout(dropout_key, DropoutPlace::head), packing);
+  if (projects()) project_backward(gradients, saved, weights, packing, dropout_key);
+  backend_.pool_backward(dhidden, Write::overwrite, saved.dvector, saved.argmax, packing, pooling_);
   return sums;
 }
 

@@ -1,5 +1,5 @@
-// What stands on the encoder: one vector a row, the pooler, several classifiers at once, their losses. All in
-// f32, from the f32 weights.
+// What stands on the encoder: one vector a row, the family's projection of it (BERT's pooler), several
+// classifiers at once, their losses. All in f32, from the f32 weights.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,8 @@
 
 #include "kernels/backend.h"
 #include "model/config.h"
+#include "model/dropout.h"
+#include "model/family.h"
 #include "model/labels.h"
 #include "model/parameters.h"
 #include "model/transformer.h"
@@ -16,23 +18,26 @@
 namespace limner {
 
 struct HeadParameters {
-  Linear pooler;  // absent where heads do not read it
+  Linear projection;     // absent where heads do not read it
+  Norm projection_norm;  // absent in most families
   std::vector<Linear> classifiers;
 };
 // Views into flat f32 weights or gradients.
-HeadParameters head_parameters(const ParameterTable& table, const std::vector<HeadSpec>& heads,
-                               HeadInput head_input, const Tensor& flat);
+HeadParameters head_parameters(const ParameterTable& table, const ModelConfig& config,
+                               const std::vector<HeadSpec>& heads, HeadInput head_input, const Tensor& flat);
 
 // f32 unless stated; without heads all are absent.
 struct HeadActivations {
-  Tensor vector, argmax;        // [rows, hidden], one vector a row; i32, for max
-  Tensor pooler_pre, pooled;    // [rows, hidden], pooler only
+  Tensor vector, argmax;  // [rows, hidden], one vector a row; i32, for max
+  // The projection's, [rows, hidden]: before and after the activation, and after its norm (else absent).
+  Tensor projected_pre, projected, normed;
+  NormSaved norm;
   std::vector<Tensor> logits;   // [rows, outputs], as are the three after it
   std::vector<Tensor> dlogits;  // training
   std::vector<Tensor> targets;  // multi_label and regression
   std::vector<Tensor> probabilities;
-  Tensor loss;              // [rows]
-  Tensor dpooled, dvector;  // [rows, hidden], training
+  Tensor loss;                 // [rows]
+  Tensor dprojected, dvector;  // [rows, hidden], training
 };
 
 class Heads {
@@ -43,7 +48,8 @@ class Heads {
   static HeadActivations lay_out(Arena& arena, const ModelConfig& config, const std::vector<HeadSpec>& heads,
                                  Purpose purpose, int64_t rows);
 
-  // hidden: T [tokens, hidden]. Dropout before the classifiers, as BertForSequenceClassification has it.
+  // hidden: T [tokens, hidden]. Dropout before the classifiers, and where the family has it before the
+  // projection.
   void forward(HeadActivations& saved, const HeadParameters& weights, const Tensor& hidden,
                const Packing& packing, std::optional<uint64_t> dropout_key) const;
   // Writes dhidden, T [tokens, hidden], and adds to the parameters' gradients: the gradient of the sum over
@@ -62,12 +68,24 @@ class Heads {
   Backend& backend_;
   std::vector<HeadSpec> heads_;
   HeadInput head_input_;
+  Pooling pooling_;
+  FamilyHead projection_;  // used where head_input_ is the pooler
+  Activation activation_;
+  NormKind norm_;
+  float norm_epsilon_;
   float dropout_probability_;
   int layer_;                              // of the pooler and the heads
   std::vector<Buffer> class_weight_;       // one a head, on the device
   std::vector<Tensor> class_weight_view_;  // absent where all weigh 1
 
-  Dropout dropout(std::optional<uint64_t> key) const;
+  bool projects() const { return head_input_ == HeadInput::pooler; }
+  const Tensor& classified(const HeadActivations& saved) const;  // what the classifiers read
+  Dropout dropout(std::optional<uint64_t> key, DropoutPlace place) const;
+  void drop(const Tensor& vectors, const Dropout& dropout, const Packing& packing) const;
+  void project(HeadActivations& saved, const HeadParameters& weights, const Packing& packing,
+               std::optional<uint64_t> dropout_key) const;
+  void project_backward(HeadParameters& gradients, HeadActivations& saved, const HeadParameters& weights,
+                        const Packing& packing, std::optional<uint64_t> dropout_key) const;
   double head_loss(size_t head, const Tensor& dlogits, HeadActivations& saved, const HeadLabels& labels,
                    float scale) const;
   void upload_targets(size_t head, HeadActivations& saved, const HeadLabels& labels) const;

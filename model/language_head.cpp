@@ -91,7 +91,7 @@ double LanguageHead::block_forward(Block& block, const LanguageHeadParameters& w
   backend_.linear_forward(a.dense, a.pre, a.vectors, w.transform.weight, w.transform.bias,
                           config_.activation);
   backend_.norm_forward(a.normed, a.norm.sum, a.norm.mean, a.norm.rstd, a.dense, {}, w.norm.gamma,
-                        w.norm.beta, config_.norm_epsilon, {}, row.packing());
+                        w.norm.beta, NormKind::layer, config_.norm_epsilon, {}, row.packing());
   backend_.linear_forward(a.logits, {}, a.normed, w.decoder, w.bias, Activation::none);
   backend_.cross_entropy(a.loss, a.dlogits, a.logits, block.ids, {}, scale);
   std::vector<float> losses(block.ids.size());
@@ -106,8 +106,8 @@ void LanguageHead::block_backward(LanguageHeadParameters& g, Block& block,
   const OneRow row(a.vectors.rows());
   backend_.linear_backward_weight(g.decoder, g.bias, a.dlogits, a.normed);
   backend_.linear_backward_input(a.dvectors, Write::overwrite, a.dlogits, w.decoder);
-  backend_.norm_backward(a.dvectors, {}, g.norm.gamma, g.norm.beta, a.dvectors, a.norm.sum, a.norm.mean,
-                         a.norm.rstd, w.norm.gamma, {}, row.packing());
+  backend_.norm_backward(a.dvectors, Write::overwrite, {}, g.norm.gamma, g.norm.beta, a.dvectors, a.norm.sum,
+                         a.norm.mean, a.norm.rstd, w.norm.gamma, NormKind::layer, {}, row.packing());
   backend_.activation_backward(a.dvectors, a.dvectors, a.pre, config_.activation);
   backend_.linear_backward_weight(g.transform.weight, g.transform.bias, a.dvectors, a.vectors);
   backend_.linear_backward_input(a.normed, Write::overwrite, a.dvectors, w.transform.weight);

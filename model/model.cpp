@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/checkpoint.h"
+#include "model/family.h"
 #include "model/heads.h"
 #include "model/language_head.h"
 #include "model/transformer.h"
@@ -38,7 +39,13 @@ Activations lay_out(Arena& arena, const ModelConfig& config, const std::vector<H
 Packing packing_of(const Batch& batch) { return {batch.cu_lengths, batch.rows, batch.max_length}; }
 
 ModelConfig with_pooler(ModelConfig config, const std::vector<HeadSpec>& heads, HeadInput head_input) {
-  if (head_input == HeadInput::pooler && !heads.empty()) config.has_pooler = true;
+  if (head_input != HeadInput::pooler || heads.empty()) return config;
+  const FamilyHead& head = family_named(config.family).head;
+  if (head.projection == nullptr) {
+    fail(ExitCode::bad_config, "train.pooling: pooler: a {} model has none; set it to last or mean",
+         config.family);
+  }
+  if (head.projection_in_encoder) config.has_pooler = true;
   return config;
 }
 
@@ -102,9 +109,9 @@ struct Model::State {
       shadow = flat(shadow_memory, DType::bf16);
     }
     const Tensor& matrices = precision == DType::bf16 ? shadow : weights;
-    encoder_weights = encoder_parameters(table, config.layers, matrices, weights);
+    encoder_weights = encoder_parameters(table, config, matrices, weights);
     language_weights = language_head_parameters(config, table, matrices, weights);
-    head_weights = head_parameters(table, heads, head_input, weights);
+    head_weights = head_parameters(table, config, heads, head_input, weights);
   }
 
   Tensor flat(const Buffer& buffer, DType dtype) const {
@@ -115,8 +122,8 @@ struct Model::State {
     if (!gradients.absent()) return;
     gradients_memory = backend.allocate(table.elements() * dtype_bytes(DType::f32));
     gradients = flat(gradients_memory, DType::f32);
-    encoder_gradients = encoder_parameters(table, config.layers, gradients, gradients);
-    head_gradients = head_parameters(table, heads, head_input, gradients);
+    encoder_gradients = encoder_parameters(table, config, gradients, gradients);
+    head_gradients = head_parameters(table, config, heads, head_input, gradients);
     language_gradients = language_head_parameters(config, table, gradients, gradients);
   }
 
@@ -168,7 +175,8 @@ void Model::initialize(uint64_t seed) {
 
 std::vector<std::string> Model::load(const std::filesystem::path& folder) {
   std::vector<float> values = download_weights();
-  auto missing = read_weights(folder, state_->table, state_->heads, state_->head_input, values);
+  auto missing = read_weights(folder, state_->table, family_named(state_->config.family), state_->heads,
+                              state_->head_input, values);
   state_->set_weights(values);
   return missing;
 }
@@ -217,7 +225,9 @@ int64_t Model::plan(Purpose purpose, int64_t max_tokens, int64_t max_rows) {
     s.tokens = s.rows = -1;  // the last forward's tensors are gone
   }
   const Limit& limit = s.limits[static_cast<size_t>(purpose)];
-  s.backend.reserve(limit.tokens, std::max(3 * s.config.hidden, s.config.inner));
+  s.backend.reserve(limit.tokens, std::max({s.config.attention(0, {}).packed_width(), s.config.hidden,
+                                            s.config.inner_products()}));
+  s.encoder.prepare_positions(std::max(s.limits[0].tokens, s.limits[1].tokens));
   return s.arena_memory.bytes();
 }
 
@@ -242,7 +252,7 @@ Tensor Model::hidden_state(int index) const {
   const State& s = *state_;
   require(s.purpose == Purpose::training, "hidden states are kept by a training forward only");
   require(index >= 0 && index <= s.config.layers, "hidden state {} of {} layers", index, s.config.layers);
-  return index == 0 ? s.last.encoder.out : s.last.encoder.blocks[static_cast<size_t>(index) - 1].out;
+  return s.encoder.hidden_state(s.last.encoder, index);
 }
 
 Tensor Model::pooled(const Batch& batch, Pooling pooling, bool normalize) {

@@ -101,8 +101,8 @@ std::vector<HeadSpec> read_heads(const std::filesystem::path& folder, HeadInput&
 
 // Writes config.json, model.safetensors (f32), modules.json + 1_Pooling + 2_Normalize +
 // sentence_bert_config.json into an existing folder (the caller publishes it whole and adds the tokenizer).
-// With HeadInput::pooler the first head is BertForSequenceClassification's classifier; further heads are
-// `heads.<name>.*`.
+// With HeadInput::pooler (decoders: last) the first head is that of the family's …ForSequenceClassification;
+// further heads are `heads.<name>.*`.
 void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
                 int64_t max_length);
 

@@ -11,17 +11,28 @@ namespace limner {
 
 enum class Decay : uint8_t { none, weight_decay };
 enum class Init : uint8_t { normal, zeros, ones };
+// Where a parameter belongs, which decides its name in the file and whether it may be missing there: a
+// pooler, the projection before the classifiers, the masked language model's head, and the classifiers may.
+enum class Role : uint8_t { encoder, pooler, projection, language, head };
+enum class Storage : uint8_t { plain, transposed };  // transposed: [in, out] in the file
 
 struct ParamSpec {
-  std::string name;           // Hugging Face's, with the `bert.` prefix left out:
+  std::string name;           // Hugging Face's, with the encoder's prefix left out:
                               // "encoder.layer.0.attention.output.dense.weight"
-  std::vector<int64_t> dims;  // q, k, v are one parameter here ("encoder.layer.0.attention.self.qkv.weight"
-                              // [3 * hidden, hidden]), three tensors in the file
+  std::vector<int64_t> dims;  // q, k, v are one parameter here ("encoder.layer.0.attention.self.qkv.weight"),
+                              // gate and value of a feed-forward layer too
   int64_t offset = 0;  // elements, from the start of the flat buffer; starts at a multiple of 16 elements
   int layer = 0;       // 0 embeddings, 1..layers blocks, layers + 1 pooler and heads: the unit of gradient
-                       // summation
+                       // summation. With norms before each half, a norm belongs to the half before it.
   Decay decay = Decay::none;
   Init init = Init::normal;
+  Role role = Role::encoder;
+  Storage storage = Storage::plain;
+  struct Part {
+    std::string name;
+    int64_t rows;  // of dims[0]
+  };
+  std::vector<Part> parts;  // the file's tensors, one after the other; empty: one, of this name
   int64_t elements() const;
 };
 
@@ -35,6 +46,7 @@ class ParameterTable {
   ParameterTable(const ModelConfig& config, const std::vector<HeadSpec>& heads,
                  HeadInput head_input = HeadInput::pooler);
   const std::vector<ParamSpec>& all() const { return specs_; }
+  bool has(const std::string& name) const;
   const ParamSpec& find(const std::string& name) const;  // unknown: internal error
   int64_t elements() const { return elements_; }         // of the flat buffer, padding included
   int64_t parameter_count() const;                       // padding excluded
@@ -42,6 +54,7 @@ class ParameterTable {
   int layer_count() const { return layer_count_; }       // layers + 2
 
  private:
+  friend class TableBuilder;
   std::vector<ParamSpec> specs_;
   int64_t elements_ = 0;
   int layer_count_ = 0;

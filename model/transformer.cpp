@@ -1,71 +1,104 @@
 #include "model/transformer.h"
 
 #include "model/dropout.h"
+#include "model/family.h"
 
 namespace limner {
 namespace {
 
 // `dense` may hold the sum: the normalised value replaces it only in inference.
-NormSaved lay_out_norm(Arena& arena, Purpose purpose, const Tensor& dense) {
-  if (purpose == Purpose::inference) return {};
+NormSaved lay_out_norm(Arena& arena, const ModelConfig& config, const Tensor& dense) {
   const int64_t tokens = dense.dim(0);
-  return {dense, arena.take(DType::f32, {tokens}), arena.take(DType::f32, {tokens})};
+  NormSaved saved{dense, {}, {}};
+  if (config.norm == NormKind::layer) saved.mean = arena.take(DType::f32, {tokens});
+  saved.rstd = arena.take(DType::f32, {tokens});
+  return saved;
 }
 
+// Where inference keeps what the blocks share.
+struct Shared {
+  Tensor attention_out, out, stream;  // stream absent: the norms' results are the hidden states
+};
+
 BlockActivations lay_out_block(Arena& arena, const ModelConfig& config, DType type, Purpose purpose,
-                               int64_t tokens, const Tensor& attention_out, const Tensor& out) {
+                               int64_t tokens, const Shared& shared) {
   const bool training = purpose == Purpose::training;
+  const AttentionShape shape = config.attention(0, {});
   BlockActivations a;
-  a.attention_out = attention_out;
-  a.out = out;
+  a.attention_out = shared.attention_out;
+  a.out = shared.out;
   const int64_t start = arena.mark();
-  a.qkv = arena.take(type, {tokens, 3 * config.hidden});
-  a.context = arena.take(type, {tokens, config.hidden});
+  a.qkv = a.heads = arena.take(type, {tokens, shape.packed_width()});
+  if (training && config.head_norm) {
+    a.heads = arena.take(type, {tokens, shape.packed_width()});
+    a.heads_rstd = arena.take(DType::f32, {tokens, shape.heads + shape.key_head_count()});
+  }
+  a.context = arena.take(type, {tokens, shape.width()});
   if (training) a.lse = arena.take(DType::f32, {config.heads, tokens});
   a.attention_dense = arena.take(type, {tokens, config.hidden});
-  a.attention_norm = lay_out_norm(arena, purpose, a.attention_dense);
+  a.attention_norm =
+      training ? lay_out_norm(arena, config, a.attention_dense) : NormSaved{shared.stream, {}, {}};
 
   if (!training) arena.release(start);  // the feed-forward layer may lie where attention was
-  if (training) a.inner_pre = arena.take(type, {tokens, config.inner});
+  const bool keeps_pre = training || config.feed_forward == FeedForward::gated;
+  if (keeps_pre) a.inner_pre = arena.take(type, {tokens, config.inner_products()});
   a.inner = arena.take(type, {tokens, config.inner});
   a.dense = arena.take(type, {tokens, config.hidden});
-  a.output_norm = lay_out_norm(arena, purpose, a.dense);
+  a.output_norm = training ? lay_out_norm(arena, config, a.dense) : NormSaved{shared.stream, {}, {}};
   return a;
 }
 
 void lay_out_backward(EncoderActivations& a, Arena& arena, const ModelConfig& config, DType type,
                       int64_t tokens) {
+  const AttentionShape shape = config.attention(0, {});
   a.gradient = arena.take(type, {tokens, config.hidden});
   a.ddense = arena.take(type, {tokens, config.hidden});
+  if (config.norm_placement == NormPlacement::before) a.dnormed = arena.take(type, {tokens, config.hidden});
   const int64_t start = arena.mark();
-  a.dinner = arena.take(type, {tokens, config.inner});
+  a.dinner = a.dinner_pre = arena.take(type, {tokens, config.inner});
+  if (config.feed_forward == FeedForward::gated) a.dinner_pre = arena.take(type, {tokens, 2 * config.inner});
   arena.release(start);  // attention's gradients come after the feed-forward layer's
-  a.dcontext = arena.take(type, {tokens, config.hidden});
-  a.dqkv = arena.take(type, {tokens, 3 * config.hidden});
+  a.dcontext = arena.take(type, {tokens, shape.width()});
+  a.dqkv = arena.take(type, {tokens, shape.packed_width()});
 }
 
 }  // namespace
 
-EncoderParameters encoder_parameters(const ParameterTable& table, int64_t layers, const Tensor& matrices,
-                                     const Tensor& norms) {
-  const auto matrix = [&](const std::string& name) { return parameter_view(matrices, table.find(name)); };
+EncoderParameters encoder_parameters(const ParameterTable& table, const ModelConfig& config,
+                                     const Tensor& matrices, const Tensor& norms) {
+  const FamilyNames& names = family_named(config.family).names;
+  const auto view = [&](const Tensor& flat, const std::string& name) {
+    return table.has(name) ? parameter_view(flat, table.find(name)) : Tensor();
+  };
   const auto linear = [&](const std::string& name) {
-    return Linear{matrix(name + ".weight"), matrix(name + ".bias")};
+    return Linear{parameter_view(matrices, table.find(name + ".weight")), view(matrices, name + ".bias")};
   };
   const auto norm = [&](const std::string& name) {
-    return Norm{parameter_view(norms, table.find(name + ".weight")),
-                parameter_view(norms, table.find(name + ".bias"))};
+    return Norm{parameter_view(norms, table.find(name + ".weight")), view(norms, name + ".bias")};
+  };
+  const auto lookup = [&](const char* name) {
+    return name == nullptr ? Tensor() : view(matrices, name + std::string(".weight"));
   };
   EncoderParameters p;
-  p.word = matrix("embeddings.word_embeddings.weight");
-  p.position = matrix("embeddings.position_embeddings.weight");
-  p.segment = matrix("embeddings.token_type_embeddings.weight");
-  p.norm = norm("embeddings.LayerNorm");
-  for (int64_t index = 0; index < layers; ++index) {
-    const std::string block = fmt::format("encoder.layer.{}.", index);
-    p.blocks.push_back({linear(block + "attention.self.qkv"), linear(block + "attention.output.dense"),
-                        linear(block + "intermediate.dense"), linear(block + "output.dense"),
-                        norm(block + "attention.output.LayerNorm"), norm(block + "output.LayerNorm")});
+  p.word = lookup(names.word);
+  p.position = lookup(names.position);
+  if (!p.position.absent()) p.position = p.position.slice_rows(config.position_offset, config.max_positions);
+  p.segment = lookup(names.segment);
+  p.norm = norm(first_norm(config));
+  for (int64_t index = 0; index < config.layers; ++index) {
+    const std::string block = block_prefix(family_named(config.family), index);
+    BlockParameters b;
+    b.qkv = linear(block + names.qkv);
+    b.attention_output = linear(block + names.attention_output);
+    b.inner = linear(block + names.inner);
+    b.output = linear(block + names.output);
+    if (config.head_norm) {
+      b.query_gamma = view(norms, block + names.query_norm + ".weight");
+      b.key_gamma = view(norms, block + names.key_norm + ".weight");
+    }
+    b.attention_norm = norm(norm_after_attention(config, index));
+    b.output_norm = norm(norm_after_feed_forward(config, index));
+    p.blocks.push_back(b);
   }
   return p;
 }
@@ -75,30 +108,59 @@ Transformer::Transformer(Backend& backend, const ModelConfig& config, DType type
   require(type == DType::f32 || type == DType::bf16, "activations are f32 or bf16, not {}", dtype_name(type));
 }
 
+void Transformer::prepare_positions(int64_t longest) {
+  const int64_t positions = std::min(longest, config_.max_positions), size = config_.head_size();
+  if (!tables_.empty() && tables_.front().rows() >= positions) return;
+  table_memory_.clear();
+  tables_.clear();
+  for (const Rope& rope : config_.ropes) {
+    const std::vector<float> table = rotation_table(rope, size, positions);
+    const Buffer& memory =
+        table_memory_.emplace_back(backend_.allocate(positions * size * dtype_bytes(DType::f32)));
+    tables_.emplace_back(memory.data(), DType::f32, std::initializer_list<int64_t>{positions, size},
+                         memory.device());
+    backend_.upload(tables_.back(), table.data());
+  }
+}
+
 EncoderActivations Transformer::lay_out(Arena& arena, const ModelConfig& config, DType type, Purpose purpose,
                                         int64_t tokens) {
   const auto hidden = [&] { return arena.take(type, {tokens, config.hidden}); };
+  const bool before = config.norm_placement == NormPlacement::before;
   EncoderActivations a;
   a.out = hidden();
   a.embedded = hidden();
-  a.norm = lay_out_norm(arena, purpose, a.embedded);
   if (purpose == Purpose::inference) {
-    // Every block reads `out`, keeps its attention's result where the embeddings were, and writes `out`
-    // again.
-    const BlockActivations shared = lay_out_block(arena, config, type, purpose, tokens, a.embedded, a.out);
-    a.blocks.assign(static_cast<size_t>(config.layers), shared);
+    // Two tensors of hidden states. Norms after each half: every block reads `out`, keeps its attention's
+    // result in the other, and writes `out` again. Norms before: the other is the stream that halves add to,
+    // and `out` what they read; where the embeddings are normalised, that result is the stream.
+    const Tensor normed = a.out, stream = a.embedded;
+    if (before && config.embedding_norm) std::swap(a.out, a.embedded);
+    if (before && !config.embedding_norm) a.norm.sum = stream;
+    const Shared shared{before ? normed : stream, normed, before ? stream : Tensor()};
+    const BlockActivations block = lay_out_block(arena, config, type, purpose, tokens, shared);
+    a.blocks.assign(static_cast<size_t>(config.layers), block);
     return a;
   }
+  a.norm = lay_out_norm(arena, config, a.embedded);
   for (int64_t index = 0; index < config.layers; ++index) {
     const Tensor attention_out = hidden();
-    a.blocks.push_back(lay_out_block(arena, config, type, purpose, tokens, attention_out, hidden()));
+    a.blocks.push_back(lay_out_block(arena, config, type, purpose, tokens, {attention_out, hidden(), {}}));
   }
   lay_out_backward(a, arena, config, type, tokens);
   return a;
 }
 
-AttentionShape Transformer::attention_shape(const Dropout& dropout) const {
-  return {config_.heads, config_.head_size(), Masking::bidirectional, dropout};
+Tensor Transformer::hidden_state(const EncoderActivations& saved, int index) const {
+  if (index == 0) return before() && !config_.embedding_norm ? saved.norm.sum : saved.out;
+  const BlockActivations& block = saved.blocks[static_cast<size_t>(index) - 1];
+  return before() && index < config_.layers ? block.output_norm.sum : block.out;
+}
+
+Tensor Transformer::rotation(int64_t layer) const {
+  if (config_.ropes.empty()) return {};
+  require(!tables_.empty(), "a forward before prepare_positions");
+  return config_.window(layer) > 0 ? tables_.back() : tables_.front();
 }
 
 Transformer::BlockDropout Transformer::block_dropout(std::optional<uint64_t> key, int layer) const {
@@ -110,13 +172,15 @@ Transformer::BlockDropout Transformer::block_dropout(std::optional<uint64_t> key
 void Transformer::forward(EncoderActivations& saved, const EncoderParameters& weights, const Batch& batch,
                           const Packing& packing, std::optional<uint64_t> dropout_key) const {
   embeddings_forward(saved, weights, batch, packing,
-                     dropout_at(dropout_key, config_.hidden_dropout, 0, DropoutPlace::embeddings));
-  Tensor x = saved.out;
+                     dropout_at(dropout_key, config_.embedding_dropout, 0, DropoutPlace::embeddings));
+  Tensor x = saved.out;                                                      // what a half reads
+  Tensor stream = before() && !config_.embedding_norm ? saved.norm.sum : x;  // what it adds to
   for (size_t index = 0; index < saved.blocks.size(); ++index) {
     BlockActivations& block = saved.blocks[index];
-    block_forward(block, x, weights.blocks[index], packing,
-                  block_dropout(dropout_key, static_cast<int>(index) + 1));
+    block_forward(block, x, stream, weights.blocks[index], packing,
+                  block_dropout(dropout_key, static_cast<int>(index) + 1), static_cast<int64_t>(index));
     x = block.out;
+    stream = before() ? block.output_norm.sum : x;
   }
 }
 
@@ -124,86 +188,136 @@ void Transformer::backward(EncoderParameters& gradients, EncoderActivations& sav
                            const EncoderParameters& weights, const Batch& batch, const Packing& packing,
                            std::optional<uint64_t> dropout_key,
                            const std::function<void(int layer)>& on_layer) const {
+  // The gradient comes for the last norm's result; nothing has reached the stream yet.
+  if (before()) {
+    std::swap(saved.gradient, saved.dnormed);
+    backend_.fill_zero(saved.gradient);
+  }
   for (size_t index = saved.blocks.size(); index-- > 0;) {
     const Tensor x = index == 0 ? saved.out : saved.blocks[index - 1].out;
     const int layer = static_cast<int>(index) + 1;
     block_backward(gradients.blocks[index], saved, saved.blocks[index], x, weights.blocks[index], packing,
-                   block_dropout(dropout_key, layer));
+                   block_dropout(dropout_key, layer), static_cast<int64_t>(index));
     on_layer(layer);
   }
   embeddings_backward(gradients, saved, weights, batch, packing,
-                      dropout_at(dropout_key, config_.hidden_dropout, 0, DropoutPlace::embeddings));
+                      dropout_at(dropout_key, config_.embedding_dropout, 0, DropoutPlace::embeddings));
   on_layer(0);
+}
+
+void Transformer::norm_forward(const Tensor& y, const NormSaved& saved, const Tensor& x,
+                               const Tensor& residual, const Norm& weights, const Dropout& dropout,
+                               const Packing& packing) const {
+  backend_.norm_forward(y, saved.sum, saved.mean, saved.rstd, x, residual, weights.gamma, weights.beta,
+                        config_.norm, config_.norm_epsilon, dropout, packing);
+}
+
+// s.gradient becomes the gradient of the norm's sum, and so of the hidden states before it; returns that of
+// the half whose output was added, which is the same without dropout. Norms after: s.gradient was that of the
+// norm's result. Norms before: s.dnormed was, and s.gradient what the later halves sent to the sum.
+Tensor Transformer::norm_backward(Norm& gradients, EncoderActivations& s, const NormSaved& saved,
+                                  const Norm& weights, const Dropout& dropout, const Packing& packing) const {
+  const Tensor ddense = dropout.active() ? s.ddense : Tensor();
+  backend_.norm_backward(s.gradient, before() ? Write::add : Write::overwrite, ddense, gradients.gamma,
+                         gradients.beta, before() ? s.dnormed : s.gradient, saved.sum, saved.mean, saved.rstd,
+                         weights.gamma, config_.norm, dropout, packing);
+  return ddense.absent() ? s.gradient : ddense;
+}
+
+// The gradient of what a half reads, from that of its first product. A half that reads the stream itself
+// adds.
+void Transformer::half_backward(EncoderActivations& s, const Tensor& dy, const Tensor& weight,
+                                bool reads_stream) const {
+  backend_.linear_backward_input(reads_stream ? s.gradient : s.dnormed,
+                                 reads_stream ? Write::add : Write::overwrite, dy, weight);
 }
 
 void Transformer::embeddings_forward(EncoderActivations& a, const EncoderParameters& w, const Batch& batch,
                                      const Packing& packing, const Dropout& dropout) const {
   backend_.embedding_forward(a.embedded, w.word, w.position, w.segment, batch.ids, batch.positions,
                              batch.segments);
-  backend_.norm_forward(a.out, a.norm.sum, a.norm.mean, a.norm.rstd, a.embedded, {}, w.norm.gamma,
-                        w.norm.beta, config_.norm_epsilon, {}, packing);
-  if (dropout.active()) backend_.dropout(a.out, a.out, dropout, packing);
+  norm_forward(a.out, a.norm, a.embedded, {}, w.norm, config_.embedding_norm ? Dropout() : dropout, packing);
+  if (config_.embedding_norm && dropout.active()) backend_.dropout(a.out, a.out, dropout, packing);
 }
 
 void Transformer::embeddings_backward(EncoderParameters& g, EncoderActivations& a, const EncoderParameters& w,
                                       const Batch& batch, const Packing& packing,
                                       const Dropout& dropout) const {
-  if (dropout.active()) backend_.dropout(a.gradient, a.gradient, dropout, packing);
-  backend_.norm_backward(a.gradient, {}, g.norm.gamma, g.norm.beta, a.gradient, a.norm.sum, a.norm.mean,
-                         a.norm.rstd, w.norm.gamma, {}, packing);
-  backend_.embedding_backward(g.word, g.position, g.segment, a.gradient, batch.ids, batch.positions,
+  Tensor dembedded = a.gradient;
+  if (config_.embedding_norm) {
+    if (dropout.active()) backend_.dropout(a.gradient, a.gradient, dropout, packing);
+    backend_.norm_backward(a.gradient, Write::overwrite, {}, g.norm.gamma, g.norm.beta, a.gradient,
+                           a.norm.sum, a.norm.mean, a.norm.rstd, w.norm.gamma, config_.norm, {}, packing);
+  } else {
+    dembedded = norm_backward(g.norm, a, a.norm, w.norm, dropout, packing);
+  }
+  backend_.embedding_backward(g.word, g.position, g.segment, dembedded, batch.ids, batch.positions,
                               batch.segments);
 }
 
-// Vaswani et al., "Attention is all you need", 2017, with the normalisation after each residual.
-void Transformer::block_forward(BlockActivations& a, const Tensor& x, const BlockParameters& w,
-                                const Packing& packing, const BlockDropout& dropout) const {
+// Vaswani et al., "Attention is all you need", 2017. Each half's output is added to the hidden states and the
+// sum normalised: NormPlacement says whether the next half adds to the normalised sum or to the sum.
+void Transformer::block_forward(BlockActivations& a, const Tensor& x, const Tensor& stream,
+                                const BlockParameters& w, const Packing& packing, const BlockDropout& dropout,
+                                int64_t index) const {
+  const AttentionShape shape = config_.attention(index, dropout.attention);
   backend_.linear_forward(a.qkv, {}, x, w.qkv.weight, w.qkv.bias, Activation::none);
-  backend_.attention_forward(a.context, a.lse, a.qkv, packing, attention_shape(dropout.attention));
+  if (config_.head_norm) {
+    backend_.head_norm_forward(a.heads, a.heads_rstd, a.qkv, w.query_gamma, w.key_gamma, config_.norm_epsilon,
+                               shape);
+  }
+  if (const Tensor table = rotation(index); !table.absent()) {
+    backend_.rotate(a.heads, table, packing, shape, Rotation::forward);
+  }
+  backend_.attention_forward(a.context, a.lse, a.heads, packing, shape);
   backend_.linear_forward(a.attention_dense, {}, a.context, w.attention_output.weight,
                           w.attention_output.bias, Activation::none);
-  const NormSaved& attention = a.attention_norm;
-  backend_.norm_forward(a.attention_out, attention.sum, attention.mean, attention.rstd, a.attention_dense, x,
-                        w.attention_norm.gamma, w.attention_norm.beta, config_.norm_epsilon,
-                        dropout.attention_output, packing);
+  norm_forward(a.attention_out, a.attention_norm, a.attention_dense, stream, w.attention_norm,
+               dropout.attention_output, packing);
 
-  backend_.linear_forward(a.inner, a.inner_pre, a.attention_out, w.intermediate.weight, w.intermediate.bias,
-                          config_.activation);
+  if (config_.feed_forward == FeedForward::gated) {
+    backend_.linear_forward(a.inner_pre, {}, a.attention_out, w.inner.weight, w.inner.bias, Activation::none);
+    backend_.gate_forward(a.inner, a.inner_pre, config_.activation);
+  } else {
+    backend_.linear_forward(a.inner, a.inner_pre, a.attention_out, w.inner.weight, w.inner.bias,
+                            config_.activation);
+  }
   backend_.linear_forward(a.dense, {}, a.inner, w.output.weight, w.output.bias, Activation::none);
-  const NormSaved& output = a.output_norm;
-  backend_.norm_forward(a.out, output.sum, output.mean, output.rstd, a.dense, a.attention_out,
-                        w.output_norm.gamma, w.output_norm.beta, config_.norm_epsilon, dropout.output,
-                        packing);
+  norm_forward(a.out, a.output_norm, a.dense, before() ? a.attention_norm.sum : a.attention_out,
+               w.output_norm, dropout.output, packing);
 }
 
-// block_forward, from its last line to its first. s.gradient is the gradient of a.out on entry and of x on
-// return; in between it holds the residual's. Without dropout the dense layer's gradient is the residual's.
+// block_forward, from its last line to its first. On entry s.gradient (norms before: s.dnormed) is the
+// gradient of a.out, on return that of x; norm_backward says what s.gradient is in between.
 void Transformer::block_backward(BlockParameters& g, EncoderActivations& s, const BlockActivations& a,
                                  const Tensor& x, const BlockParameters& w, const Packing& packing,
-                                 const BlockDropout& dropout) const {
-  const NormSaved& output = a.output_norm;
-  Tensor ddense = dropout.output.active() ? s.ddense : Tensor();
-  backend_.norm_backward(s.gradient, ddense, g.output_norm.gamma, g.output_norm.beta, s.gradient, output.sum,
-                         output.mean, output.rstd, w.output_norm.gamma, dropout.output, packing);
-  if (ddense.absent()) ddense = s.gradient;
+                                 const BlockDropout& dropout, int64_t index) const {
+  Tensor ddense = norm_backward(g.output_norm, s, a.output_norm, w.output_norm, dropout.output, packing);
   backend_.linear_backward_weight(g.output.weight, g.output.bias, ddense, a.inner);
   backend_.linear_backward_input(s.dinner, Write::overwrite, ddense, w.output.weight);
-  backend_.activation_backward(s.dinner, s.dinner, a.inner_pre, config_.activation);
-  backend_.linear_backward_weight(g.intermediate.weight, g.intermediate.bias, s.dinner, a.attention_out);
-  backend_.linear_backward_input(s.gradient, Write::add, s.dinner, w.intermediate.weight);
+  if (config_.feed_forward == FeedForward::gated) {
+    backend_.gate_backward(s.dinner_pre, s.dinner, a.inner_pre, config_.activation);
+  } else {
+    backend_.activation_backward(s.dinner_pre, s.dinner, a.inner_pre, config_.activation);
+  }
+  backend_.linear_backward_weight(g.inner.weight, g.inner.bias, s.dinner_pre, a.attention_out);
+  half_backward(s, s.dinner_pre, w.inner.weight, !before());
 
-  const NormSaved& attention = a.attention_norm;
-  ddense = dropout.attention_output.active() ? s.ddense : Tensor();
-  backend_.norm_backward(s.gradient, ddense, g.attention_norm.gamma, g.attention_norm.beta, s.gradient,
-                         attention.sum, attention.mean, attention.rstd, w.attention_norm.gamma,
-                         dropout.attention_output, packing);
-  if (ddense.absent()) ddense = s.gradient;
+  ddense = norm_backward(g.attention_norm, s, a.attention_norm, w.attention_norm, dropout.attention_output,
+                         packing);
   backend_.linear_backward_weight(g.attention_output.weight, g.attention_output.bias, ddense, a.context);
   backend_.linear_backward_input(s.dcontext, Write::overwrite, ddense, w.attention_output.weight);
-  backend_.attention_backward(s.dqkv, s.dcontext, a.context, a.lse, a.qkv, packing,
-                              attention_shape(dropout.attention));
+  const AttentionShape shape = config_.attention(index, dropout.attention);
+  backend_.attention_backward(s.dqkv, s.dcontext, a.context, a.lse, a.heads, packing, shape);
+  if (const Tensor table = rotation(index); !table.absent()) {
+    backend_.rotate(s.dqkv, table, packing, shape, Rotation::backward);
+  }
+  if (config_.head_norm) {
+    backend_.head_norm_backward(s.dqkv, g.query_gamma, g.key_gamma, s.dqkv, a.qkv, a.heads_rstd,
+                                w.query_gamma, w.key_gamma, shape);
+  }
   backend_.linear_backward_weight(g.qkv.weight, g.qkv.bias, s.dqkv, x);
-  backend_.linear_backward_input(s.gradient, Write::add, s.dqkv, w.qkv.weight);
+  half_backward(s, s.dqkv, w.qkv.weight, !before() || (index == 0 && config_.embedding_norm));
 }
 
 }  // namespace limner

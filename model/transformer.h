@@ -1,5 +1,5 @@
-// The encoder: embeddings and blocks, forward and backward, over packed rows. One code for training and
-// inference; what differs is only which activations stay.
+// The encoder or decoder: embeddings and blocks, forward and backward, over packed rows. One code for all
+// families, training and inference; what differs is ModelConfig's choices and which activations stay.
 #pragma once
 
 #include <cstdint>
@@ -15,39 +15,44 @@
 namespace limner {
 
 struct Linear {
-  Tensor weight, bias;  // [out, in], [out]
+  Tensor weight, bias;  // [out, in], [out] or absent
 };
 struct Norm {
-  Tensor gamma, beta;  // [hidden] f32
+  Tensor gamma, beta;  // [hidden] f32; beta may be absent
 };
 struct BlockParameters {
-  Linear qkv, attention_output, intermediate, output;
-  Norm attention_norm, output_norm;
+  Linear qkv, attention_output, inner, output;
+  Tensor query_gamma, key_gamma;     // [head_size] f32, absent without head norms
+  Norm attention_norm, output_norm;  // after each half; with NormPlacement::before the next half reads it
 };
 struct EncoderParameters {
-  Tensor word, position, segment;  // [vocabulary, hidden], [max_positions, hidden], [segments, hidden]
-  Norm norm;
+  Tensor word, position,
+      segment;  // [vocabulary, hidden]; [max_positions, hidden], [segments, hidden] or absent
+  Norm norm;    // of the embeddings, or before the first block
   std::vector<BlockParameters> blocks;
 };
 
 // Views into flat buffers: `matrices` holds what matrix products and look-ups use (the weights, or their bf16
 // shadow), `norms` the f32 weights. With the gradients for both: where the gradients go.
-EncoderParameters encoder_parameters(const ParameterTable& table, int64_t layers, const Tensor& matrices,
-                                     const Tensor& norms);
+EncoderParameters encoder_parameters(const ParameterTable& table, const ModelConfig& config,
+                                     const Tensor& matrices, const Tensor& norms);
 
-// A layer normalisation's input and statistics, for backward; absent in inference.
+// A norm's input and statistics, for backward. In inference absent, but for the sum of norms before each
+// half: it is the hidden state that the halves add to.
 struct NormSaved {
   Tensor sum, mean, rstd;
 };
 // T is f32 or bf16. In inference every block has the same buffers, and `out` is the block's input too.
 struct BlockActivations {
-  Tensor qkv;                // T [tokens, 3 * hidden]
-  Tensor context, lse;       // T [tokens, hidden]; f32 [heads, tokens], training only
-  Tensor attention_dense;    // T [tokens, hidden], becomes attention_norm.sum
+  Tensor qkv;  // T [tokens, packed width]
+  Tensor heads,
+      heads_rstd;       // T as qkv, after head norms (qkv itself without); f32 [tokens, heads], training only
+  Tensor context, lse;  // T [tokens, heads * head size]; f32 [heads, tokens], training only
+  Tensor attention_dense;    // T [tokens, hidden], becomes attention_norm.sum in training
   NormSaved attention_norm;  //
   Tensor attention_out;      // T [tokens, hidden]
-  Tensor inner_pre, inner;   // T [tokens, inner]; before (training only) and after the activation
-  Tensor dense;              // T [tokens, hidden], becomes output_norm.sum
+  Tensor inner_pre, inner;   // T [tokens, inner products]; [tokens, inner] after activation or gate
+  Tensor dense;              // T [tokens, hidden], becomes output_norm.sum in training
   NormSaved output_norm;     //
   Tensor out;                // T [tokens, hidden]
 };
@@ -57,7 +62,7 @@ struct EncoderActivations {
   Tensor out;  // T [tokens, hidden]
   std::vector<BlockActivations> blocks;
   // Backward only. `gradient` is the running gradient of the hidden states, the others one block's scratch.
-  Tensor gradient, ddense, dinner, dcontext, dqkv;
+  Tensor gradient, dnormed, ddense, dinner, dinner_pre, dcontext, dqkv;
 
   Tensor hidden() const { return blocks.empty() ? out : blocks.back().out; }
 };
@@ -66,9 +71,14 @@ class Transformer {
  public:
   // `type`: f32 or bf16, of activations and of the weights in products.
   Transformer(Backend& backend, const ModelConfig& config, DType type);
+  // Rotary embeddings: tables for rows up to this length. To be called before the first forward.
+  void prepare_positions(int64_t longest);
 
   static EncoderActivations lay_out(Arena& arena, const ModelConfig& config, DType type, Purpose purpose,
                                     int64_t tokens);
+
+  // After layer `index` (0: embeddings) of a training forward, as Hugging Face counts hidden states.
+  Tensor hidden_state(const EncoderActivations& saved, int index) const;
 
   // Fills `saved`, laid out for this batch; its last hidden states are the result. No key: no dropout.
   void forward(EncoderActivations& saved, const EncoderParameters& weights, const Batch& batch,
@@ -86,18 +96,27 @@ class Transformer {
   };
   Backend& backend_;
   ModelConfig config_;
+  std::vector<Buffer> table_memory_;
+  std::vector<Tensor> tables_;  // one for each of config_.ropes
 
-  AttentionShape attention_shape(const Dropout& dropout) const;
+  bool before() const { return config_.norm_placement == NormPlacement::before; }
+  Tensor rotation(int64_t layer) const;  // absent without rotary embeddings
   BlockDropout block_dropout(std::optional<uint64_t> key, int layer) const;
+  void norm_forward(const Tensor& y, const NormSaved& saved, const Tensor& x, const Tensor& residual,
+                    const Norm& weights, const Dropout& dropout, const Packing& packing) const;
+  Tensor norm_backward(Norm& gradients, EncoderActivations& scratch, const NormSaved& saved,
+                       const Norm& weights, const Dropout& dropout, const Packing& packing) const;
+  void half_backward(EncoderActivations& scratch, const Tensor& dy, const Tensor& weight,
+                     bool reads_stream) const;
   void embeddings_forward(EncoderActivations& a, const EncoderParameters& w, const Batch& batch,
                           const Packing& packing, const Dropout& dropout) const;
   void embeddings_backward(EncoderParameters& g, EncoderActivations& a, const EncoderParameters& w,
                            const Batch& batch, const Packing& packing, const Dropout& dropout) const;
-  void block_forward(BlockActivations& a, const Tensor& x, const BlockParameters& w, const Packing& packing,
-                     const BlockDropout& dropout) const;
+  void block_forward(BlockActivations& a, const Tensor& x, const Tensor& stream, const BlockParameters& w,
+                     const Packing& packing, const BlockDropout& dropout, int64_t index) const;
   void block_backward(BlockParameters& g, EncoderActivations& scratch, const BlockActivations& a,
                       const Tensor& x, const BlockParameters& w, const Packing& packing,
-                      const BlockDropout& dropout) const;
+                      const BlockDropout& dropout, int64_t index) const;
 };
 
 }  // namespace limner

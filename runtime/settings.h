@@ -262,17 +262,21 @@ struct ArchitectureSettings {
   int64_t heads = 6;
   int64_t inner = 768;
   int64_t max_positions = 512;
-  std::string activation = "gelu";
+  std::string activation = "auto";
   double dropout = 0.1;
   template <class V>
   void visit(V& v) {
-    v.field("family", family, "Model family.", OneOf{{"bert"}});
+    v.field("family", family, "Model family; gpt2 and llama read each token with those before it alone.",
+            OneOf{{"bert", "distilbert", "modernbert", "gpt2", "llama"}});
     v.field("layers", layers, "Transformer blocks.", Range{1, 200});
     v.field("hidden", hidden, "Width of a token's vector.", Range{8, 16384});
     v.field("heads", heads, "Attention heads; divides hidden.", Range{1, 256});
     v.field("inner", inner, "Width of the feed-forward layer.", Range{8, 65536});
     v.field("max_positions", max_positions, "Longest row in tokens.", Range{8, 131072});
-    v.field("activation", activation, "gelu (exact) or gelu_new (tanh).", OneOf{{"gelu", "gelu_new"}});
+    v.field("activation", activation,
+            "gelu (exact), gelu_new (tanh), silu, relu. auto: the family's (gpt2 gelu_new, llama silu, "
+            "others gelu).",
+            OneOf{{"auto", "gelu", "gelu_new", "silu", "relu"}});
     v.field("dropout", dropout, "Dropout of hidden states and attention.", Range{0, 0.9});
   }
 };
@@ -419,8 +423,9 @@ struct TrainSettings {
     v.field("max_grad_norm", max_grad_norm, "Gradients are scaled down to this norm; 0: never.",
             Range{0, 1e9});
     v.field("pooling", pooling,
-            "Vector that the heads read. auto: a checkpoint's pooler if it has one, else mean.",
-            OneOf{{"auto", "mean", "cls", "max", "pooler"}});
+            "Vector that the heads read. auto: a decoder's last token, a checkpoint's pooler if it has one, "
+            "else mean.",
+            OneOf{{"auto", "mean", "cls", "max", "last", "pooler"}});
     v.field("dropout", dropout, "Dropout everywhere. auto: what the checkpoint or architecture says.",
             Range{0, 0.9});
     v.field("logging_steps", logging_steps, "Steps between lines of metrics.", Range{1, 1e9});
@@ -445,7 +450,9 @@ struct ExtractSettings {
   template <class V>
   void visit(V& v) {
     v.field("checkpoint", checkpoint, "best, last, or a Hugging Face folder.");
-    v.field("pooling", pooling, "How token vectors become one. auto: what the checkpoint says, else mean.",
+    v.field("pooling", pooling,
+            "How token vectors become one. auto: what the checkpoint says, else a decoder's last token, else "
+            "mean.",
             OneOf{{"auto", "mean", "cls", "max", "last", "weighted_mean"}});
     v.field("normalize", normalize, "Scale vectors to length 1. auto: what the checkpoint says, else true.");
     v.field("dtype", dtype, "Type of /embedding.", OneOf{{"float16", "float32"}});

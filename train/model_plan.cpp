@@ -3,30 +3,30 @@
 #include <algorithm>
 
 #include "kernels/select.h"
+#include "model/family.h"
 #include "runtime/error.h"
 
 namespace limner {
 namespace {
 
 HeadInput head_input_of(const std::string& pooling, const ModelConfig& config) {
-  if (pooling == "mean") return HeadInput::mean;
-  if (pooling == "cls") return HeadInput::cls;
-  if (pooling == "max") return HeadInput::max;
-  if (pooling == "pooler") return HeadInput::pooler;
-  return config.has_pooler ? HeadInput::pooler : HeadInput::mean;
+  return pooling == "auto" ? config.usual_head_input() : parse_head_input(pooling);
 }
 
-Pooling pooling_like(HeadInput input) {
+Pooling pooling_like(HeadInput input, const ModelConfig& config) {
   switch (input) {
+    case HeadInput::last:
+      return Pooling::last;
     case HeadInput::cls:
       return Pooling::cls;
     case HeadInput::max:
       return Pooling::max;
     case HeadInput::mean:
-    case HeadInput::pooler:
       return Pooling::mean;
+    case HeadInput::pooler:
+      return config.usual_pooling();
   }
-  return Pooling::mean;
+  return config.usual_pooling();
 }
 
 int64_t max_length_of(const Settings& settings, const ModelConfig& config, const SentenceConfig& sentence) {
@@ -55,13 +55,21 @@ ModelPlan plan_model(const Settings& settings) {
   }
   if (const auto& dropout = settings.train.dropout; !dropout.is_auto()) {
     const float probability = static_cast<float>(*dropout.value);
-    plan.config.hidden_dropout = plan.config.attention_dropout = plan.config.head_dropout = probability;
+    plan.config.embedding_dropout = plan.config.hidden_dropout = probability;
+    plan.config.attention_dropout = plan.config.head_dropout = probability;
   }
   plan.config.language_weight = settings.train.masked_language_model.weight;
+  if (plan.config.has_language_head() && family_named(plan.config.family).head.language_model == nullptr) {
+    fail(ExitCode::bad_config,
+         "train.masked_language_model and train.pretraining: not for model_type '{}'; its language head is "
+         "not "
+         "known here, bert's is",
+         plan.config.family);
+  }
   plan.head_input = head_input_of(settings.train.pooling, plan.config);
   plan.precision = select_precision(settings.runtime);
   plan.max_length = max_length_of(settings, plan.config, sentence);
-  plan.pooling = sentence.present ? sentence.pooling : pooling_like(plan.head_input);
+  plan.pooling = sentence.present ? sentence.pooling : pooling_like(plan.head_input, plan.config);
   plan.normalize = sentence.present ? sentence.normalize : true;
   return plan;
 }

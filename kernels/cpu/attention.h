@@ -8,14 +8,16 @@
 
 namespace limner {
 
-// One task is one row and a few neighbouring heads; a long row has a head a task.
+// One task is one row and a few neighbouring key heads with the query heads that read them, so that a task
+// owns all gradients of its keys; in a long row it is one key head.
 class AttentionTasks {
  public:
-  AttentionTasks(const Packing& packing, int64_t heads) : rows_(packing.rows()), heads_(heads) {
+  AttentionTasks(const Packing& packing, const AttentionShape& shape)
+      : rows_(packing.rows()), heads_(shape.key_head_count()) {
     for (int64_t row = 0; row < rows_; ++row) longest_ = std::max(longest_, length(packing, row));
-    heads_a_task_ =
-        std::clamp(tuning::kAttentionTokensPerTask / std::max<int64_t>(longest_, 1), int64_t{1}, heads);
-    tasks_a_row_ = (heads + heads_a_task_ - 1) / heads_a_task_;
+    const int64_t tokens = std::max<int64_t>(longest_, 1) * shape.group();
+    heads_a_task_ = std::clamp(tuning::kAttentionTokensPerTask / tokens, int64_t{1}, heads_);
+    tasks_a_row_ = (heads_ + heads_a_task_ - 1) / heads_a_task_;
   }
   static int64_t length(const Packing& packing, int64_t row) {
     const size_t index = static_cast<size_t>(row);
@@ -29,9 +31,19 @@ class AttentionTasks {
   int64_t last_head(int64_t task) const { return std::min(heads_, first_head(task) + heads_a_task_); }
 
  private:
-  int64_t rows_, heads_;
+  int64_t rows_, heads_;  // key heads
   int64_t longest_ = 0, heads_a_task_ = 1, tasks_a_row_ = 1;
 };
+
+// Keys first..last - 1 are seen by at least one of the queries query..query + queries - 1 of a row.
+struct KeyRange {
+  int64_t first, last;
+};
+inline KeyRange keys_seen(const AttentionShape& shape, int64_t query, int64_t queries, int64_t length) {
+  const int64_t window = shape.window > 0 ? shape.window : length;
+  const int64_t last = shape.masking == Masking::causal ? query + queries : query + queries - 1 + window;
+  return {std::max<int64_t>(0, query - window + 1), std::min(length, last)};
+}
 
 // Hands out pieces of a thread's scratch; with no memory it only counts. Pieces are aligned to 64 bytes.
 class ScratchPieces {
@@ -56,5 +68,7 @@ inline constexpr int64_t kWidestVector = 16;
 inline int64_t whole_vectors(int64_t count) {
   return (count + kWidestVector - 1) / kWidestVector * kWidestVector;
 }
+
+inline int64_t whole_vectors_below(int64_t count) { return count / kWidestVector * kWidestVector; }
 
 }  // namespace limner

@@ -27,14 +27,16 @@ struct AttentionForward {
 // Queries whose scores are held at once; a multiple of every tile of registers.
 inline constexpr int64_t kForwardQueries = 8;
 
-// Scratch of one task: a row's tokens, a group of heads.
+// Scratch of one task: a row's tokens, some key heads and their query heads.
 struct ForwardScratch {
   ScratchPieces pieces;
   float *queries, *keys, *values, *out, *key_panels, *scores;
   uint16_t* bits;
-  ForwardScratch(std::byte* memory, int64_t length, int64_t heads, int64_t head_size) : pieces(memory) {
-    const int64_t whole = whole_vectors(length), stride = whole_vectors(head_size);
-    for (float** part : {&queries, &keys, &values, &out}) *part = pieces.floats(heads * whole * stride);
+  ForwardScratch(std::byte* memory, int64_t length, int64_t key_heads, const AttentionShape& shape)
+      : pieces(memory) {
+    const int64_t whole = whole_vectors(length), stride = whole_vectors(shape.head_size);
+    for (float** part : {&queries, &out}) *part = pieces.floats(key_heads * shape.group() * whole * stride);
+    for (float** part : {&keys, &values}) *part = pieces.floats(key_heads * whole * stride);
     key_panels = pieces.floats(whole * stride);
     scores = pieces.floats(kForwardQueries * whole);
     bits = pieces.bits(drawn_bytes(whole));
@@ -47,36 +49,31 @@ struct ForwardScratch {
 HWY_BEFORE_NAMESPACE();
 namespace limner::HWY_NAMESPACE {
 
-// scores (base 2) of `keys` keys become 2^(score - max); returns max and sum.
+// scores (base 2) of keys begin..end - 1 become 2^(score - max), those of the vectors' other keys 0; returns
+// max and sum.
 struct RowSum {
   float max, sum;
 };
-HWY_INLINE RowSum exponentials(float* scores, int64_t keys) {
+HWY_INLINE RowSum exponentials(float* scores, int64_t begin, int64_t end) {
+  const int64_t start = begin / kLanes * kLanes;
   FloatVector most = constant(-INFINITY);
-  int64_t k = 0;
-  for (; k + kLanes <= keys; k += kLanes) most = hn::Max(most, load(scores + k));
-  if (k < keys) {
-    most = hn::Max(most, hn::IfThenElse(hn::FirstN(Floats(), static_cast<size_t>(keys - k)), load(scores + k),
-                                        constant(-INFINITY)));
+  for (int64_t k = start; k < end; k += kLanes) {
+    most = hn::Max(most, lanes_between(load(scores + k), begin - k, end - k, constant(-INFINITY)));
   }
   const float max = max_of_lanes(most);
   FloatVector sum = hn::Zero(Floats());
-  for (k = 0; k + kLanes <= keys; k += kLanes) {
-    const FloatVector p = exp2(hn::Sub(load(scores + k), constant(max)));
-    store(p, scores + k);
-    sum = hn::Add(sum, p);
-  }
-  if (k < keys) {
-    const FloatVector p = first_lanes(exp2(hn::Sub(load(scores + k), constant(max))), keys - k);
+  for (int64_t k = start; k < end; k += kLanes) {
+    const FloatVector p =
+        lanes_between(exp2(hn::Sub(load(scores + k), constant(max))), begin - k, end - k, hn::Zero(Floats()));
     store(p, scores + k);
     sum = hn::Add(sum, p);
   }
   return {max, sum_of_lanes(sum)};
 }
 
-// One head of one row; pieces of scratch are this head's.
+// One head of one row; pieces of scratch are this head's, and its keys stand in the panels.
 struct ForwardHead {
-  float *queries, *keys, *values, *out;
+  float *queries, *values, *out;
   int64_t row, head, first, length, stride;
 };
 
@@ -90,32 +87,34 @@ void forward_head(const AttentionForward& call, const ForwardHead& at, const Ran
                   const ForwardScratch& scratch) {
   const int64_t head_size = call.shape.head_size, row_stride = whole_vectors(at.length);
   const int64_t head_vectors = (head_size + kLanes - 1) / kLanes;
-  const bool causal = call.shape.masking == Masking::causal;
   float* lse = call.lse.absent() ? nullptr : call.lse.as<float>() + at.head * call.y.rows() + at.first;
   const Keep keep(call.shape.dropout);
-  pack_panels(scratch.key_panels, at.keys, at.stride, at.length);
   for (int64_t query = 0; query < at.length; query += kForwardQueries) {
     const int64_t queries = std::min(kForwardQueries, at.length - query);
-    const int64_t keys = causal ? query + queries : at.length;
+    const KeyRange block = keys_seen(call.shape, query, queries, at.length);
+    const int64_t start = whole_vectors_below(block.first), keys = block.last - start;
     multiply<Write::overwrite>(scratch.scores, row_stride, Left{at.queries + query * at.stride, at.stride, 1},
-                               as_panels(scratch.key_panels, at.stride), queries,
+                               as_panels(scratch.key_panels + start * at.stride, at.stride), queries,
                                (keys + kLanes - 1) / kLanes, head_size);
     float sums[kForwardQueries];
     for (int64_t q = 0; q < queries; ++q) {
       float* scores = scratch.scores + q * row_stride;
-      const int64_t seen = causal ? query + q + 1 : at.length;
-      const RowSum total = exponentials(scores, seen);
-      std::fill(scores + seen, scores + keys, 0.0f);
+      const KeyRange mine = keys_seen(call.shape, query + q, 1, at.length);
+      const int64_t begin = mine.first - start, end = mine.last - start;
+      const RowSum total = exponentials(scores, begin, end);
+      std::fill(scores, scores + begin, 0.0f);
+      std::fill(scores + end, scores + keys, 0.0f);
       sums[q] = total.sum;
       if (lse != nullptr) lse[query + q] = (total.max + std::log2(total.sum)) / kLog2E;
       if (!call.shape.dropout.active()) continue;
       random.draw(scratch.bits, call.packing.row_keys[static_cast<size_t>(at.row)], query + q,
-                  at.head * kDropoutElementsPerHead, seen);
-      drop_probabilities(scores, keep, scratch.bits, seen);
+                  at.head * kDropoutElementsPerHead + start, end);
+      drop_probabilities(scores, keep, scratch.bits, end);
     }
     float* out = at.out + query * at.stride;
     multiply<Write::overwrite>(out, at.stride, Left{scratch.scores, row_stride, 1},
-                               as_rows(at.values, at.stride), queries, head_vectors, keys);
+                               as_rows(at.values + start * at.stride, at.stride), queries, head_vectors,
+                               keys);
     for (int64_t q = 0; q < queries; ++q) {
       const FloatVector share = constant(1.0f / sums[q]);
       for (int64_t c = 0; c < head_size; c += kLanes) {
@@ -126,36 +125,42 @@ void forward_head(const AttentionForward& call, const ForwardHead& at, const Ran
 }
 
 template <class T>
-void forward_task(const AttentionForward& call, int64_t row, int64_t first_head, int64_t last_head,
+void forward_task(const AttentionForward& call, int64_t row, int64_t first_key_head, int64_t last_key_head,
                   std::byte* memory) {
-  const int64_t head_size = call.shape.head_size, hidden = call.shape.heads * head_size;
+  const AttentionShape& shape = call.shape;
+  const int64_t head_size = shape.head_size, packed = shape.packed_width(), width = shape.width();
   const int64_t first = call.packing.cu_lengths[static_cast<size_t>(row)];
   const int64_t length = AttentionTasks::length(call.packing, row), stride = whole_vectors(head_size);
-  const int64_t heads = last_head - first_head, head_stride = whole_vectors(length) * stride;
-  const ForwardScratch scratch(memory, length, heads, head_size);
-  HeadGroup group{heads, head_size, length, 3 * hidden, stride, head_stride};
-  const T* qkv = call.qkv.as<T>() + first * 3 * hidden + first_head * head_size;
-  gather_heads(scratch.queries, qkv, group, kLog2E / std::sqrt(static_cast<float>(head_size)));
-  gather_heads(scratch.keys, qkv + hidden, group, 1.0f);
-  gather_heads(scratch.values, qkv + 2 * hidden, group, 1.0f);
-  const RandomBits random(call.shape.dropout.key);
+  const int64_t key_heads = last_key_head - first_key_head, head_stride = whole_vectors(length) * stride;
+  const int64_t first_head = first_key_head * shape.group(), heads = key_heads * shape.group();
+  const ForwardScratch scratch(memory, length, key_heads, shape);
+  const HeadGroup queries{heads, head_size, length, packed, stride, head_stride};
+  const HeadGroup keys{key_heads, head_size, length, packed, stride, head_stride};
+  const HeadGroup out{heads, head_size, length, width, stride, head_stride};
+  const T* qkv = call.qkv.as<T>() + first * packed;
+  const T* own_keys = qkv + width + first_key_head * head_size;
+  gather_heads(scratch.queries, qkv + first_head * head_size, queries,
+               kLog2E / std::sqrt(static_cast<float>(head_size)));
+  gather_heads(scratch.keys, own_keys, keys, 1.0f);
+  gather_heads(scratch.values, own_keys + shape.key_head_count() * head_size, keys, 1.0f);
+  const RandomBits random(shape.dropout.key);
   for (int64_t h = 0; h < heads; ++h) {
-    const int64_t offset = h * head_stride;
+    const int64_t offset = h * head_stride, key_offset = h / shape.group() * head_stride;
+    if (h % shape.group() == 0) pack_panels(scratch.key_panels, scratch.keys + key_offset, stride, length);
     forward_head(call,
-                 {scratch.queries + offset, scratch.keys + offset, scratch.values + offset,
-                  scratch.out + offset, row, first_head + h, first, length, stride},
+                 {scratch.queries + offset, scratch.values + key_offset, scratch.out + offset, row,
+                  first_head + h, first, length, stride},
                  random, scratch);
   }
-  group.token_stride = hidden;
-  scatter_heads(call.y.as<T>() + first * hidden + first_head * head_size, scratch.out, group, 1.0f);
+  scatter_heads(call.y.as<T>() + first * width + first_head * head_size, scratch.out, out, 1.0f);
 }
 
-void attention_forward_task(const AttentionForward& call, int64_t row, int64_t first_head, int64_t last_head,
-                            std::byte* memory) {
+void attention_forward_task(const AttentionForward& call, int64_t row, int64_t first_key_head,
+                            int64_t last_key_head, std::byte* memory) {
   if (call.y.dtype == DType::f32) {
-    forward_task<float>(call, row, first_head, last_head, memory);
+    forward_task<float>(call, row, first_key_head, last_key_head, memory);
   } else {
-    forward_task<bfloat16>(call, row, first_head, last_head, memory);
+    forward_task<bfloat16>(call, row, first_key_head, last_key_head, memory);
   }
 }
 
@@ -171,16 +176,16 @@ void CpuBackend::attention_forward(Tensor y, Tensor lse, Tensor qkv, const Packi
                                    const AttentionShape& shape) {
   const char* const name = "attention_forward";
   check_float(name, "qkv", qkv);
-  const int64_t tokens = qkv.rows(), hidden = shape.heads * shape.head_size;
-  check_tensor(name, "qkv", qkv, qkv.dtype, {tokens, 3 * hidden});
-  check_tensor(name, "y", y, qkv.dtype, {tokens, hidden});
+  check_attention_shape(name, shape);
+  const int64_t tokens = qkv.rows();
+  check_tensor(name, "qkv", qkv, qkv.dtype, {tokens, shape.packed_width()});
+  check_tensor(name, "y", y, qkv.dtype, {tokens, shape.width()});
   check_optional(name, "lse", lse, DType::f32, {shape.heads, tokens});
   check_packing(name, packing, tokens);
   check_dropout(name, shape.dropout);
-  const AttentionTasks tasks(packing, shape.heads);
+  const AttentionTasks tasks(packing, shape);
   check_attention_dropout(name, shape, tasks.longest());
-  thread_scratch_.ensure(
-      ForwardScratch(nullptr, tasks.longest(), tasks.most_heads(), shape.head_size).pieces.bytes());
+  thread_scratch_.ensure(ForwardScratch(nullptr, tasks.longest(), tasks.most_heads(), shape).pieces.bytes());
   const AttentionForward call{y, lse, qkv, packing, shape};
   parallel_for(tasks.count(), threads_, [&](int64_t task) {
     HWY_DYNAMIC_DISPATCH(attention_forward_task)

@@ -182,9 +182,13 @@ HWY_INLINE void pack_panels(float* panels, float* rows, int64_t stride, int64_t 
 inline Right as_panels(const float* panels, int64_t stride) { return {panels, kLanes, stride * kLanes}; }
 inline Right as_rows(const float* rows, int64_t stride) { return {rows, stride, kLanes}; }
 
-// Lanes below `count` keep their value, the others become 0.
-HWY_INLINE FloatVector first_lanes(FloatVector value, int64_t count) {
-  return hn::IfThenElseZero(hn::FirstN(Floats(), static_cast<size_t>(count)), value);
+// Lanes begin..end - 1 keep their value, the others become `otherwise`.
+HWY_INLINE FloatVector lanes_between(FloatVector value, int64_t begin, int64_t end, FloatVector otherwise) {
+  if (begin <= 0 && end >= kLanes) return value;
+  const auto lanes = [](int64_t count) {
+    return hn::FirstN(Floats(), static_cast<size_t>(std::clamp<int64_t>(count, 0, kLanes)));
+  };
+  return hn::IfThenElse(hn::AndNot(lanes(begin), lanes(end)), value, otherwise);
 }
 
 }  // namespace limner::HWY_NAMESPACE

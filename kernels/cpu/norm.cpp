@@ -21,13 +21,17 @@ namespace limner {
 
 struct NormForward {
   Tensor y, sum, mean, rstd, x, residual, gamma, beta;
+  NormKind kind;
   float epsilon;
   Dropout dropout;
   const Packing& packing;
 };
 
 struct NormBackward {
-  Tensor dsum, dx, dy, sum, mean, rstd, gamma;
+  Tensor dsum;
+  Write write;
+  Tensor dx, dy, sum, mean, rstd, gamma;
+  NormKind kind;
   Dropout dropout;
   const Packing& packing;
 };
@@ -92,22 +96,23 @@ void forward_rows(const NormForward& call, int64_t first, int64_t last, uint16_t
     T* sum = call.sum.absent() ? y : row_of<T>(call.sum, token);  // y holds the sum until it is overwritten
     const float total = add_residual<T>(sum, row_of<T>(call.x, token), row_of<T>(call.residual, token),
                                         drops ? bits : nullptr, call.dropout, width);
-    const float mean = total / static_cast<float>(width);
+    const float mean = call.kind == NormKind::layer ? total / static_cast<float>(width) : 0.0f;
     const float variance = squared_distance(sum, mean, width) / static_cast<float>(width);
     const float rstd = 1.0f / std::sqrt(variance + call.epsilon);
     const float* gamma = call.gamma.as<float>();
-    const float* beta = call.beta.as<float>();
+    const float* beta = call.beta.absent() ? nullptr : call.beta.as<float>();
     for (int64_t c = 0; c < width; c += kLanes) {
       const int64_t left = width - c;
       const FloatVector scaled = hn::Mul(hn::Sub(load_some(sum + c, left), constant(mean)), constant(rstd));
-      store_some(hn::MulAdd(scaled, load_some(gamma + c, left), load_some(beta + c, left)), y + c, left);
+      const FloatVector shift = beta == nullptr ? hn::Zero(Floats()) : load_some(beta + c, left);
+      store_some(hn::MulAdd(scaled, load_some(gamma + c, left), shift), y + c, left);
     }
     if (!call.mean.absent()) call.mean.as<float>()[token] = mean;
     if (!call.rstd.absent()) call.rstd.as<float>()[token] = rstd;
   }
 }
 
-// Adds this range of tokens to the partial sums dgamma and dbeta, both [width].
+// Adds this range of tokens to the partial sums dgamma and dbeta, both [width]; dbeta may be null.
 template <class T>
 void backward_rows(const NormBackward& call, int64_t first, int64_t last, float* dgamma, float* dbeta,
                    uint16_t* bits) {
@@ -120,7 +125,7 @@ void backward_rows(const NormBackward& call, int64_t first, int64_t last, float*
   for (int64_t token = first; token < last; ++token) {
     const T* dy = row_of<T>(call.dy, token);
     const T* sum = row_of<T>(call.sum, token);
-    const auto mean = constant(call.mean.as<float>()[token]);
+    const auto mean = constant(call.kind == NormKind::layer ? call.mean.as<float>()[token] : 0.0f);
     const auto rstd = constant(call.rstd.as<float>()[token]);
     FloatVector total = hn::Zero(Floats()), total_normal = hn::Zero(Floats());
     for (int64_t c = 0; c < width; c += kLanes) {
@@ -128,12 +133,13 @@ void backward_rows(const NormBackward& call, int64_t first, int64_t last, float*
       const FloatVector gradient = load_some(dy + c, left);
       const FloatVector normal = hn::Mul(hn::Sub(load_some(sum + c, left), mean), rstd);
       store_some(hn::MulAdd(gradient, normal, load_some(dgamma + c, left)), dgamma + c, left);
-      store_some(hn::Add(gradient, load_some(dbeta + c, left)), dbeta + c, left);
+      if (dbeta != nullptr) store_some(hn::Add(gradient, load_some(dbeta + c, left)), dbeta + c, left);
       const FloatVector weighted = hn::Mul(gradient, load_some(gamma + c, left));
       total = hn::Add(total, weighted);
       total_normal = hn::MulAdd(weighted, normal, total_normal);
     }
-    const auto average = constant(sum_of_lanes(total) / static_cast<float>(width));
+    const auto average =
+        constant(call.kind == NormKind::layer ? sum_of_lanes(total) / static_cast<float>(width) : 0.0f);
     const auto average_normal = constant(sum_of_lanes(total_normal) / static_cast<float>(width));
     if (drops) {
       random.draw(bits, cursor.row_key(), cursor.position(), 0, width);
@@ -146,7 +152,8 @@ void backward_rows(const NormBackward& call, int64_t first, int64_t last, float*
       const FloatVector normal = hn::Mul(hn::Sub(load_some(sum + c, left), mean), rstd);
       const FloatVector weighted = hn::Mul(load_some(dy + c, left), load_some(gamma + c, left));
       const FloatVector centred = hn::NegMulAdd(normal, average_normal, hn::Sub(weighted, average));
-      const FloatVector gradient = hn::Mul(centred, rstd);
+      FloatVector gradient = hn::Mul(centred, rstd);
+      if (call.write == Write::add) gradient = hn::Add(gradient, load_some(dsum + c, left));
       store_some(gradient, dsum + c, left);
       if (dx == nullptr) continue;
       store_some(drops ? keep(gradient, bits + c) : gradient, dx + c, left);
@@ -183,7 +190,7 @@ HWY_EXPORT(norm_forward_rows);
 HWY_EXPORT(norm_backward_rows);
 
 void CpuBackend::norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, Tensor x, Tensor residual,
-                              Tensor gamma, Tensor beta, float epsilon, const Dropout& dropout,
+                              Tensor gamma, Tensor beta, NormKind kind, float epsilon, const Dropout& dropout,
                               const Packing& packing) {
   const char* const name = "norm_forward";
   check_float(name, "x", x);
@@ -195,12 +202,13 @@ void CpuBackend::norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, Te
   check_optional(name, "rstd", rstd, DType::f32, {tokens});
   check_optional(name, "residual", residual, x.dtype, {tokens, width});
   check_tensor(name, "gamma", gamma, DType::f32, {width});
-  check_tensor(name, "beta", beta, DType::f32, {width});
+  check_optional(name, "beta", beta, DType::f32, {width});
+  require(kind == NormKind::layer || mean.absent(), "{}: rms has no mean", name);
   check_dropout(name, dropout);
   if (dropout.active()) check_packing(name, packing, tokens);
 
   thread_scratch_.ensure(drawn_bytes(width));
-  const NormForward call{y, sum, mean, rstd, x, residual, gamma, beta, epsilon, dropout, packing};
+  const NormForward call{y, sum, mean, rstd, x, residual, gamma, beta, kind, epsilon, dropout, packing};
   const int64_t piece = tuning::kTokensPerTask;
   parallel_for((tokens + piece - 1) / piece, threads_, [&](int64_t task) {
     HWY_DYNAMIC_DISPATCH(norm_forward_rows)
@@ -208,9 +216,9 @@ void CpuBackend::norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, Te
   });
 }
 
-void CpuBackend::norm_backward(Tensor dsum, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy, Tensor sum,
-                               Tensor mean, Tensor rstd, Tensor gamma, const Dropout& dropout,
-                               const Packing& packing) {
+void CpuBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy,
+                               Tensor sum, Tensor mean, Tensor rstd, Tensor gamma, NormKind kind,
+                               const Dropout& dropout, const Packing& packing) {
   const char* const name = "norm_backward";
   check_float(name, "dy", dy);
   const int64_t tokens = dy.rows(), width = dy.columns();
@@ -218,9 +226,9 @@ void CpuBackend::norm_backward(Tensor dsum, Tensor dx, Tensor dgamma, Tensor dbe
   check_tensor(name, "dsum", dsum, dy.dtype, {tokens, width});
   check_optional(name, "dx", dx, dy.dtype, {tokens, width});
   check_tensor(name, "dgamma", dgamma, DType::f32, {width});
-  check_tensor(name, "dbeta", dbeta, DType::f32, {width});
+  check_optional(name, "dbeta", dbeta, DType::f32, {width});
   check_tensor(name, "sum", sum, dy.dtype, {tokens, width});
-  check_tensor(name, "mean", mean, DType::f32, {tokens});
+  if (kind == NormKind::layer) check_tensor(name, "mean", mean, DType::f32, {tokens});
   check_tensor(name, "rstd", rstd, DType::f32, {tokens});
   check_tensor(name, "gamma", gamma, DType::f32, {width});
   check_dropout(name, dropout);
@@ -237,17 +245,17 @@ void CpuBackend::norm_backward(Tensor dsum, Tensor dx, Tensor dgamma, Tensor dbe
   const Tensor partial_dgamma(partial, DType::f32, {tasks, width});
   const Tensor partial_dbeta(partial + tasks * width, DType::f32, {tasks, width});
   thread_scratch_.ensure(drawn_bytes(width));
-  const NormBackward call{dsum, dx, dy, sum, mean, rstd, gamma, dropout, packing};
+  const NormBackward call{dsum, write, dx, dy, sum, mean, rstd, gamma, kind, dropout, packing};
   parallel_for(tasks, threads_, [&](int64_t task) {
     float* my_dgamma = partial_dgamma.as<float>() + task * width;
-    float* my_dbeta = partial_dbeta.as<float>() + task * width;
+    float* my_dbeta = dbeta.absent() ? nullptr : partial_dbeta.as<float>() + task * width;
     std::fill(my_dgamma, my_dgamma + width, 0.0f);
-    std::fill(my_dbeta, my_dbeta + width, 0.0f);
+    if (my_dbeta != nullptr) std::fill(my_dbeta, my_dbeta + width, 0.0f);
     HWY_DYNAMIC_DISPATCH(norm_backward_rows)
     (call, task * piece, std::min(tokens, (task + 1) * piece), my_dgamma, my_dbeta, thread_scratch_.mine());
   });
   add_column_sums(dgamma.as<float>(), partial_dgamma, 0, width, 0, tasks);
-  add_column_sums(dbeta.as<float>(), partial_dbeta, 0, width, 0, tasks);
+  if (!dbeta.absent()) add_column_sums(dbeta.as<float>(), partial_dbeta, 0, width, 0, tasks);
 }
 
 }  // namespace limner

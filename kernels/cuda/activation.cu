@@ -34,6 +34,8 @@ __device__ __forceinline__ float value_of(float x, Activation activation) {
       return tanhf(x);
     case Activation::relu:
       return x < 0.0f ? 0.0f : x;  // NaN stays NaN
+    case Activation::silu:
+      return x / (1.0f + expf(-x));
   }
   return x;
 }
@@ -55,6 +57,10 @@ __device__ __forceinline__ float slope_of(float x, Activation activation) {
     }
     case Activation::relu:
       return x > 0.0f ? 1.0f : 0.0f;
+    case Activation::silu: {
+      const float above = 1.0f / (1.0f + expf(-x)), below = 1.0f / (1.0f + expf(x));
+      return above + x * above * below;
+    }
   }
   return 1.0f;
 }

@@ -21,6 +21,13 @@ void check_aligned(const char* operation, const char* argument, const Tensor& te
 void check_call(const char* operation, const Tensor& y, const Tensor& qkv, const Packing& packing,
                 const AttentionShape& shape) {
   check_float(operation, "qkv", qkv);
+  check_attention_shape(operation, shape);
+  if (shape.group() != 1 || shape.window != 0) {
+    fail(ExitCode::bad_config,
+         "{}: {} heads on {} key heads, window {}: grouped heads and windows have no GPU kernels; set "
+         "runtime.device: cpu",
+         operation, shape.heads, shape.key_head_count(), shape.window);
+  }
   const int64_t tokens = qkv.rows(), hidden = shape.heads * shape.head_size;
   check_device_tensor(operation, "qkv", qkv, qkv.dtype, {tokens, 3 * hidden});
   check_device_tensor(operation, "y", y, qkv.dtype, {tokens, hidden});

@@ -43,15 +43,27 @@ class CudaBackend final : public Backend {
   void linear_backward_weight(Tensor dweight, Tensor dbias, Tensor dy, Tensor x) override;
   void activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) override;
 
+  // Not there yet: each refuses with its values.
+  void gate_forward(Tensor y, Tensor x, Activation activation) override;
+  void gate_backward(Tensor dx, Tensor dy, Tensor x, Activation activation) override;
+  void head_norm_forward(Tensor y, Tensor rstd, Tensor x, Tensor query_gamma, Tensor key_gamma, float epsilon,
+                         const AttentionShape& shape) override;
+  void head_norm_backward(Tensor dx, Tensor dquery_gamma, Tensor dkey_gamma, Tensor dy, Tensor x, Tensor rstd,
+                          Tensor query_gamma, Tensor key_gamma, const AttentionShape& shape) override;
+  void rotate(Tensor qkv, Tensor table, const Packing& packing, const AttentionShape& shape,
+              Rotation rotation) override;
+
   void attention_forward(Tensor y, Tensor lse, Tensor qkv, const Packing& packing,
                          const AttentionShape& shape) override;
   void attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor lse, Tensor qkv, const Packing& packing,
                           const AttentionShape& shape) override;
 
   void norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, Tensor x, Tensor residual, Tensor gamma,
-                    Tensor beta, float epsilon, const Dropout& dropout, const Packing& packing) override;
-  void norm_backward(Tensor dsum, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy, Tensor sum, Tensor mean,
-                     Tensor rstd, Tensor gamma, const Dropout& dropout, const Packing& packing) override;
+                    Tensor beta, NormKind kind, float epsilon, const Dropout& dropout,
+                    const Packing& packing) override;
+  void norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy, Tensor sum,
+                     Tensor mean, Tensor rstd, Tensor gamma, NormKind kind, const Dropout& dropout,
+                     const Packing& packing) override;
   void dropout(Tensor y, Tensor x, const Dropout& dropout, const Packing& packing) override;
 
   void embedding_forward(Tensor y, Tensor word, Tensor position, Tensor segment, std::span<const int32_t> ids,

@@ -166,12 +166,22 @@ int block_warps(int most, int64_t warp_bytes) {
   return static_cast<int>(std::clamp<int64_t>(fitting, 1, most));
 }
 
+void check_kind(const char* operation, NormKind kind, const Tensor& shift, Write write) {
+  if (kind == NormKind::layer && !shift.absent() && write == Write::overwrite) return;
+  fail(ExitCode::bad_config,
+       "{}: kind {}, beta {}, write {}: only layer normalisation with beta, whose gradient overwrites, has "
+       "GPU "
+       "kernels; set runtime.device: cpu",
+       operation, static_cast<int>(kind), shift.absent() ? "absent" : "present", static_cast<int>(write));
+}
+
 }  // namespace
 
 void CudaBackend::norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, Tensor x, Tensor residual,
-                               Tensor gamma, Tensor beta, float epsilon, const Dropout& dropout,
-                               const Packing& packing) {
+                               Tensor gamma, Tensor beta, NormKind kind, float epsilon,
+                               const Dropout& dropout, const Packing& packing) {
   const char* const name = "norm_forward";
+  check_kind(name, kind, beta, Write::overwrite);
   check_float(name, "x", x);
   const int64_t tokens = x.rows(), width = x.columns();
   check_device_tensor(name, "x", x, x.dtype, {tokens, width});
@@ -206,10 +216,11 @@ void CudaBackend::norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, T
   });
 }
 
-void CudaBackend::norm_backward(Tensor dsum, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy, Tensor sum,
-                                Tensor mean, Tensor rstd, Tensor gamma, const Dropout& dropout,
-                                const Packing& packing) {
+void CudaBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy,
+                                Tensor sum, Tensor mean, Tensor rstd, Tensor gamma, NormKind kind,
+                                const Dropout& dropout, const Packing& packing) {
   const char* const name = "norm_backward";
+  check_kind(name, kind, dbeta, write);
   check_float(name, "dy", dy);
   const int64_t tokens = dy.rows(), width = dy.columns();
   check_device_tensor(name, "dy", dy, dy.dtype, {tokens, width});

@@ -23,7 +23,8 @@ TEST(NoAllocation, AfterReserve) {
   std::vector<int32_t> ids;
   for (int64_t token = 0; token < tokens; ++token) ids.push_back(static_cast<int32_t>(token % 7));
   const size_t before = free_bytes();
-  backend->norm_backward(y, dx, dgamma, dbeta, x, x, mean, rstd, gamma, {0.1f, 8}, rows);
+  backend->norm_backward(y, Write::overwrite, dx, dgamma, dbeta, x, x, mean, rstd, gamma, NormKind::layer,
+                         {0.1f, 8}, rows);
   backend->embedding_backward(table, table, table, x, ids, ids, ids);
   backend->sum_of_squares(x);
   backend->synchronize();

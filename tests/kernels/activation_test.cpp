@@ -1,11 +1,12 @@
 #include "compare.h"
 #include "operand.h"
 #include "reference.h"
+#include "runtime/error.h"
 
 namespace limner::test {
 
 const Activation kActivations[] = {Activation::none, Activation::gelu, Activation::gelu_tanh,
-                                   Activation::tanh, Activation::relu};
+                                   Activation::tanh, Activation::relu, Activation::silu};
 
 // A product with the 1 x 1 identity shows the activation alone.
 Doubles activate(Backend& backend, const Operand& x, Activation activation) {
@@ -66,5 +67,42 @@ TEST_P(ActivationGradient, EqualsCentralDifferences) {
 }
 
 LIMNER_FOR_BOTH_TYPES(ActivationGradient);
+
+class Gate : public KernelTest {};
+
+TEST_P(Gate, ForwardAndBackwardEqualReference) {
+  LIMNER_WANTS_EVERY_FAMILY();
+  for (const int64_t tokens : {0, 1, 33}) {
+    for (const int64_t width : {1, 15, 17, 101}) {
+      for (const Activation activation : {Activation::silu, Activation::gelu}) {
+        const Operand x(dtype(), {tokens, 2 * width}, 3, 2.0), y(dtype(), {tokens, width});
+        const Operand dy(dtype(), {tokens, width}, 4), dx(dtype(), {tokens, 2 * width});
+        backend_->gate_forward(y, x, activation);
+        expect_close(y.values(), reference::gate(x.values(), width, activation), tolerance(dtype(), 1), "y");
+        backend_->gate_backward(dx, dy, x, activation);
+        const Doubles values = x.values(), gradient = dy.values();
+        Doubles expected(values.size());
+        const size_t columns = static_cast<size_t>(width);
+        for (size_t i = 0; i < gradient.size(); ++i) {
+          constexpr double kStep = 1e-4;
+          const size_t at = i / columns * 2 * columns + i % columns;
+          const double above = reference::activation(values[at] + kStep, activation);
+          const double below = reference::activation(values[at] - kStep, activation);
+          expected[at] = gradient[i] * values[at + columns] * (above - below) / (2.0 * kStep);
+          expected[at + columns] = gradient[i] * reference::activation(values[at], activation);
+        }
+        expect_close(dx.values(), expected, tolerance(dtype(), 1), "dx");
+      }
+    }
+  }
+}
+
+TEST_P(Gate, WrongShapeIsRefused) {
+  const Operand x(dtype(), {3, 7}, 5), y(dtype(), {3, 4});
+  EXPECT_THROW(backend_->gate_forward(y, x, Activation::silu), Error);
+  EXPECT_THROW(backend_->gate_backward(x, y, x, Activation::silu), Error);
+}
+
+LIMNER_FOR_BOTH_TYPES(Gate);
 
 }  // namespace limner::test

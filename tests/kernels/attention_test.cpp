@@ -11,6 +11,10 @@ struct AttentionCase {
   std::vector<int32_t> lengths;
   int64_t heads, head_size;
 };
+struct SharedCase {
+  std::vector<int32_t> lengths;
+  int64_t heads, key_heads, head_size, window;
+};
 // Empty rows, one token; around 16, 32, 64 and 128, where kernels change their ways; every usual head size
 // and odd ones, which only a CPU has (has_attention).
 const AttentionCase kForwardCases[] = {{{1}, 1, 1},
@@ -57,13 +61,17 @@ double rounded(double value) { return static_cast<float>(bfloat16(static_cast<fl
 
 // Oracle of the oracle.
 TEST(AttentionReference, GradientEqualsCentralDifferences) {
-  for (const AttentionCase& sizes : {AttentionCase{{1}, 1, 1}, {{0, 5, 3}, 2, 4}, {{13}, 1, 3}}) {
+  for (const SharedCase& sizes : {SharedCase{{1}, 1, 1, 1, 0},
+                                  {{0, 5, 3}, 2, 2, 4, 0},
+                                  {{13}, 1, 1, 3, 0},
+                                  {{7, 2}, 4, 2, 3, 0},
+                                  {{9}, 3, 1, 2, 3}}) {
     for (const Masking masking : {Masking::bidirectional, Masking::causal}) {
       const Rows rows(sizes.lengths);
-      const AttentionShape shape = shape_of(sizes, masking, 0.3f);
-      const int64_t hidden = sizes.heads * sizes.head_size;
-      const Doubles qkv = random_values(rows.tokens() * 3 * hidden, 2),
-                    dy = random_values(rows.tokens() * hidden, 3);
+      const AttentionShape shape{sizes.heads, sizes.head_size, masking,
+                                 {0.3f, 11},  sizes.key_heads, sizes.window};
+      const Doubles qkv = random_values(rows.tokens() * shape.packed_width(), 2),
+                    dy = random_values(rows.tokens() * shape.width(), 3);
       const Doubles expected = numeric_gradient(
           [&](const Doubles& at) { return dot(reference::attention(at, rows, shape).y, dy); }, qkv);
       expect_close(reference::attention_gradient(qkv, dy, rows, shape, exact), expected, 1e-7, "dqkv");
@@ -106,6 +114,56 @@ TEST_P(Attention, BackwardEqualsReference) {
                  reference::attention_gradient(qkv.values(), dy.values(), rows, shape, exact),
                  4.0 * tolerance(dtype(), shape.head_size), "dqkv");
   });
+}
+
+// Grouped key heads and windows: even and odd groups, windows of one token, below and above a vector, beyond
+// the row; rows that are empty, shorter than the window, longer than a block of queries.
+const SharedCase kSharedCases[] = {{{1, 0, 9}, 2, 1, 12, 0},  {{17, 4}, 6, 2, 7, 3},
+                                   {{0, 33, 5}, 3, 3, 32, 1}, {{70, 2, 131}, 4, 2, 32, 17},
+                                   {{150}, 3, 1, 64, 64},     {{40, 19}, 4, 4, 5, 33},
+                                   {{23}, 8, 2, 16, 100},     {{200, 3}, 2, 2, 33, 5}};
+
+template <class Check>
+void for_all_shared(const Check& check) {
+  for (const SharedCase& sizes : kSharedCases) {
+    for (const Masking masking : {Masking::bidirectional, Masking::causal}) {
+      for (const float probability : {0.0f, 0.2f}) {
+        SCOPED_TRACE(fmt::format("rows of {}, {} heads of {} on {}, window {}{}{}",
+                                 fmt::join(sizes.lengths, ", "), sizes.heads, sizes.head_size,
+                                 sizes.key_heads, sizes.window, masking == Masking::causal ? ", causal" : "",
+                                 probability > 0.0f ? ", dropout" : ""));
+        check(Rows(sizes.lengths),
+              AttentionShape{
+                  sizes.heads, sizes.head_size, masking, {probability, 0x77}, sizes.key_heads, sizes.window});
+      }
+    }
+  }
+}
+
+TEST_P(Attention, GroupedHeadsAndWindowsEqualReference) {
+  LIMNER_WANTS_EVERY_FAMILY();
+  for_all_shared([&](const Rows& rows, const AttentionShape& shape) {
+    const Operand qkv(dtype(), {rows.tokens(), shape.packed_width()}, 14, 1.5),
+        y(dtype(), {rows.tokens(), shape.width()}), dy(dtype(), {rows.tokens(), shape.width()}, 15),
+        dqkv(dtype(), {rows.tokens(), shape.packed_width()}), lse(DType::f32, {shape.heads, rows.tokens()});
+    backend_->attention_forward(y, lse, qkv, rows, shape);
+    const reference::Attention expected = reference::attention(qkv.values(), rows, shape);
+    expect_close(y.values(), expected.y, 2.0 * tolerance(dtype(), shape.head_size), "y");
+    expect_close(lse.values(), expected.lse, 2.0 * tolerance(DType::f32, shape.head_size), "lse");
+    backend_->attention_backward(dqkv, dy, y, lse, qkv, rows, shape);
+    expect_close(dqkv.values(), reference::attention_gradient(qkv.values(), dy.values(), rows, shape, exact),
+                 4.0 * tolerance(dtype(), shape.head_size), "dqkv");
+  });
+}
+
+TEST_P(Attention, HeadsThatDoNotDivideAreRefused) {
+  const Operand qkv(dtype(), {3, 7 * 32}, 16), y(dtype(), {3, 3 * 32});
+  EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Rows({3}), {3, 32, Masking::causal, {}, 2, 0}),
+               Error);
+  const Operand plain(dtype(), {3, 3 * 32}, 17), out(dtype(), {3, 32});
+  EXPECT_THROW(
+      backend_->attention_forward(out, Tensor(), plain, Rows({3}), {1, 32, Masking::causal, {}, 1, -4}),
+      Error);
 }
 
 // More rows than a warp has lanes, and more than its square: how a block finds its row.

@@ -19,7 +19,8 @@ TEST_P(Norm, ForwardEqualsReference) {
       const Operand gamma(DType::f32, {width}, 3), beta(DType::f32, {width}, 4);
       const Operand y(dtype(), {40, width}), sum(dtype(), {40, width}), mean(DType::f32, {40}),
           rstd(DType::f32, {40});
-      backend_->norm_forward(y, sum, mean, rstd, x, residual, gamma, beta, kEpsilon, dropout, rows);
+      backend_->norm_forward(y, sum, mean, rstd, x, residual, gamma, beta, NormKind::layer, kEpsilon, dropout,
+                             rows);
       Doubles added = reference::dropout(x.values(), dropout, rows);
       const Doubles other = residual.values();
       for (size_t i = 0; i < added.size(); ++i) added[i] += other[i];
@@ -30,10 +31,11 @@ TEST_P(Norm, ForwardEqualsReference) {
       expect_close(y.values(), expected.y, tolerance(dtype(), width), "y");
 
       const Operand y_inference(dtype(), {40, width});
-      backend_->norm_forward(y_inference, Tensor(), Tensor(), Tensor(), x, residual, gamma, beta, kEpsilon,
-                             dropout, rows);
+      backend_->norm_forward(y_inference, Tensor(), Tensor(), Tensor(), x, residual, gamma, beta,
+                             NormKind::layer, kEpsilon, dropout, rows);
       EXPECT_EQ(y_inference.bytes(), y.bytes()) << "training and inference";
-      backend_->norm_forward(y, x, mean, rstd, x, residual, gamma, beta, kEpsilon, dropout, rows);
+      backend_->norm_forward(y, x, mean, rstd, x, residual, gamma, beta, NormKind::layer, kEpsilon, dropout,
+                             rows);
       EXPECT_EQ(x.bytes(), sum.bytes()) << "sum in the place of x";
       EXPECT_EQ(y.bytes(), y_inference.bytes()) << "sum in the place of x";
     }
@@ -46,7 +48,8 @@ TEST_P(Norm, WithoutResidualAndWithFarMean) {
   Doubles far = random_values(5 * 64, 5);
   for (double& value : far) value += 1000.0;
   const Operand x(dtype(), {5, 64}, far), y(dtype(), {5, 64});
-  backend_->norm_forward(y, Tensor(), Tensor(), Tensor(), x, Tensor(), gamma, beta, kEpsilon, {}, rows);
+  backend_->norm_forward(y, Tensor(), Tensor(), Tensor(), x, Tensor(), gamma, beta, NormKind::layer, kEpsilon,
+                         {}, rows);
   const Doubles expected = reference::norm(x.values(), gamma.values(), beta.values(), kEpsilon).y;
   expect_close(y.values(), expected, dtype() == DType::f32 ? 1e-4 : 1e-2, "y");
 }
@@ -75,7 +78,8 @@ TEST_P(Norm, BackwardEqualsCentralDifferences) {
         expected_dgamma[i] += dgamma_before[i];
         expected_dbeta[i] += dbeta_before[i];
       }
-      backend_->norm_backward(dsum, dx, dgamma, dbeta, dy, sum, mean, rstd, gamma, dropout, rows);
+      backend_->norm_backward(dsum, Write::overwrite, dx, dgamma, dbeta, dy, sum, mean, rstd, gamma,
+                              NormKind::layer, dropout, rows);
       // Width 1 has gradient 0 and large rstd: its errors are measured against rstd.
       const double share = width == 1 ? 0.0 : 4.0 * tolerance(dtype(), width);
       if (width > 1) {
@@ -88,7 +92,8 @@ TEST_P(Norm, BackwardEqualsCentralDifferences) {
       expect_close(dbeta.values(), expected_dbeta, tolerance(DType::f32, width), "dbeta");
 
       const auto apart = dsum.bytes();
-      backend_->norm_backward(dy, Tensor(), dgamma, dbeta, dy, sum, mean, rstd, gamma, {}, rows);
+      backend_->norm_backward(dy, Write::overwrite, Tensor(), dgamma, dbeta, dy, sum, mean, rstd, gamma,
+                              NormKind::layer, {}, rows);
       EXPECT_EQ(dy.bytes(), apart) << "dsum in the place of dy";
     }
   }
@@ -103,7 +108,8 @@ TEST_P(Norm, ParameterGradientsOverManyTokens) {
   const Operand mean(DType::f32, {tokens}, forward.mean), rstd(DType::f32, {tokens}, forward.rstd);
   const Operand dsum(dtype(), {tokens, width}), dgamma(DType::f32, {width}, Doubles(19, 0.0)),
       dbeta(DType::f32, {width}, Doubles(19, 0.0));
-  backend_->norm_backward(dsum, Tensor(), dgamma, dbeta, dy, sum, mean, rstd, gamma, {}, rows);
+  backend_->norm_backward(dsum, Write::overwrite, Tensor(), dgamma, dbeta, dy, sum, mean, rstd, gamma,
+                          NormKind::layer, {}, rows);
   const Doubles s = sum.values(), d = dy.values();
   Doubles expected_dgamma(19), expected_dbeta(19);
   for (size_t i = 0; i < s.size(); ++i) {
@@ -122,13 +128,15 @@ TEST_P(Norm, WideRows) {
     const Operand x(dtype(), {3, width}, 18), gamma(DType::f32, {width}, 19), beta(DType::f32, {width}, 20);
     const Operand y(dtype(), {3, width}), sum(dtype(), {3, width}), mean(DType::f32, {3}),
         rstd(DType::f32, {3});
-    backend_->norm_forward(y, sum, mean, rstd, x, Tensor(), gamma, beta, kEpsilon, {}, Rows({3}));
+    backend_->norm_forward(y, sum, mean, rstd, x, Tensor(), gamma, beta, NormKind::layer, kEpsilon, {},
+                           Rows({3}));
     const reference::Norm forward = reference::norm(x.values(), gamma.values(), beta.values(), kEpsilon);
     expect_close(y.values(), forward.y, tolerance(dtype(), width), "y");
 
     const Operand dy(dtype(), {3, width}, 21), dsum(dtype(), {3, width}),
         dgamma(DType::f32, {width}, Doubles(columns)), dbeta(DType::f32, {width}, Doubles(columns));
-    backend_->norm_backward(dsum, Tensor(), dgamma, dbeta, dy, sum, mean, rstd, gamma, {}, Rows({3}));
+    backend_->norm_backward(dsum, Write::overwrite, Tensor(), dgamma, dbeta, dy, sum, mean, rstd, gamma,
+                            NormKind::layer, {}, Rows({3}));
     const Doubles s = x.values(), d = dy.values(), g = gamma.values();
     Doubles expected(s.size()), expected_dgamma(columns), expected_dbeta(columns);
     for (size_t token = 0; token < 3; ++token) {
@@ -152,11 +160,71 @@ TEST_P(Norm, WideRows) {
   }
 }
 
+// Root-mean-square norms, norms without beta, and gradients added to what others sent to the sum.
+struct NormForm {
+  NormKind kind;
+  bool beta;
+};
+const NormForm kForms[] = {{NormKind::rms, false}, {NormKind::layer, false}, {NormKind::rms, true}};
+
+TEST_P(Norm, OtherFormsForwardEqualsReference) {
+  LIMNER_WANTS_EVERY_FAMILY();
+  const Rows rows({3, 1, 36});
+  for (const int64_t width : kWidths) {
+    for (const NormForm& form : kForms) {
+      const Operand x(dtype(), {40, width}, 21), residual(dtype(), {40, width}, 22);
+      const Operand gamma(DType::f32, {width}, 23), beta(DType::f32, {width}, 24);
+      const Operand y(dtype(), {40, width}), mean(DType::f32, {40}), rstd(DType::f32, {40});
+      const Tensor shift = form.beta ? beta.tensor() : Tensor();
+      const Tensor means = form.kind == NormKind::layer ? mean.tensor() : Tensor();
+      // The sum alone, in the place of the residual, as inference of a norm before each layer wants it.
+      backend_->norm_forward(y, residual, means, rstd, x, residual, gamma, shift, form.kind, kEpsilon, {},
+                             rows);
+      const reference::Norm expected = reference::norm(
+          residual.values(), gamma.values(), form.beta ? beta.values() : Doubles{}, kEpsilon, form.kind);
+      expect_close(y.values(), expected.y, tolerance(dtype(), width), "y");
+      expect_close(rstd.values(), expected.rstd, tolerance(DType::f32, width), "rstd");
+    }
+  }
+}
+
+TEST_P(Norm, OtherFormsBackwardEqualsCentralDifferences) {
+  LIMNER_WANTS_EVERY_FAMILY();
+  const Rows rows({2, 0, 5});
+  for (const int64_t width : {2, 15, 17, 33}) {
+    for (const NormForm& form : kForms) {
+      const Dropout dropout{0.3f, 79};
+      const Operand sum(dtype(), {7, width}, 25), dy(dtype(), {7, width}, 26), gamma(DType::f32, {width}, 27);
+      const Operand dgamma(DType::f32, {width}, 28), dbeta(DType::f32, {width}, 29);
+      const reference::Norm forward = reference::norm(sum.values(), gamma.values(), {}, kEpsilon, form.kind);
+      const Operand mean(DType::f32, {7}, forward.mean), rstd(DType::f32, {7}, forward.rstd);
+      const Operand dsum(dtype(), {7, width}, 30), dx(dtype(), {7, width});
+      const Doubles gradient = dy.values(), s = sum.values(), g = gamma.values(), others = dsum.values();
+      const auto loss = [&](const Doubles& at, const Doubles& scale) {
+        return dot(reference::norm(at, scale, {}, kEpsilon, form.kind).y, gradient);
+      };
+      Doubles expected = numeric_gradient([&](const Doubles& at) { return loss(at, g); }, s);
+      for (size_t i = 0; i < expected.size(); ++i) expected[i] += others[i];
+      Doubles expected_dgamma = numeric_gradient([&](const Doubles& at) { return loss(s, at); }, g);
+      const Doubles before = dgamma.values();
+      for (size_t i = 0; i < before.size(); ++i) expected_dgamma[i] += before[i];
+      backend_->norm_backward(dsum, Write::add, dx, dgamma, form.beta ? dbeta.tensor() : Tensor(), dy, sum,
+                              form.kind == NormKind::layer ? mean.tensor() : Tensor(), rstd, gamma, form.kind,
+                              dropout, rows);
+      // Width 2 has large rstd: its errors are measured against that.
+      const double share = 4.0 * tolerance(dtype(), width) * (width == 2 ? largest(forward.rstd) : 1.0);
+      expect_close(dsum.values(), expected, share, "dsum");
+      expect_close(dx.values(), reference::dropout(expected, dropout, rows), share, "dx");
+      expect_close(dgamma.values(), expected_dgamma, 2.0 * tolerance(DType::f32, width), "dgamma");
+    }
+  }
+}
+
 TEST_P(Norm, WrongShapeIsRefused) {
   const Operand x(dtype(), {4, 8}, 15), y(dtype(), {4, 8}), gamma(DType::f32, {7}, 16),
       beta(DType::f32, {8}, 17);
-  EXPECT_THROW(backend_->norm_forward(y, Tensor(), Tensor(), Tensor(), x, Tensor(), gamma, beta, kEpsilon, {},
-                                      Rows({4})),
+  EXPECT_THROW(backend_->norm_forward(y, Tensor(), Tensor(), Tensor(), x, Tensor(), gamma, beta,
+                                      NormKind::layer, kEpsilon, {}, Rows({4})),
                Error);
 }
 

@@ -65,8 +65,62 @@ inline double activation(double x, Activation kind) {
       return std::tanh(x);
     case Activation::relu:
       return std::max(x, 0.0);
+    case Activation::silu:
+      return x / (1.0 + std::exp(-x));
   }
   return NAN;
+}
+
+// x [tokens, 2 * width]: activation(first half) * second half.
+inline Doubles gate(const Doubles& x, int64_t width, Activation kind) {
+  Doubles y(x.size() / 2);
+  const size_t columns = static_cast<size_t>(width);
+  for (size_t i = 0; i < y.size(); ++i) {
+    const size_t at = i / columns * 2 * columns + i % columns;
+    y[i] = activation(x[at], kind) * x[at + columns];
+  }
+  return y;
+}
+
+// Each query and key head scaled by rstd and gamma (the queries', then the keys'); values as they are.
+inline Doubles head_norm(const Doubles& x, const Doubles& query_gamma, const Doubles& key_gamma,
+                         double epsilon, const AttentionShape& shape) {
+  Doubles y = x;
+  const size_t size = query_gamma.size(), packed = static_cast<size_t>(shape.packed_width());
+  const size_t heads = static_cast<size_t>(shape.heads + shape.key_head_count());
+  for (size_t token = 0; token < x.size() / packed; ++token) {
+    for (size_t head = 0; head < heads; ++head) {
+      const Doubles& gamma = head < static_cast<size_t>(shape.heads) ? query_gamma : key_gamma;
+      const size_t start = token * packed + head * size;
+      double squares = 0.0;
+      for (size_t c = 0; c < size; ++c) squares += x[start + c] * x[start + c] / static_cast<double>(size);
+      for (size_t c = 0; c < size; ++c) y[start + c] = x[start + c] / std::sqrt(squares + epsilon) * gamma[c];
+    }
+  }
+  return y;
+}
+
+// table [positions, head_size]: cosines, then sines, of each position in a row.
+inline Doubles rotate(const Doubles& qkv, const Doubles& table, const Rows& rows, const AttentionShape& shape,
+                      double sign) {
+  Doubles y = qkv;
+  const int64_t size = shape.head_size, half = size / 2;
+  for (int64_t row = 0; row < rows.count(); ++row) {
+    for (int64_t position = 0; position < rows.length(row); ++position) {
+      for (int64_t head = 0; head < shape.heads + shape.key_head_count(); ++head) {
+        const int64_t start = (rows.first(row) + position) * shape.packed_width() + head * size;
+        for (int64_t i = 0; i < half; ++i) {
+          const double cosine = table[static_cast<size_t>(position * size + i)];
+          const double sine = sign * table[static_cast<size_t>(position * size + half + i)];
+          const double a = qkv[static_cast<size_t>(start + i)],
+                       b = qkv[static_cast<size_t>(start + half + i)];
+          y[static_cast<size_t>(start + i)] = a * cosine - b * sine;
+          y[static_cast<size_t>(start + half + i)] = b * cosine + a * sine;
+        }
+      }
+    }
+  }
+  return y;
 }
 
 inline double drop(double value, const Dropout& dropout, int64_t row_key, int64_t position, int64_t element) {
@@ -94,6 +148,19 @@ struct Attention {
   Doubles y, lse;
 };
 
+// Does query i see key j?
+inline bool sees(const AttentionShape& shape, int64_t i, int64_t j) {
+  if (shape.masking == Masking::causal && j > i) return false;
+  return shape.window == 0 || std::abs(i - j) < shape.window;
+}
+
+// Where the query (0), key (1) or value (2) of a token begins that query head `head` uses.
+inline int64_t part_of(const AttentionShape& shape, int64_t token, int64_t which, int64_t head) {
+  const int64_t size = shape.head_size, start = token * shape.packed_width();
+  if (which == 0) return start + head * size;
+  return start + shape.width() + (which - 1) * shape.key_head_count() * size + head / shape.group() * size;
+}
+
 inline Attention attention(const Doubles& qkv, const Rows& rows, const AttentionShape& shape) {
   const int64_t heads = shape.heads, size = shape.head_size, hidden = heads * size, tokens = rows.tokens();
   Attention result{Doubles(static_cast<size_t>(tokens * hidden)),
@@ -101,14 +168,14 @@ inline Attention attention(const Doubles& qkv, const Rows& rows, const Attention
   for (int64_t row = 0; row < rows.count(); ++row) {
     const int64_t first = rows.first(row), length = rows.length(row);
     const auto part = [&](int64_t token, int64_t which, int64_t head) {
-      return qkv.data() + (first + token) * 3 * hidden + which * hidden + head * size;
+      return qkv.data() + part_of(shape, first + token, which, head);
     };
     for (int64_t head = 0; head < heads; ++head) {
       for (int64_t i = 0; i < length; ++i) {
-        const int64_t seen = shape.masking == Masking::causal ? i + 1 : length;
-        Doubles scores(static_cast<size_t>(seen));
+        Doubles scores(static_cast<size_t>(length), -INFINITY);
         double most = -INFINITY, sum = 0.0;
-        for (int64_t j = 0; j < seen; ++j) {
+        for (int64_t j = 0; j < length; ++j) {
+          if (!sees(shape, i, j)) continue;
           double score = 0.0;
           for (int64_t d = 0; d < size; ++d) score += part(i, 0, head)[d] * part(j, 1, head)[d];
           scores[static_cast<size_t>(j)] = score / std::sqrt(static_cast<double>(size));
@@ -117,7 +184,7 @@ inline Attention attention(const Doubles& qkv, const Rows& rows, const Attention
         for (double& score : scores) sum += std::exp(score - most);
         const double lse = most + std::log(sum);
         result.lse[static_cast<size_t>(head * tokens + first + i)] = lse;
-        for (int64_t j = 0; j < seen; ++j) {
+        for (int64_t j = 0; j < length; ++j) {
           const double p = drop(std::exp(scores[static_cast<size_t>(j)] - lse), shape.dropout, rows.key(row),
                                 i, head * kDropoutElementsPerHead + j);
           for (int64_t d = 0; d < size; ++d) {
@@ -141,7 +208,7 @@ inline Doubles attention_gradient(const Doubles& qkv, const Doubles& dy, const R
   for (int64_t row = 0; row < rows.count(); ++row) {
     for (int64_t head = 0; head < heads; ++head) {
       const auto at = [&](int64_t token, int64_t which) {
-        return (rows.first(row) + token) * 3 * hidden + which * hidden + head * size;
+        return part_of(shape, rows.first(row) + token, which, head);
       };
       for (int64_t i = 0; i < rows.length(row); ++i) {
         const int64_t token = rows.first(row) + i;
@@ -153,8 +220,8 @@ inline Doubles attention_gradient(const Doubles& qkv, const Doubles& dy, const R
           delta +=
               output_gradient[d] * round(forward.y[static_cast<size_t>(token * hidden + head * size + d)]);
         }
-        const int64_t seen = shape.masking == Masking::causal ? i + 1 : rows.length(row);
-        for (int64_t j = 0; j < seen; ++j) {
+        for (int64_t j = 0; j < rows.length(row); ++j) {
+          if (!sees(shape, i, j)) continue;
           const double *key = qkv.data() + at(j, 1), *value = qkv.data() + at(j, 2);
           double score = 0.0, dweight = 0.0;
           for (int64_t d = 0; d < size; ++d) {
@@ -183,17 +250,21 @@ struct Norm {
   Doubles y, mean, rstd;
 };
 
-inline Norm norm(const Doubles& sum, const Doubles& gamma, const Doubles& beta, double epsilon) {
+// beta may be empty.
+inline Norm norm(const Doubles& sum, const Doubles& gamma, const Doubles& beta, double epsilon,
+                 NormKind kind = NormKind::layer) {
   const size_t width = gamma.size(), tokens = sum.size() / width;
   Norm result{Doubles(sum.size()), Doubles(tokens), Doubles(tokens)};
   for (size_t t = 0; t < tokens; ++t) {
     const double* row = sum.data() + t * width;
     double mean = 0.0, variance = 0.0;
-    for (size_t c = 0; c < width; ++c) mean += row[c] / static_cast<double>(width);
+    for (size_t c = 0; c < width && kind == NormKind::layer; ++c) mean += row[c] / static_cast<double>(width);
     for (size_t c = 0; c < width; ++c)
       variance += (row[c] - mean) * (row[c] - mean) / static_cast<double>(width);
     const double rstd = 1.0 / std::sqrt(variance + epsilon);
-    for (size_t c = 0; c < width; ++c) result.y[t * width + c] = (row[c] - mean) * rstd * gamma[c] + beta[c];
+    for (size_t c = 0; c < width; ++c) {
+      result.y[t * width + c] = (row[c] - mean) * rstd * gamma[c] + (beta.empty() ? 0.0 : beta[c]);
+    }
     result.mean[t] = mean;
     result.rstd[t] = rstd;
   }

@@ -37,9 +37,31 @@ Results run_all(int threads, DType dtype) {
       normed(dtype, {tokens, hidden}), sum(dtype, {tokens, hidden});
   const Operand mean(DType::f32, {tokens}), rstd(DType::f32, {tokens}), dsum(dtype, {tokens, hidden});
   const Operand dgamma(DType::f32, {hidden}, 9), dbeta(DType::f32, {hidden}, 10);
-  backend->norm_forward(normed, sum, mean, rstd, x, attended, gamma, beta, 1e-5f, dropout, rows);
-  backend->norm_backward(dsum, dx, dgamma, dbeta, x, sum, mean, rstd, gamma, dropout, rows);
+  backend->norm_forward(normed, sum, mean, rstd, x, attended, gamma, beta, NormKind::layer, 1e-5f, dropout,
+                        rows);
+  backend->norm_backward(dsum, Write::overwrite, dx, dgamma, dbeta, x, sum, mean, rstd, gamma,
+                         NormKind::layer, dropout, rows);
   for (const Operand* operand : {&normed, &sum, &mean, &rstd, &dsum, &dx, &dgamma, &dbeta}) keep(*operand);
+
+  if (has_every_family()) {
+    const AttentionShape grouped{4, 24, Masking::causal, dropout, 2, 40};  // packed as wide as 2 * hidden
+    const Operand table(DType::f32, {250, 24}, 21), scales(DType::f32, {24}, 22),
+        rstds(DType::f32, {tokens, 6}), dscales(DType::f32, {24}, 23), gated(dtype, {tokens, hidden}),
+        packed(dtype, {tokens, 2 * hidden}, 24), heads_normed(dtype, {tokens, 2 * hidden}),
+        dpacked(dtype, {tokens, 2 * hidden}), lse_grouped(DType::f32, {4, tokens});
+    backend->head_norm_forward(heads_normed, rstds, packed, scales, scales, 1e-6f, grouped);
+    backend->rotate(heads_normed, table, rows, grouped, Rotation::forward);
+    backend->attention_forward(attended, lse_grouped, heads_normed, rows, grouped);
+    backend->attention_backward(dpacked, x, attended, lse_grouped, heads_normed, rows, grouped);
+    backend->head_norm_backward(dpacked, dscales, dscales, dpacked, packed, rstds, scales, scales, grouped);
+    backend->gate_forward(gated, packed, Activation::silu);
+    backend->norm_backward(dsum, Write::add, Tensor(), dgamma, Tensor(), x, sum, Tensor(), rstd, gamma,
+                           NormKind::rms, {}, rows);
+    for (const Operand* operand : {&heads_normed, &attended, &dpacked, &dscales, &gated, &dsum})
+      keep(*operand);
+    backend->gate_backward(dpacked, gated, packed, Activation::silu);
+    keep(dpacked);
+  }
 
   std::vector<int32_t> ids;
   for (int64_t token = 0; token < tokens; ++token) ids.push_back(static_cast<int32_t>(token * token % 13));

@@ -92,6 +92,51 @@ TEST_F(Checkpoint, RoundTripIsByteEqual) {
   EXPECT_TRUE(SentenceConfig::read(folder_.path()).present);
 }
 
+TEST_F(Checkpoint, EveryFamilyRoundTrips) {
+  for (const std::string& family : testing::all_families()) {
+    SCOPED_TRACE(family);
+    const TemporaryFolder folder;
+    const HeadInput input = testing::usual_input(family);
+    ModelConfig config = testing::tiny_family(family);
+    // What config.json would have said.
+    config.source = Json::object();
+    if (family == "mistral") config.source["sliding_window"] = 4;
+    if (family == "qwen3") config.source["head_dim"] = 6;
+    if (config.norm == NormKind::rms) config.source["num_key_value_heads"] = 1;
+    if (family == "modernbert") {
+      config.source["local_attention"] = 4;
+      config.source["layer_types"] = {"full_attention", "sliding_attention"};
+    }
+    if (family == "roberta") config.source["pad_token_id"] = config.pad_id;
+    Model model = make_model(*backend_, {single_label_head("sentiment", 3), single_label_head("category", 5)},
+                             input, DType::f32, config);
+    shake_weights(model);
+    save_model(model, folder.path(), Pooling::mean, true, 17);
+    HeadInput recorded = HeadInput::mean;
+    const std::vector<HeadSpec> heads = read_heads(folder.path(), recorded);
+    EXPECT_EQ(recorded, input);
+    const ModelConfig read = ModelConfig::read(folder.path());
+    EXPECT_EQ(read.windows, config.windows);
+    Model back(*backend_, read, heads, recorded, DType::f32);
+    EXPECT_TRUE(back.load(folder.path()).empty());
+    expect_same_bytes(model, back);
+    const std::string architecture = read_json(folder / "config.json")["architectures"][0];
+    EXPECT_TRUE(architecture.ends_with("ForSequenceClassification")) << architecture;
+  }
+}
+
+TEST_F(Checkpoint, DecodersRegressionKeepsItsMeanInTheRecord) {
+  Model model = make_model(*backend_, {regression_head("spend", 40.0, 8.0)}, HeadInput::last, DType::f32,
+                           testing::tiny_family("gpt2"));
+  save(model);
+  const float weight =
+      model.download_weights()[static_cast<size_t>(model.parameters().find("heads.spend.weight").offset)];
+  EXPECT_FLOAT_EQ(read_tensors()["score.weight"].second[0], 8.0f * weight);
+  EXPECT_FALSE(WeightFiles(folder_.path()).has("score.bias"));
+  const Model back = load();
+  EXPECT_EQ(back.heads()[0].target_mean, 40.0);
+}
+
 TEST_F(Checkpoint, HeadsRoundTrip) {
   HeadSpec weighted = single_label_head("churn", 2);
   weighted.class_weight = {0.25f, 1.5f};

@@ -66,9 +66,9 @@ TEST(ModelConfig, DefaultsAndActivations) {
 }
 
 TEST(ModelConfig, RefusesByKeyAndValue) {
-  expect_refused("model_type", "roberta");
+  expect_refused("model_type", "mpnet");
   expect_refused("position_embedding_type", "relative_key");
-  expect_refused("hidden_act", "silu");
+  expect_refused("hidden_act", "quick_gelu");
   expect_refused("is_decoder", true);
   expect_refused("add_cross_attention", true);
   expect_refused("auto_map", Json{{"AutoModel", "modeling.Model"}});

@@ -8,6 +8,7 @@
 namespace limner {
 namespace {
 
+using testing::all_families;
 using testing::expect_error;
 using testing::ignore_layer;
 using testing::make_batch;
@@ -17,6 +18,8 @@ using testing::regression_head;
 using testing::shake_weights;
 using testing::single_label_head;
 using testing::tiny_config;
+using testing::tiny_family;
+using testing::usual_input;
 using testing::values;
 
 const float missing = std::nanf("");
@@ -37,10 +40,10 @@ std::vector<HeadLabels> three_labels() {
           {{}, {24.0f, 11.0f, missing, missing, 21.5f}}};
 }
 
-double total_loss(const Model& model, const HeadLosses& loss, const std::vector<double>& weights) {
+double total_loss(const Model& model, const Losses& loss, const std::vector<double>& weights) {
   double total = 0.0;
-  for (size_t head = 0; head < model.heads().size(); ++head) {
-    if (weights[head] > 0) total += model.heads()[head].weight * loss.sum[head] / weights[head];
+  for (size_t i = 0; i < model.objectives().size(); ++i) {
+    if (weights[i] > 0) total += model.objectives()[i].weight * loss.sum[i] / weights[i];
   }
   return total;
 }
@@ -67,6 +70,8 @@ void expect_near(const std::vector<float>& a, const std::vector<float>& b, doubl
 struct GradientCase {
   HeadInput input;
   bool dropout;
+  const char* family = "bert";
+  double language_weight = 0.0;
 };
 class Gradients : public ::testing::TestWithParam<GradientCase> {};
 
@@ -74,12 +79,16 @@ class Gradients : public ::testing::TestWithParam<GradientCase> {};
 // says.
 TEST_P(Gradients, EqualCentralDifferences) {
   const auto backend = make_cpu_backend(1);
-  Model model = make_model(*backend, three_heads(), GetParam().input);
+  ModelConfig config = tiny_family(GetParam().family);
+  config.language_weight = GetParam().language_weight;
+  Model model = make_model(*backend, three_heads(), GetParam().input, DType::f32, config);
   shake_weights(model);
-  const Batch batch = make_batch(lengths, model.config());
+  Batch batch = make_batch(lengths, model.config());
+  batch.target_places = {0, 3, 6, 7, 20, 32};
+  batch.target_ids = {4, 28, 0, 4, 11, 9};
   model.plan(Purpose::training, batch.token_count(), batch.row_count());
   const auto labels = three_labels();
-  const std::vector<double> weights = model.label_weights(labels);
+  const std::vector<double> weights = model.loss_weights(batch, labels);
   const std::optional<uint64_t> key = GetParam().dropout ? std::optional<uint64_t>(77) : std::nullopt;
   const std::vector<float> gradient = gradients_of(model, *backend, batch, labels, weights, key);
   const std::vector<float> start = model.download_weights();
@@ -95,7 +104,7 @@ TEST_P(Gradients, EqualCentralDifferences) {
       }
       backend->upload(model.weights(), moved.data());
       model.forward(batch, Purpose::training, key);
-      losses[side] = total_loss(model, model.evaluate_loss(labels), weights);
+      losses[side] = total_loss(model, model.evaluate_loss(batch, labels), weights);
     }
     backend->upload(model.weights(), start.data());
     return (losses[1] - losses[0]) / (2 * step);
@@ -125,11 +134,18 @@ TEST_P(Gradients, EqualCentralDifferences) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Inputs, Gradients,
-    ::testing::Values(GradientCase{HeadInput::pooler, false}, GradientCase{HeadInput::pooler, true},
-                      GradientCase{HeadInput::mean, true}, GradientCase{HeadInput::cls, false},
-                      GradientCase{HeadInput::max, true}),
+    ::testing::Values(
+        GradientCase{HeadInput::pooler, false}, GradientCase{HeadInput::pooler, true},
+        GradientCase{HeadInput::mean, true}, GradientCase{HeadInput::cls, false},
+        GradientCase{HeadInput::max, true}, GradientCase{HeadInput::mean, true, "bert", 0.6},
+        GradientCase{HeadInput::pooler, true, "roberta"}, GradientCase{HeadInput::pooler, true, "distilbert"},
+        GradientCase{HeadInput::last, true, "gpt2"}, GradientCase{HeadInput::mean, true, "llama"},
+        GradientCase{HeadInput::last, true, "mistral"}, GradientCase{HeadInput::last, true, "qwen3"},
+        GradientCase{HeadInput::pooler, true, "modernbert"}),
     [](const auto& one) {
-      return std::string(head_input_name(one.param.input)) + (one.param.dropout ? "_with_dropout" : "");
+      return std::string(one.param.family) + "_" + head_input_name(one.param.input) +
+             (one.param.dropout ? "_with_dropout" : "") +
+             (one.param.language_weight > 0 ? "_and_language" : "");
     });
 
 class ModelTest : public ::testing::Test {
@@ -169,16 +185,58 @@ TEST_F(ModelTest, RowAloneEqualsRowInBatch) {
 }
 
 TEST_F(ModelTest, InferenceEqualsTrainingForward) {
-  Model model = make_model(*backend_, three_heads());
-  shake_weights(model);
-  model.plan(Purpose::training, 64, 8);
-  const Batch batch = make_batch(lengths, model.config());
-  const std::vector<float> training = values(model.forward(batch, Purpose::training).hidden);
-  EXPECT_EQ(values(model.hidden_state(2)), training);
-  EXPECT_NE(values(model.hidden_state(0)), training);
-  const std::vector<float> inference = values(model.forward(batch, Purpose::inference).hidden);
-  expect_near(inference, training, 1e-6);
-  expect_error(ExitCode::internal, {"training"}, [&] { model.hidden_state(0); });
+  for (const std::string& family : all_families()) {
+    SCOPED_TRACE(family);
+    Model model = make_model(*backend_, three_heads(), usual_input(family), DType::f32, tiny_family(family));
+    shake_weights(model);
+    model.plan(Purpose::training, 64, 8);
+    const Batch batch = make_batch(lengths, model.config());
+    const Model::Output output = model.forward(batch, Purpose::training);
+    const std::vector<float> training = values(output.hidden), logits = values(output.logits[0]);
+    EXPECT_EQ(values(model.hidden_state(2)), training);
+    EXPECT_NE(values(model.hidden_state(0)), training);
+    EXPECT_NE(values(model.hidden_state(1)), training);
+    const Model::Output inference = model.forward(batch, Purpose::inference);
+    expect_near(values(inference.hidden), training, 1e-6);
+    expect_near(values(inference.logits[0]), logits, 1e-6);
+    expect_error(ExitCode::internal, {"training"}, [&] { model.hidden_state(0); });
+  }
+}
+
+// A causal row's tokens do not know those after them; with a window of 4 in 2 layers not those 7 before them.
+TEST_F(ModelTest, TokensSeeWhatTheyMay) {
+  const auto changed = [&](const std::string& family, int position) {
+    Model model = make_model(*backend_, {}, HeadInput::mean, DType::f32, tiny_family(family));
+    model.plan(Purpose::inference, 17, 1);
+    Batch batch = make_batch({17}, model.config());
+    const std::vector<float> before = values(model.forward(batch, Purpose::inference).hidden);
+    batch.ids[static_cast<size_t>(position)] ^= 1;
+    const std::vector<float> after = values(model.forward(batch, Purpose::inference).hidden);
+    std::vector<int> tokens;
+    for (int token = 0; token < 17; ++token) {
+      const auto start = static_cast<std::ptrdiff_t>(token * model.config().hidden);
+      const auto end = start + static_cast<std::ptrdiff_t>(model.config().hidden);
+      if (!std::equal(before.begin() + start, before.begin() + end, after.begin() + start))
+        tokens.push_back(token);
+    }
+    return tokens;
+  };
+  const auto range = [](int first, int last) {
+    std::vector<int> tokens(static_cast<size_t>(last - first));
+    std::iota(tokens.begin(), tokens.end(), first);
+    return tokens;
+  };
+  EXPECT_EQ(changed("bert", 5), range(0, 17));
+  EXPECT_EQ(changed("gpt2", 5), range(5, 17));
+  EXPECT_EQ(changed("llama", 5), range(5, 17));
+  EXPECT_EQ(changed("mistral", 5), range(5, 12));
+  EXPECT_EQ(changed("modernbert", 5), range(0, 17));
+}
+
+TEST_F(ModelTest, DecodersHaveNoPooler) {
+  expect_error(ExitCode::bad_config, {"pooler", "gpt2"}, [&] {
+    make_model(*backend_, three_heads(), HeadInput::pooler, DType::f32, tiny_family("gpt2"));
+  });
 }
 
 TEST_F(ModelTest, Bf16StaysNearF32) {
@@ -187,7 +245,7 @@ TEST_F(ModelTest, Bf16StaysNearF32) {
           rounded = make_model(*backend_, three_heads(), input, DType::bf16);
     const Batch batch = make_batch(lengths, exact.config());
     const auto labels = three_labels();
-    const std::vector<double> weights = exact.label_weights(labels);
+    const std::vector<double> weights = exact.loss_weights(batch, labels);
     exact.plan(Purpose::training, 64, 8);
     rounded.plan(Purpose::training, 64, 8);
     EXPECT_EQ(rounded.shadow().dtype, DType::bf16);
@@ -260,7 +318,7 @@ TEST_F(ModelTest, HeadWithoutLabelsLeavesNoTrace) {
   both.plan(Purpose::training, 64, 8);
   one.plan(Purpose::training, 64, 8);
   const HeadLabels labels{{2, 0, -1, 1, 1}, {}}, none{{-1, -1, -1, -1, -1}, {}};
-  EXPECT_EQ(both.label_weights({labels, none}), (std::vector<double>{4.0, 0.0}));
+  EXPECT_EQ(both.loss_weights(batch, {labels, none}), (std::vector<double>{4.0, 0.0}));
   const auto a = gradients_of(both, *backend_, batch, {labels, none}, {4.0, 0.0});
   const auto b = gradients_of(one, *backend_, batch, {labels}, {4.0});
   for (const ParamSpec& spec : both.parameters().all()) {
@@ -295,7 +353,7 @@ TEST_F(ModelTest, ClassWeightsAsByHand) {
     for (size_t c = 0; c < 3; ++c) total += std::exp(static_cast<double>(logits[row * 3 + c]));
     sum += head.class_weight[label] * (std::log(total) - logits[row * 3 + label]);
   }
-  const HeadLosses loss = model.evaluate_loss({labels});
+  const Losses loss = model.evaluate_loss(batch, {labels});
   EXPECT_NEAR(loss.sum[0], sum, 1e-5);
   EXPECT_DOUBLE_EQ(loss.weight[0], 2.5 + 0.5 + 1.0 + 2.5);
 }
@@ -323,7 +381,7 @@ TEST_F(ModelTest, HalfBatchesAddUpToOne) {
   model.plan(Purpose::training, 64, 8);
   const Batch whole = make_batch(lengths, model.config());
   const auto labels = three_labels();
-  const std::vector<double> weights = model.label_weights(labels);
+  const std::vector<double> weights = model.loss_weights(whole, labels);
   const auto at_once = gradients_of(model, *backend_, whole, labels, weights, 9);
 
   const Batch first = make_batch({5, 1}, model.config()),
@@ -337,9 +395,9 @@ TEST_F(ModelTest, HalfBatchesAddUpToOne) {
   };
   backend_->fill_zero(model.gradients());
   model.forward(first, Purpose::training, 9);
-  HeadLosses loss = model.backward(first, part(0, 2), weights, ignore_layer);
+  Losses loss = model.backward(first, part(0, 2), weights, ignore_layer);
   model.forward(second, Purpose::training, 9);
-  const HeadLosses rest = model.backward(second, part(2, 5), weights, ignore_layer);
+  const Losses rest = model.backward(second, part(2, 5), weights, ignore_layer);
   expect_near(values(model.gradients()), at_once, 1e-5);
   for (size_t head = 0; head < 3; ++head) {
     EXPECT_DOUBLE_EQ(loss.weight[head] + rest.weight[head], weights[head]);
@@ -351,12 +409,13 @@ TEST_F(ModelTest, LayersAreReportedWhenComplete) {
   model.plan(Purpose::training, 64, 8);
   const Batch batch = make_batch(lengths, model.config());
   const auto labels = three_labels();
-  const auto final_gradients = gradients_of(model, *backend_, batch, labels, model.label_weights(labels));
+  const auto final_gradients =
+      gradients_of(model, *backend_, batch, labels, model.loss_weights(batch, labels));
   backend_->fill_zero(model.gradients());
   model.forward(batch, Purpose::training);
   std::vector<int> order;
   int64_t covered = 0;
-  model.backward(batch, labels, model.label_weights(labels), [&](int layer) {
+  model.backward(batch, labels, model.loss_weights(batch, labels), [&](int layer) {
     order.push_back(layer);
     const LayerRange range = model.parameters().layer_range(layer);
     covered += range.elements;
@@ -379,8 +438,7 @@ TEST_F(ModelTest, BatchWithoutRows) {
   EXPECT_EQ(model.pooled(empty, Pooling::mean, true).elements(), 0);
   const std::vector<HeadLabels> labels(3);
   std::vector<int> order;
-  const HeadLosses loss =
-      model.backward(empty, labels, {1, 1, 1}, [&](int layer) { order.push_back(layer); });
+  const Losses loss = model.backward(empty, labels, {1, 1, 1}, [&](int layer) { order.push_back(layer); });
   EXPECT_EQ(order, (std::vector<int>{3, 2, 1, 0}));
   EXPECT_EQ(loss.sum, (std::vector<double>{0, 0, 0}));
   for (const float value : values(model.gradients())) ASSERT_EQ(value, 0.0f);

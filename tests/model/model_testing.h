@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "model/family_config.h"
 #include "model/model.h"
 #include "runtime/error.h"
 
@@ -71,6 +72,35 @@ inline ModelConfig tiny_config() {
   config.max_positions = 17;
   config.initializer_range = 0.3f;  // so that attention is far from uniform
   return config;
+}
+
+// The same sizes in another family, with what sets it apart: shared key heads, windows, positions that begin
+// later.
+inline ModelConfig tiny_family(const std::string& family) {
+  const ModelConfig bert = tiny_config();
+  ModelConfig config = new_family(family);
+  config.layers = bert.layers;
+  config.hidden = bert.hidden;
+  config.heads = bert.heads;
+  config.inner = bert.inner;
+  config.vocabulary = bert.vocabulary;
+  config.max_positions = bert.max_positions;
+  config.initializer_range = bert.initializer_range;
+  config.embedding_dropout = config.hidden_dropout = config.attention_dropout = config.head_dropout = 0.1f;
+  if (family == "roberta") config.position_offset = 2;
+  if (config.norm == NormKind::rms) config.key_heads = 1;
+  if (family == "qwen3") config.head_width = 6;
+  if (family == "mistral") config.windows = {4, 4};
+  if (family == "modernbert") config.windows = {0, 3};
+  return config;
+}
+inline const std::vector<std::string>& all_families() {
+  static const std::vector<std::string> names{"bert",  "roberta", "distilbert", "gpt2",
+                                              "llama", "mistral", "qwen3",      "modernbert"};
+  return names;
+}
+inline HeadInput usual_input(const std::string& family) {
+  return tiny_family(family).masking == Masking::causal ? HeadInput::last : HeadInput::pooler;
 }
 
 inline HeadSpec single_label_head(const std::string& name, int classes) {

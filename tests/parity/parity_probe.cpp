@@ -22,6 +22,8 @@ int run(const std::vector<std::string>& arguments) {
                    arguments[4] == "f32" ? DType::f32 : DType::bf16);
   } else if (is("export", 4, 4)) {
     parity::export_model(arguments[1], arguments[2], arguments[3]);
+  } else if (is("resave", 3, 3)) {
+    parity::resave(arguments[1], arguments[2]);
   } else if (is("tokens", 4, 5)) {
     const int64_t length =
         arguments.size() == 5 ? std::stoll(arguments[4]) : std::numeric_limits<int32_t>::max();
@@ -31,6 +33,7 @@ int run(const std::vector<std::string>& arguments) {
         "parity_probe forward | train CHECKPOINT INPUT.json OUTPUT.safetensors\n"
         "parity_probe encode CHECKPOINT TEXTS.jsonl OUTPUT.safetensors f32|bf16\n"
         "parity_probe export SPECIFICATION.json FOLDER OUTPUT.safetensors\n"
+        "parity_probe resave CHECKPOINT FOLDER\n"
         "parity_probe tokens TOKENIZER_FOLDER TEXTS.jsonl OUTPUT.txt [MAX_TOKENS]\n",
         stderr);
     return static_cast<int>(ExitCode::usage);

@@ -18,7 +18,8 @@ void Results::add(const std::string& name, const Tensor& tensor) {
 
 void Results::add_parameters(const std::string& prefix, Model& model, const std::vector<float>& flat,
                              const fs::path& scratch) {
-  write_weights(scratch, model.parameters(), model.heads(), model.head_input(), flat);
+  write_weights(scratch, model.parameters(), family_named(model.config().family), model.heads(),
+                model.head_input(), flat);
   const fs::path path = scratch / "model.safetensors";
   const SafetensorsFile file(path);
   for (const TensorEntry& entry : file.entries()) {

@@ -25,6 +25,9 @@ void tokens(const fs::path& tokenizer, const fs::path& texts, const fs::path& ou
 // -> vectors [rows, hidden], head.<name> [rows, outputs]
 void export_model(const fs::path& specification, const fs::path& folder, const fs::path& output);
 
+// Loads a checkpoint with its heads and writes it again.
+void resave(const fs::path& checkpoint, const fs::path& folder);
+
 // f32 tensors by name, to be written as one file.
 class Results {
  public:

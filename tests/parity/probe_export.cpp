@@ -60,4 +60,16 @@ void export_model(const fs::path& specification, const fs::path& folder, const f
   results.write(output);
 }
 
+void resave(const fs::path& checkpoint, const fs::path& folder) {
+  const ModelConfig config = ModelConfig::read(checkpoint);
+  HeadInput head_input = config.usual_head_input();
+  const std::vector<HeadSpec> heads = read_heads(checkpoint, head_input);
+  const auto backend = make_cpu_backend(threads);
+  Model model(*backend, config, heads, head_input, DType::f32);
+  const auto missing = model.load(checkpoint);
+  require(missing.empty(), "{}: not in the checkpoint: {}", checkpoint.string(), fmt::join(missing, ", "));
+  make_folder(folder);
+  save_model(model, folder, config.usual_pooling(), true, config.max_positions);
+}
+
 }  // namespace limner::parity

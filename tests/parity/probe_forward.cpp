@@ -41,7 +41,8 @@ double objective_loss(Model& model, const Batch& batch, const Json& json) {
 // Without a head: the mean of hidden[i] * sin(i + 1), through the encoder alone.
 double sine_loss(Backend& backend, Model& model, const Batch& batch) {
   const ModelConfig& config = model.config();
-  const Transformer encoder(backend, config, DType::f32);
+  Transformer encoder(backend, config, DType::f32);
+  encoder.prepare_positions(batch.max_length);
   const auto lay_out = [&](Arena& arena) {
     return Transformer::lay_out(arena, config, DType::f32, Purpose::training, batch.token_count());
   };
@@ -51,7 +52,7 @@ double sine_loss(Backend& backend, Model& model, const Batch& batch) {
   Arena arena(memory);
   EncoderActivations activations = lay_out(arena);
   const auto parameters = [&](const Tensor& flat) {
-    return encoder_parameters(model.parameters(), config.layers, flat, flat);
+    return encoder_parameters(model.parameters(), config, flat, flat);
   };
   const EncoderParameters weights = parameters(model.weights());
   EncoderParameters gradients = parameters(model.gradients());

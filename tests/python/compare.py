@@ -16,7 +16,9 @@ from safetensors.numpy import load_file
 def scale_name(name: str) -> str:
     """The tensor whose size an error is measured by: its own, but for the key bias, whose gradient is zero but for rounding
     (a constant added to all keys does not change a softmax); the query bias next to it is of the size that matters."""
-    return name.replace(".key.bias", ".query.bias") if name.startswith("grad.") else name
+    if not name.startswith("grad."):
+        return name
+    return name.replace(".key.bias", ".query.bias").replace(".k_lin.bias", ".q_lin.bias")
 
 
 def compare(reference: dict, ours: dict, tolerance: float = 1e-4, special: dict | None = None,

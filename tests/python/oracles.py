@@ -260,7 +260,8 @@ def load_model(checkpoint, kind: str, dtype=torch.float32):
     """The checkpoint with its head, or bare for kind none; dropout off; plain attention, which is the easiest to trust."""
     family = {"none": transformers.AutoModel, "masked_language_model": transformers.AutoModelForMaskedLM}.get(
         kind, transformers.AutoModelForSequenceClassification)
-    options = {} if has_pooler(checkpoint) or kind != "none" else {"add_pooling_layer": False}
+    poolers = json.loads((Path(checkpoint) / "config.json").read_text())["model_type"] in SEGMENT_FAMILIES
+    options = {"add_pooling_layer": False} if poolers and kind == "none" and not has_pooler(checkpoint) else {}
     model = family.from_pretrained(str(checkpoint), attn_implementation="eager", dtype=dtype, local_files_only=True, **options)
     return model.eval()
 
@@ -272,16 +273,23 @@ def has_pooler(checkpoint) -> bool:
     return any("pooler.dense.weight" in name for name in names)
 
 
-def padded(batch: dict):
+SEGMENT_FAMILIES = ("bert", "roberta", "xlm-roberta")  # those with token types, and with a pooler that may be left out
+
+
+def padded(batch: dict, config=None):
+    """What a model of this configuration reads; without one, as BERT does. No row may hold the pad token."""
     rows = batch["rows"]
     segments = batch.get("segments") or [[0] * len(row) for row in rows]
     longest = max(len(row) for row in rows)
     ids, types, mask = (torch.zeros(len(rows), longest, dtype=torch.long) for _ in range(3))
+    if config is not None:
+        ids += config.pad_token_id
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
         types[i, : len(row)] = torch.tensor(segments[i])
         mask[i, : len(row)] = 1
-    return {"input_ids": ids, "token_type_ids": types, "attention_mask": mask}
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    return inputs | ({"token_type_ids": types} if config is None or config.model_type in SEGMENT_FAMILIES else {})
 
 
 def head_loss(logits, kind: str, labels: list, class_weights=None):
@@ -313,25 +321,30 @@ def forward(checkpoint, batch: dict, dtype=torch.float32) -> dict:
     rounding is negligible."""
     kind = batch["kind"]
     model = load_model(checkpoint, kind, dtype)
-    inputs = padded(batch)
-    mask = inputs["attention_mask"]
-    answer = model(**inputs, output_hidden_states=True)
-    result = {f"hidden.{i}": hidden[mask.bool()] for i, hidden in enumerate(answer.hidden_states)}
-    last = answer.hidden_states[-1]
-    result |= pooled_vectors(last, mask)
+    # Behind a window a padding token may see nothing at all, and its NaN spreads: such a model reads each row alone.
+    alone = getattr(model.config, "sliding_window", None) is not None
+    parts = [{"rows": [row]} for row in batch["rows"]] if alone else [batch]
+    inputs = [padded(part, model.config) for part in parts]
+    masks = [part["attention_mask"] for part in inputs]
+    answers = [model(**part, output_hidden_states=True) for part in inputs]
+    states = zip(*(answer.hidden_states for answer in answers))
+    result = {f"hidden.{i}": torch.cat([hidden[mask.bool()] for hidden, mask in zip(layer, masks)])
+              for i, layer in enumerate(states)}
+    pooled = [pooled_vectors(answer.hidden_states[-1], mask) for answer, mask in zip(answers, masks)]
+    result |= {name: torch.cat([vectors[name] for vectors in pooled]) for name in pooled[0]}
     encoder = model if kind == "none" else model.base_model
     if getattr(encoder, "pooler", None) is not None:
-        result["pooler"] = encoder.pooler(last)
+        result["pooler"] = torch.cat([encoder.pooler(answer.hidden_states[-1]) for answer in answers])
     if kind == "none":
-        flat = result[f"hidden.{len(answer.hidden_states) - 1}"].reshape(-1)
+        flat = result[f"hidden.{len(answers[0].hidden_states) - 1}"].reshape(-1)
         loss = (flat * torch.sin(torch.arange(1, len(flat) + 1, dtype=torch.float64)).to(dtype)).mean()
     elif kind == "masked_language_model":
         places = [(row, position, token) for row, targets in enumerate(batch["targets"]) for position, token in targets]
         rows, positions, tokens = (torch.tensor(column) for column in zip(*places))
         loss = F.cross_entropy(answer.logits[rows, positions], tokens)
     else:
-        result["logits"] = answer.logits
-        loss = head_loss(answer.logits, kind, batch["labels"], batch.get("class_weights"))
+        result["logits"] = torch.cat([answer.logits for answer in answers])
+        loss = head_loss(result["logits"], kind, batch["labels"], batch.get("class_weights"))
     loss.backward()
     result["loss"] = loss.reshape(1)
     result |= {f"grad.{name}": p.grad for name, p in model.named_parameters() if p.grad is not None}

@@ -1,0 +1,85 @@
+"""Every family against Hugging Face: hidden states of each layer, logits, loss, every gradient; loaded, saved, loaded again."""
+
+import json
+
+import families
+import oracles
+import pytest
+import torch
+import transformers
+from compare import compare, report
+from safetensors.numpy import load_file
+from safetensors.torch import save_file
+
+TOLERANCE = 1e-4  # relative, f32
+SHAPES = [(family, index) for family in families.FAMILIES for index in range(len(families.COMMON))]
+
+
+def check_forward(probe, checkpoint, batch):
+    """The reference is in float64, but for what transformers itself does in float32 (angles, root-mean-square norms)."""
+    given, theirs, ours = (checkpoint.parent / f"{checkpoint.name}.{end}" for end in ("json", "reference", "ours"))
+    given.write_text(json.dumps(batch))
+    save_file(oracles.forward(checkpoint, batch, torch.float64), theirs)
+    probe("forward", checkpoint, given, ours)
+    assert report(compare(load_file(theirs), load_file(ours), TOLERANCE))
+
+
+@pytest.mark.parametrize("family,index", SHAPES)
+def test_forward_and_backward(probe, workspace, family, index):
+    checkpoint = families.save(family, index, workspace / f"{family}-{index}")
+    check_forward(probe, checkpoint, families.batch(index))
+
+
+def logits(folder, batch):
+    kind = transformers.AutoModel if batch["kind"] == "none" else transformers.AutoModelForSequenceClassification
+    model, loading = kind.from_pretrained(folder, local_files_only=True, output_loading_info=True, dtype=torch.float32)
+    assert not loading["missing_keys"] and not loading["unexpected_keys"] and not loading["mismatched_keys"]
+    with torch.inference_mode():
+        return [model.eval()(**oracles.padded({"rows": [row]}, model.config))[0] for row in batch["rows"]]
+
+
+@pytest.mark.parametrize("family,index", SHAPES)
+def test_saved_again_it_answers_the_same(probe, workspace, family, index):
+    checkpoint = families.save(family, index, workspace / f"{family}-{index}-first")
+    again = workspace / f"{family}-{index}-again"
+    probe("resave", checkpoint, again)
+    batch = families.batch(index)
+    for ours, theirs in zip(logits(again, batch), logits(checkpoint, batch), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)  # where weights lie in memory decides the last bits
+
+
+ROPES = {
+    "linear": dict(rope_type="linear", factor=3.0),
+    "dynamic": dict(rope_type="dynamic", factor=2.0),
+    "llama3": dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                   original_max_position_embeddings=16),
+    "yarn": dict(rope_type="yarn", factor=2.5, original_max_position_embeddings=16),
+    "yarn-whole": dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=16, beta_fast=4.0, beta_slow=0.5,
+                       attention_factor=0.8, truncate=False),
+}
+
+
+@pytest.mark.parametrize("spelling", ["rope_parameters", "rope_scaling"])
+@pytest.mark.parametrize("name", list(ROPES))
+def test_rotary_embeddings(probe, workspace, name, spelling):
+    checkpoint = workspace / f"{name}-{spelling}"
+    families.save("qwen3", 0, checkpoint, lambda config: setattr(config, "rope_parameters", dict(rope_theta=500.0, **ROPES[name])))
+    if spelling == "rope_scaling":  # as before transformers 5
+        path = checkpoint / "config.json"
+        config = json.loads(path.read_text())
+        parameters = config.pop("rope_parameters")
+        config["rope_theta"] = parameters.pop("rope_theta")
+        config["rope_scaling"] = {"type": parameters.pop("rope_type")} | parameters
+        path.write_text(json.dumps(config))
+    check_forward(probe, checkpoint, families.batch(0))
+
+
+def test_bare_decoder_with_its_language_head(probe, workspace):
+    """As Qwen3-Embedding is stored: no prefix; and with a language head beside it, which is left out."""
+    shape = families.COMMON[2]
+    config = families.FAMILIES["qwen3"](shape, 2)
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    families.shake(model)
+    checkpoint = workspace / "language-head"
+    model.save_pretrained(checkpoint)
+    check_forward(probe, checkpoint, families.batch(2))
