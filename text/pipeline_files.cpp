@@ -47,7 +47,7 @@ std::variant<TokenizerParts, PipelineFiles> read_tokenizer_folder(const std::fil
     return read_bert_folder(folder, nullptr);
   } else {
     fail(ExitCode::missing_input,
-         "{}: no tokenizer.json, vocab.txt, vocab.json with merges.txt, or SentencePiece model",
+         "{}: no tokenizer.json, no vocab.txt and no vocab.json with merges.txt",
          folder.string());
   }
   const nlohmann::json value = parse_sorted_json(document, source);

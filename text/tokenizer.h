@@ -1,5 +1,5 @@
 // Tokenization as Hugging Face `tokenizers` does it (WordPiece, BPE, Unigram), read from tokenizer.json or
-// from the older files: vocab.txt, vocab.json + merges.txt, or a SentencePiece model.
+// from the older files: vocab.txt, or vocab.json + merges.txt.
 #pragma once
 
 #include <cstdint>

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python"))
 
 import tokens  # noqa: E402
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
+from transformers import AutoTokenizer  # noqa: E402
 
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 CASED = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
@@ -275,6 +276,10 @@ def compare(what, texts, ours, theirs):
     report(what, len(texts), len(wrong), example)
 
 
+def ids_of(rows):
+    return [list(row[::3]) for row in rows]
+
+
 def code_points(every):
     last = 0x110000 if every else 0x32400
     codes = [code for code in range(last) if not 0xD800 <= code <= 0xDFFF] + ([] if every else list(range(0xE0000, 0xE0200)))
@@ -303,6 +308,23 @@ def check(tool, name, tokenizer, texts, broken, points):
     tool.run("save", folder, saved)
     part = texts[:300]
     compare(f"{name}: saved again", part, rows_of(Tokenizer.from_file(str(saved / "tokenizer.json")).encode_batch(part)), tool.encode(saved, part))
+    compare(f"{name}: saved for AutoTokenizer", part, ids_of(tool.encode(saved, part)), AutoTokenizer.from_pretrained(saved)(part)["input_ids"])
+
+
+def check_older_files(tool, name, tokenizer_class, config, texts):
+    """vocab.json and merges.txt of a shape, without its tokenizer.json."""
+    whole, older = tool.folder / name, tool.folder / f"{name}_older"
+    older.mkdir()
+    tokenizer = Tokenizer.from_file(str(whole / "tokenizer.json"))
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    merges = json.loads((whole / "tokenizer.json").read_text())["model"]["merges"]
+    (older / "vocab.json").write_text(json.dumps(vocabulary))
+    (older / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
+    (older / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": tokenizer_class, **config}))
+    compare(f"{name}: vocab.json and merges.txt", texts, tool.encode(older, texts), rows_of(tokenizer.encode_batch(texts)))
+    saved = tool.folder / f"{name}_older_saved"
+    tool.run("save", older, saved)
+    compare(f"{name}: saved from these for AutoTokenizer", texts, ids_of(tool.encode(older, texts)), AutoTokenizer.from_pretrained(saved)(texts)["input_ids"])
 
 
 def broken_bytes(count):
@@ -340,6 +362,11 @@ def main():
         for number, shape in enumerate(shapes):
             part = points if whole or arguments.every else points[number % 4:: 4] + points[:40]
             check(tool, shape.__name__, shape(training), texts, broken_bytes(400), part)
+        names = [shape.__name__ for shape in shapes]
+        if "gpt2" in names:
+            check_older_files(tool, "gpt2", "GPT2Tokenizer", {}, texts[:500])
+        if "roberta" in names:
+            check_older_files(tool, "roberta", "RobertaTokenizer", {}, texts[:500])
     print(f"{failures} differences")
     sys.exit(1 if failures else 0)
 
