@@ -84,7 +84,7 @@ void inspect_hdf5(const fs::path& file) {
 
 void inspect_tokenizer(const fs::path& path) {
   const Tokenizer tokenizer = Tokenizer::load(fs::is_directory(path) ? path : path.parent_path());
-  fmt::print("tokenizer {}\n  kind        WordPiece\n  vocabulary  {}\n  sha256      {}\n", path.string(),
+  fmt::print("tokenizer {}\n  kind        {}\n  vocabulary  {}\n  sha256      {}\n", path.string(), tokenizer.kind(),
              tokenizer.vocabulary_size(), tokenizer.sha256());
 }
 

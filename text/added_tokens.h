@@ -32,6 +32,7 @@ class AddedTokenSet {
 
   bool empty() const { return patterns_.empty(); }
   bool any_lstrip() const { return any_lstrip_; }
+  size_t longest() const { return patterns_.empty() ? 0 : patterns_.front().form.size(); }  // characters
 
   // The longest pattern that stands at `index` of the characters, or nothing. `Characters` has bool
   // has(index) and char32_t code(index).

@@ -11,20 +11,24 @@
 namespace limner {
 
 nlohmann::json read_sorted_json(const std::filesystem::path& path) {
+  return parse_sorted_json(read_file(path), path.string());
+}
+
+nlohmann::json parse_sorted_json(std::string_view text, const std::string& file) {
   using Value = nlohmann::json;
   std::vector<std::set<std::string>> open_objects;
   const auto refuse_duplicates = [&](int, Value::parse_event_t event, Value& value) {
     if (event == Value::parse_event_t::object_start) open_objects.emplace_back();
     if (event == Value::parse_event_t::object_end) open_objects.pop_back();
     if (event == Value::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second) {
-      fail(ExitCode::bad_data, "{}: key {} stands twice in one object", path.string(), value.dump());
+      fail(ExitCode::bad_data, "{}: key {} stands twice in one object", file, value.dump());
     }
     return true;
   };
   try {
-    return Value::parse(read_file(path), refuse_duplicates);
+    return Value::parse(text, refuse_duplicates);
   } catch (const Value::parse_error& error) {
-    fail(ExitCode::bad_data, "{}: not valid JSON at byte {}", path.string(), error.byte);
+    fail(ExitCode::bad_data, "{}: not valid JSON at byte {}", file, error.byte);
   }
 }
 

@@ -14,6 +14,8 @@ namespace limner {
 // A whole file. nlohmann::json keeps objects sorted, so a vocabulary of 100,000 keys is read in a moment.
 // Equal keys in one object and trailing bytes are bad_data.
 nlohmann::json read_sorted_json(const std::filesystem::path& path);
+// The same of a text; `file` names it in messages.
+nlohmann::json parse_sorted_json(std::string_view text, const std::string& file);
 
 // An object of a file, called `name` in messages.
 class JsonObject {

@@ -1,156 +1,71 @@
 #include "text/tokenizer.h"
 
 #include <algorithm>
-#include <limits>
+#include <mutex>
 #include <optional>
-#include <set>
+#include <variant>
 
 #include "runtime/error.h"
 #include "runtime/parallel.h"
-#include "text/tokenizer_files.h"
-#include "text/word_pieces.h"
-#include "text/word_reader.h"
+#include "text/bert_encoder.h"
+#include "text/pipeline_encoder.h"
+#include "text/pipeline_files.h"
 
 namespace limner {
-namespace {
-
-// The normalized form of a token's content.
-std::u32string normalized_form(const std::string& content, const NormalizerOptions& options) {
-  const CharacterTable table(options, CharacterTable::Spaces::explicit_);
-  const AddedTokenSet none({});
-  RawText text;
-  text.restart(content);
-  PieceReader<RawText> piece(text, none);
-  piece.restart();
-  NormalizedText normalized(piece, table);
-  normalized.restart();
-  std::u32string form;
-  for (int64_t index = 0; normalized.has(index); ++index) form.push_back(normalized.code(index));
-  return form;
-}
-
-AddedTokenSet token_set(const TokenizerParts& parts, bool normalized) {
-  std::vector<AddedTokenSet::Pattern> patterns;
-  std::set<std::u32string> forms;
-  for (const AddedToken& token : parts.added_tokens) {
-    if (token.normalized != normalized) continue;
-    std::u32string form =
-        normalized ? normalized_form(token.content, parts.normalizer) : to_code_points(token.content);
-    if (form.empty() || !forms.insert(form).second) {
-      fail(ExitCode::bad_data, "added token {} is empty or equal to another one once it is normalized",
-           token.content);
-    }
-    patterns.push_back({std::move(form), token.id, token.single_word, token.lstrip, token.rstrip});
-  }
-  return AddedTokenSet(std::move(patterns));
-}
-
-int32_t id_of(const TokenizerParts& parts, const std::string& content) {
-  for (const auto& [entry, id] : parts.vocabulary) {
-    if (entry == content) return id;
-  }
-  for (const AddedToken& token : parts.added_tokens) {
-    if (token.content == content) return token.id;
-  }
-  fail(ExitCode::bad_data, "token {} is not in the vocabulary", content);
-}
-
-// The contents by id; an id without one is empty.
-std::vector<std::string> contents_by_id(const TokenizerParts& parts) {
-  std::vector<std::string> contents;
-  const auto put = [&contents](int32_t id, const std::string& content) {
-    const auto index = static_cast<size_t>(id);
-    if (index >= contents.size()) contents.resize(index + 1);
-    contents[index] = content;
-  };
-  for (const auto& [entry, id] : parts.vocabulary) put(id, entry);
-  for (const AddedToken& token : parts.added_tokens) put(token.id, token.content);
-  return contents;
-}
-
-}  // namespace
 
 struct Tokenizer::State {
-  TokenizerParts parts;
-  AddedTokenSet raw_tokens, normalized_tokens;
-  CharacterTable table;
-  int32_t unknown_id, pad_id;
-  WordPieces pieces;
-  std::vector<std::string> contents;
+  // One of the two.
+  std::optional<BertTables> bert;
+  std::optional<PipelineTables> pipeline;
+  PipelineFiles files;  // of the pipeline
 
-  explicit State(TokenizerParts given)
-      : parts(std::move(given)),
-        raw_tokens(token_set(parts, false)),
-        normalized_tokens(token_set(parts, true)),
-        table(parts.normalizer, normalized_tokens.empty() ? CharacterTable::Spaces::implied
-                                                          : CharacterTable::Spaces::explicit_),
-        unknown_id(id_of(parts, parts.unknown_token)),
-        pad_id(id_of(parts, parts.special_tokens.contains("pad_token") ? parts.special_tokens.at("pad_token")
-                                                                       : "[PAD]")),
-        pieces(parts.vocabulary, parts.continuing_prefix, unknown_id, parts.max_word_characters),
-        contents(contents_by_id(parts)) {
-    for (const std::vector<int32_t>* ids : {&parts.ids_before, &parts.ids_behind}) {
-      for (const int32_t id : *ids) {
-        if (static_cast<size_t>(id) >= contents.size()) {
-          fail(ExitCode::bad_data, "the post_processor adds id {} to a vocabulary of {}", id,
-               contents.size());
-        }
-      }
-    }
+  const std::vector<std::string>& contents() const {
+    return bert ? bert->contents : pipeline->pipeline.contents;
   }
 };
 
 namespace {
 
-// Encodes one text after another with the same memory.
 class Encoder {
  public:
-  using Offsets = std::vector<std::pair<int32_t, int32_t>>;
-  Encoder(const TokenizerParts& parts, const WordPieces& pieces, const CharacterTable& table,
-          const AddedTokenSet& raw_tokens, const AddedTokenSet& normalized_tokens)
-      : parts_(parts), pieces_(pieces), reader_(table, raw_tokens, normalized_tokens) {}
-
-  // Returns whether the text had more tokens than max_length. offsets may be null.
-  bool encode(std::string_view text, int64_t max_length, std::vector<int32_t>& ids, Offsets* offsets) {
-    require(text.size() <= std::numeric_limits<int32_t>::max(), "a text of {} bytes is too long",
-            text.size());
-    const auto behind = static_cast<int64_t>(parts_.ids_behind.size());
-    const int64_t room = max_length - behind;
-    require(room >= static_cast<int64_t>(parts_.ids_before.size()),
-            "{} ids leave no room for the special tokens", max_length);
-    bool cut = false;
-    const auto put = [&](int32_t id, int64_t begin, int64_t end) {
-      cut = static_cast<int64_t>(ids.size()) >= room;
-      if (cut) return false;
-      ids.push_back(id);
-      if (offsets != nullptr) offsets->emplace_back(static_cast<int32_t>(begin), static_cast<int32_t>(end));
-      return true;
-    };
-    const auto put_word = [&](int64_t begin, int64_t end) {
-      pieces_.split(
-          end - begin, [&](int32_t index) { return reader_.at(begin + index).code(); }, word_);
-      for (const WordPieces::Piece& piece : word_) {
-        if (!put(piece.id, reader_.at(begin + piece.begin).source,
-                 reader_.at(begin + piece.end - 1).source + 1)) {
-          return false;
-        }
-      }
-      return true;
-    };
-    for (const int32_t id : parts_.ids_before) put(id, 0, 0);
-    reader_.read(text, put_word, put);
-    for (const int32_t id : parts_.ids_behind) {
-      ids.push_back(id);
-      if (offsets != nullptr) offsets->emplace_back(0, 0);
+  Encoder(const std::optional<BertTables>& bert, const std::optional<PipelineTables>& pipeline,
+          PipelineEncoder::Use use) {
+    if (bert) {
+      bert_.emplace(*bert);
+    } else {
+      pipeline_.emplace(*pipeline, use);
     }
-    return cut;
+  }
+  bool encode(std::string_view text, int64_t max_length, std::vector<int32_t>& ids,
+              BertEncoder::Offsets* offsets) {
+    return bert_ ? bert_->encode(text, max_length, ids, offsets)
+                 : pipeline_->encode(text, max_length, ids, offsets);
   }
 
  private:
-  const TokenizerParts& parts_;
-  const WordPieces& pieces_;
-  WordReader reader_;
-  std::vector<WordPieces::Piece> word_;
+  std::optional<BertEncoder> bert_;
+  std::optional<PipelineEncoder> pipeline_;
+};
+
+// Encoders that wait for the next block of texts: as many as there are threads.
+class EncoderPool {
+ public:
+  template <class Make>
+  std::unique_ptr<Encoder> take(Make&& make) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (waiting_.empty()) return make();
+    std::unique_ptr<Encoder> encoder = std::move(waiting_.back());
+    waiting_.pop_back();
+    return encoder;
+  }
+  void give_back(std::unique_ptr<Encoder> encoder) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    waiting_.push_back(std::move(encoder));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Encoder>> waiting_;
 };
 
 constexpr int64_t texts_per_block = 64;
@@ -163,25 +78,33 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
-  return Tokenizer(std::make_shared<const State>(read_tokenizer_files(folder)));
+  auto state = std::make_shared<State>();
+  std::variant<TokenizerParts, PipelineFiles> read = read_tokenizer_folder(folder);
+  if (TokenizerParts* parts = std::get_if<TokenizerParts>(&read)) {
+    state->bert.emplace(std::move(*parts));
+  } else {
+    state->files = std::move(std::get<PipelineFiles>(read));
+    state->pipeline.emplace(std::move(state->files.pipeline));
+  }
+  return Tokenizer(std::move(state));
 }
 
 Tokenizer Tokenizer::from_vocabulary(std::vector<std::string> vocabulary, const WordPieceOptions& options) {
-  return Tokenizer(std::make_shared<const State>(bert_parts(std::move(vocabulary), normalizer_of(options))));
+  auto state = std::make_shared<State>();
+  state->bert.emplace(bert_parts(std::move(vocabulary), normalizer_of(options)));
+  return Tokenizer(std::move(state));
 }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, int64_t max_length) const {
-  const State& s = *state_;
   std::vector<int32_t> ids;
-  Encoder(s.parts, s.pieces, s.table, s.raw_tokens, s.normalized_tokens)
+  Encoder(state_->bert, state_->pipeline, PipelineEncoder::Use::one_text)
       .encode(text, max_length, ids, nullptr);
   return ids;
 }
 
 Encoding Tokenizer::encode_with_offsets(std::string_view text, int64_t max_length) const {
-  const State& s = *state_;
   Encoding encoding;
-  Encoder(s.parts, s.pieces, s.table, s.raw_tokens, s.normalized_tokens)
+  Encoder(state_->bert, state_->pipeline, PipelineEncoder::Use::one_text)
       .encode(text, max_length, encoding.ids, &encoding.offsets);
   return encoding;
 }
@@ -189,18 +112,21 @@ Encoding Tokenizer::encode_with_offsets(std::string_view text, int64_t max_lengt
 std::vector<std::vector<int32_t>> Tokenizer::encode_all(const std::vector<std::string>& texts,
                                                         int64_t max_length, int threads,
                                                         int64_t* truncated) const {
-  const State& s = *state_;
   const auto count = static_cast<int64_t>(texts.size());
   const int64_t blocks = (count + texts_per_block - 1) / texts_per_block;
   std::vector<std::vector<int32_t>> ids(texts.size());
   std::vector<int64_t> cut(static_cast<size_t>(blocks));
+  EncoderPool pool;
   parallel_for(blocks, threads, [&](int64_t block) {
-    Encoder encoder(s.parts, s.pieces, s.table, s.raw_tokens, s.normalized_tokens);
+    std::unique_ptr<Encoder> encoder = pool.take([&] {
+      return std::make_unique<Encoder>(state_->bert, state_->pipeline, PipelineEncoder::Use::many_texts);
+    });
     const int64_t end = std::min(count, (block + 1) * texts_per_block);
     for (int64_t index = block * texts_per_block; index < end; ++index) {
       const auto i = static_cast<size_t>(index);
-      cut[static_cast<size_t>(block)] += encoder.encode(texts[i], max_length, ids[i], nullptr) ? 1 : 0;
+      cut[static_cast<size_t>(block)] += encoder->encode(texts[i], max_length, ids[i], nullptr) ? 1 : 0;
     }
+    pool.give_back(std::move(encoder));
   });
   if (truncated != nullptr) {
     *truncated = 0;
@@ -209,19 +135,33 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_all(const std::vector<std::s
   return ids;
 }
 
-int64_t Tokenizer::vocabulary_size() const { return static_cast<int64_t>(state_->contents.size()); }
-int32_t Tokenizer::unknown_id() const { return state_->unknown_id; }
-int32_t Tokenizer::pad_id() const { return state_->pad_id; }
+std::string Tokenizer::kind() const { return state_->bert ? "WordPiece" : state_->pipeline->pipeline.kind; }
+int64_t Tokenizer::vocabulary_size() const { return static_cast<int64_t>(state_->contents().size()); }
+
+std::optional<int32_t> Tokenizer::unknown_id() const {
+  return state_->bert ? state_->bert->unknown_id : state_->pipeline->pipeline.unknown_id;
+}
+
+std::optional<int32_t> Tokenizer::pad_id() const {
+  return state_->bert ? state_->bert->pad_id : state_->files.pad_id;
+}
 
 const std::string& Tokenizer::token(int32_t id) const {
   require(id >= 0 && id < vocabulary_size(), "token {} of a vocabulary of {}", id, vocabulary_size());
-  return state_->contents[static_cast<size_t>(id)];
+  return state_->contents()[static_cast<size_t>(id)];
 }
 
 void Tokenizer::save(const std::filesystem::path& folder, int64_t model_max_length) const {
-  write_tokenizer_files(folder, state_->parts, model_max_length);
+  if (state_->bert) {
+    write_tokenizer_files(folder, state_->bert->parts, model_max_length);
+  } else {
+    write_pipeline_files(folder, state_->files, state_->pipeline->pipeline.document, model_max_length);
+  }
 }
 
-std::string Tokenizer::sha256() const { return limner::sha256(describe_tokenizer(state_->parts)); }
+std::string Tokenizer::sha256() const {
+  return limner::sha256(state_->bert ? describe_tokenizer(state_->bert->parts)
+                                     : describe_pipeline(state_->pipeline->pipeline.document));
+}
 
 }  // namespace limner

@@ -1,10 +1,11 @@
-// WordPiece tokenization as Hugging Face `tokenizers` does it (BertNormalizer, BertPreTokenizer, WordPiece,
-// [CLS] … [SEP]), read from tokenizer.json or vocab.txt + tokenizer_config.json.
+// Tokenization as Hugging Face `tokenizers` does it (WordPiece, BPE, Unigram), read from tokenizer.json or
+// from the older files: vocab.txt, or vocab.json + merges.txt.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,10 +50,12 @@ class Tokenizer {
                                                int threads, int64_t* truncated = nullptr) const;
 
   int64_t vocabulary_size() const;  // largest id + 1, added tokens included
-  int32_t unknown_id() const;
-  int32_t pad_id() const;
+  std::string kind() const;         // of the model: WordPiece, BPE, Unigram
+  std::optional<int32_t> unknown_id() const;
+  std::optional<int32_t> pad_id() const;
   const std::string& token(int32_t id) const;
-  // tokenizer.json, vocab.txt, tokenizer_config.json, special_tokens_map.json: transformers opens the folder.
+  // tokenizer.json, tokenizer_config.json, special_tokens_map.json and, for WordPiece, vocab.txt:
+  // transformers opens the folder.
   void save(const std::filesystem::path& folder, int64_t model_max_length) const;
   std::string sha256() const;  // of what decides ids
 

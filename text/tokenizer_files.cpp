@@ -59,17 +59,10 @@ int32_t id_from_json(const Json& id, const std::string& of, const std::string& f
   return id.get<int32_t>();
 }
 
-Json read_optional(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return Json::object();
-  Json json = read_json(path);
-  if (!json.is_object()) fail(ExitCode::bad_data, "{}: must hold an object", path.string());
-  return json;
-}
-
 // The named special tokens, from the map or the configuration, where they stand in the vocabulary.
 std::map<std::string, AddedToken> named_tokens(const std::filesystem::path& folder, const Json& config,
                                                const TokenIds& ids) {
-  const Json map = read_optional(folder / "special_tokens_map.json");
+  const Json map = read_optional_object(folder / "special_tokens_map.json");
   std::map<std::string, AddedToken> tokens;
   for (const auto& [name, usual] : bert_special_tokens) {
     const bool configured = config.contains(name) && !config[name].is_null();
@@ -133,7 +126,7 @@ void read_further_tokens(const std::filesystem::path& folder, const Json& config
     token.id = id;
     tokens.insert_or_assign(id, std::move(token));
   };
-  const Json added = read_optional(added_file);
+  const Json added = read_optional_object(added_file);
   for (const auto& [content, id] : added.items()) {
     const auto names_it = [&content = content](const auto& known) { return known.second.content == content; };
     if (std::none_of(tokens.begin(), tokens.end(), names_it))
@@ -209,26 +202,26 @@ void warn_of_conflict(const NormalizerOptions& read, const NormalizerOptions& co
 
 }  // namespace
 
-TokenizerParts read_tokenizer_files(const std::filesystem::path& folder) {
-  const std::filesystem::path whole = folder / "tokenizer.json",
-                              config_path = folder / "tokenizer_config.json";
+Json read_optional_object(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return Json::object();
+  Json json = read_json(path);
+  if (!json.is_object()) fail(ExitCode::bad_data, "{}: must hold an object", path.string());
+  return json;
+}
+
+TokenizerParts read_bert_folder(const std::filesystem::path& folder, const nlohmann::json& value) {
+  const std::filesystem::path config_path = folder / "tokenizer_config.json";
   const bool has_config = std::filesystem::exists(config_path);
-  const Json config = read_optional(config_path);
-  if (config.contains("truncation_side") && config["truncation_side"] != "right") {
-    fail(ExitCode::bad_data, "{}: truncation_side = {} is not supported", config_path.string(),
-         config["truncation_side"].dump());
-  }
+  const Json config = read_optional_object(config_path);
   TokenizerParts parts;
-  if (std::filesystem::exists(whole)) {
-    parts = read_tokenizer_json(whole);
+  if (!value.is_null()) {
+    parts = read_bert_json(value, (folder / "tokenizer.json").string());
     if (has_config) {
       warn_of_conflict(parts.normalizer, configured_normalizer(config, config_path.string()),
                        config_path.string());
     }
-  } else if (std::filesystem::exists(folder / "vocab.txt")) {
-    parts = read_vocabulary_folder(folder, config);
   } else {
-    fail(ExitCode::missing_input, "{}: no tokenizer.json and no vocab.txt", folder.string());
+    parts = read_vocabulary_folder(folder, config);
   }
   for (const auto& [name, token] : named_tokens(folder, config, ids_of(parts))) {
     parts.special_tokens[name] = token.content;

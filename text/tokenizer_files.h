@@ -30,12 +30,18 @@ struct TokenizerParts {
   Json config = Json::object();  // tokenizer_config.json
 };
 
-// Errors: no tokenizer file in the folder (missing_input); an unsupported or malformed part, by name and
-// value (bad_data).
-TokenizerParts read_tokenizer_files(const std::filesystem::path& folder);
+// Does this tokenizer.json have BERT's combination of steps?
+bool is_bert(const nlohmann::json& value);
 
-// The same from one tokenizer.json.
-TokenizerParts read_tokenizer_json(const std::filesystem::path& path);
+// The parts of such a tokenizer.json, of the file named. Errors: an unsupported or malformed part, by name
+// and value (bad_data).
+TokenizerParts read_bert_json(const nlohmann::json& value, const std::string& file_name);
+
+// The same of a folder, from that tokenizer.json or, where there is none (null), from vocab.txt.
+TokenizerParts read_bert_folder(const std::filesystem::path& folder, const nlohmann::json& value);
+
+// tokenizer_config.json or another file that may be missing: then an empty object.
+Json read_optional_object(const std::filesystem::path& path);
 
 NormalizerOptions normalizer_of(const WordPieceOptions& options);
 

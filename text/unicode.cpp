@@ -44,6 +44,32 @@ constexpr int categories_version = 16 * 8;     // crate unicode_categories
 constexpr int normalization_version = 16 * 9;  // crate unicode-normalization-alignments
 constexpr int newest_version = 16 * 15;  // what ICU 72 knows; younger characters stand in the exceptions
 
+const UNormalizer2* normalizer(const UNormalizer2* (*instance)(UErrorCode*)) {
+  UErrorCode status = U_ZERO_ERROR;
+  const UNormalizer2* found = instance(&status);
+  if (U_FAILURE(status)) fail(ExitCode::internal, "ICU has no normalization data: {}", u_errorName(status));
+  return found;
+}
+
+std::u32string decomposition(char32_t code, const UNormalizer2* form) {
+  if (!in_unicode(code, normalization_version)) return {code};
+  UErrorCode status = U_ZERO_ERROR;
+  std::array<UChar, 32> units;
+  const int32_t length = unorm2_getDecomposition(form, static_cast<UChar32>(code), units.data(),
+                                                 static_cast<int32_t>(units.size()), &status);
+  if (length < 0) return {code};
+  if (U_FAILURE(status))
+    fail(ExitCode::internal, "ICU cannot decompose U+{:04X}: {}", static_cast<uint32_t>(code),
+         u_errorName(status));
+  std::u32string parts;
+  for (int32_t i = 0; i < length;) {
+    UChar32 part = 0;
+    U16_NEXT(units.data(), i, length, part);
+    parts.push_back(static_cast<char32_t>(part));
+  }
+  return parts;
+}
+
 }  // namespace
 
 bool is_white_space(char32_t code) { return u_isUWhiteSpace(static_cast<UChar32>(code)) != 0; }
@@ -62,6 +88,17 @@ bool is_punctuation(char32_t code) {
 bool is_nonspacing_mark(char32_t code) {
   const bool by_category = (category_mask(code) & U_GC_MN_MASK) != 0 && in_unicode(code, categories_version);
   return by_category != (find_range(nonspacing_mark_differs, code) != nullptr);
+}
+
+bool is_mark(char32_t code) {
+  const bool by_category =
+      (category_mask(code) & U_GC_M_MASK) != 0 && in_unicode(code, normalization_version);
+  return by_category != (find_range(mark_differs, code) != nullptr);
+}
+
+bool is_numeric(char32_t code) {
+  if (find_range(newer_numeric, code) != nullptr) return true;
+  return (category_mask(code) & U_GC_N_MASK) != 0 && in_unicode(code, newest_version);
 }
 
 bool is_word_character(char32_t code) {
@@ -85,23 +122,18 @@ int combining_class(char32_t code) {
 }
 
 std::u32string canonical_decomposition(char32_t code) {
-  UErrorCode status = U_ZERO_ERROR;
-  const UNormalizer2* nfd = unorm2_getNFDInstance(&status);
-  if (U_FAILURE(status)) fail(ExitCode::internal, "ICU has no NFD data: {}", u_errorName(status));
-  std::array<UChar, 32> units;
-  const int32_t length = unorm2_getDecomposition(nfd, static_cast<UChar32>(code), units.data(),
-                                                 static_cast<int32_t>(units.size()), &status);
-  if (length < 0 || !in_unicode(code, normalization_version)) return {code};
-  if (U_FAILURE(status))
-    fail(ExitCode::internal, "ICU cannot decompose U+{:04X}: {}", static_cast<uint32_t>(code),
-         u_errorName(status));
-  std::u32string decomposition;
-  for (int32_t i = 0; i < length;) {
-    UChar32 part = 0;
-    U16_NEXT(units.data(), i, length, part);
-    decomposition.push_back(static_cast<char32_t>(part));
-  }
-  return decomposition;
+  return decomposition(code, normalizer(unorm2_getNFDInstance));
+}
+
+std::u32string compatibility_decomposition(char32_t code) {
+  return decomposition(code, normalizer(unorm2_getNFKDInstance));
+}
+
+char32_t composition(char32_t first, char32_t second) {
+  const UChar32 composed = unorm2_composePair(normalizer(unorm2_getNFCInstance), static_cast<UChar32>(first),
+                                              static_cast<UChar32>(second));
+  if (composed < 0 || !in_unicode(static_cast<char32_t>(composed), normalization_version)) return 0;
+  return static_cast<char32_t>(composed);
 }
 
 std::u32string lowercase(char32_t code) {

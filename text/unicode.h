@@ -15,11 +15,15 @@ bool is_white_space(char32_t code);  // property White_Space
 bool is_other(char32_t code);        // categories Cc, Cf, Co
 bool is_punctuation(char32_t code);  // categories P*, and every ASCII character that is no letter or digit
 bool is_nonspacing_mark(char32_t code);    // category Mn
+bool is_mark(char32_t code);               // categories Mn, Mc, Me
+bool is_numeric(char32_t code);            // categories Nd, Nl, No
 bool is_word_character(char32_t code);     // \w of a regular expression
 bool is_chinese_character(char32_t code);  // the ideographs that BERT treats as words of their own
 
 int combining_class(char32_t code);                     // 0: a starter
 std::u32string canonical_decomposition(char32_t code);  // full; the character itself where there is none
+std::u32string compatibility_decomposition(char32_t code);
+char32_t composition(char32_t first, char32_t second);  // of a canonical pair; 0 where there is none
 std::u32string lowercase(char32_t code);                // one or two code points
 
 }  // namespace limner

@@ -4,6 +4,7 @@
 //   token tokenize_tool words OPTIONS TEXTS OUT              one line per text: words as JSON [[word, begin,
 //   end], …] tokenize_tool learn TEXTS FOLDER SIZE              learns a vocabulary and saves the tokenizer
 //   tokenize_tool save FOLDER OUT                      loads a tokenizer and saves it again
+//   tokenize_tool sentencepiece TEXTS PREFIX bpe|unigram SIZE   learns PREFIX.model and PREFIX.vocab
 //   tokenize_tool speed FOLDER TEXTS MAX_LENGTH THREADS
 //
 // TEXTS: one JSON value a line, a text or {"bytes": "hexadecimal"} for what need not be UTF-8. OPTIONS: four
@@ -13,6 +14,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+
+#include <sentencepiece_trainer.h>
 
 #include "runtime/error.h"
 #include "runtime/files.h"
@@ -46,9 +49,11 @@ std::vector<std::string> read_texts(const std::string& path) {
 void encode(const std::string& folder, const std::string& texts, const std::string& out, int64_t max_length) {
   const Tokenizer tokenizer = Tokenizer::load(folder);
   std::vector<int32_t> numbers;
-  for (const std::string& text : read_texts(texts)) {
-    const Encoding encoding = tokenizer.encode_with_offsets(text, max_length);
-    require(encoding.ids == tokenizer.encode(text, max_length), "offsets change the ids");
+  const std::vector<std::string> read = read_texts(texts);
+  const std::vector<std::vector<int32_t>> all = tokenizer.encode_all(read, max_length, 2);
+  for (size_t row = 0; row < read.size(); ++row) {
+    const Encoding encoding = tokenizer.encode_with_offsets(read[row], max_length);
+    require(encoding.ids == all[row], "row {}: ids differ alone and among other texts", row);
     numbers.push_back(static_cast<int32_t>(encoding.ids.size()));
     for (size_t i = 0; i < encoding.ids.size(); ++i) {
       numbers.insert(numbers.end(), {encoding.ids[i], encoding.offsets[i].first, encoding.offsets[i].second});
@@ -124,6 +129,23 @@ void speed(const std::string& folder, const std::string& texts, int64_t max_leng
             << "\n";
 }
 
+// A SentencePiece model of either kind, with the usual normalizer, from the lines of a file as they stand.
+void sentence_pieces(const std::string& texts, const std::string& prefix, const std::string& kind,
+                     const std::string& size) {
+  const std::unordered_map<std::string, std::string> options = {
+      {"input", texts},
+      {"model_prefix", prefix},
+      {"model_type", kind},
+      {"vocab_size", size},
+      {"hard_vocab_limit", "false"},
+      {"byte_fallback", kind == "bpe" ? "true" : "false"},
+      {"normalization_rule_name", kind == "bpe" ? "identity" : "nmt_nfkc"},
+      {"num_threads", "1"},
+      {"minloglevel", "2"}};
+  const auto status = sentencepiece::SentencePieceTrainer::Train(options);
+  require(status.ok(), "sentencepiece: {}", status.ToString());
+}
+
 int run(const std::vector<std::string>& arguments) {
   const std::string command = arguments.empty() ? "" : arguments[0];
   const auto argument = [&](size_t index) { return arguments.at(index); };
@@ -136,6 +158,8 @@ int run(const std::vector<std::string>& arguments) {
   } else if (command == "save") {
     std::filesystem::create_directories(argument(2));
     Tokenizer::load(argument(1)).save(argument(2), 512);
+  } else if (command == "sentencepiece") {
+    sentence_pieces(argument(1), argument(2), argument(3), argument(4));
   } else if (command == "speed") {
     speed(argument(1), argument(2), std::stoll(argument(3)), std::stoi(argument(4)));
   } else {

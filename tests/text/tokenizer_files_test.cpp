@@ -170,11 +170,12 @@ TEST_F(TokenizerFiles, RefusesVocabTxtThatCannotBe) {
 }
 
 TEST_F(TokenizerFiles, RefusesWhatItDoesNotSupportByName) {
-  EXPECT_THAT(refusal("/normalizer", {{"type", "NFKC"}}), HasSubstr("NFKC"));
-  EXPECT_THAT(refusal("/pre_tokenizer", {{"type", "ByteLevel"}}), HasSubstr("ByteLevel"));
-  EXPECT_THAT(refusal("/pre_tokenizer", nullptr), HasSubstr("pre_tokenizer"));
-  EXPECT_THAT(refusal("/post_processor/type", "RobertaProcessing"), HasSubstr("RobertaProcessing"));
-  EXPECT_THAT(refusal("/model/type", "BPE"), HasSubstr("BPE"));
+  EXPECT_THAT(refusal("/normalizer", {{"type", "Transliterate"}}), HasSubstr("Transliterate"));
+  EXPECT_THAT(refusal("/pre_tokenizer", {{"type", "UnicodeScripts"}}), HasSubstr("UnicodeScripts"));
+  EXPECT_THAT(refusal("/pre_tokenizer", Json::parse(R"({"type": "ByteLevel", "add_prefix_space": true})")),
+              HasSubstr("only BPE goes with ByteLevel"));
+  EXPECT_THAT(refusal("/post_processor/type", "Surprise"), HasSubstr("Surprise"));
+  EXPECT_THAT(refusal("/model/type", "WordLevel"), HasSubstr("WordLevel"));
   EXPECT_THAT(refusal("/model/dropout", 0.1), HasSubstr("dropout"));
   EXPECT_THAT(refusal("/surprise", 1), HasSubstr("surprise"));
   EXPECT_THAT(refusal("/version", "2.0"), HasSubstr("2.0"));

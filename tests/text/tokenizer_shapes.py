@@ -1,0 +1,374 @@
+"""Tokenizers of every shape against Hugging Face `tokenizers`: ids and offsets, nothing may differ.
+
+    tokenizer_shapes.py TOKENIZE_TOOL [--strings 3000] [--every]
+
+Each shape is trained with `tokenizers` on generated strings and, where LIMNER_DATA names them, parts of the tables. Compared:
+generated strings, rows of the tables, every code point alone and between letters (without --every: those of the first planes that
+are assigned, for some shapes), bytes that are not UTF-8, rows cut at several lengths, long texts, saved folders, the older files.
+LIMNER_TOKENIZER_STRINGS sets the number of strings too; 1000000 is the long form.
+"""
+
+import argparse
+import array
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python"))
+
+import tokens  # noqa: E402
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
+from transformers import AutoTokenizer  # noqa: E402
+
+LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+CASED = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+         r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+ALPHABET = pre_tokenizers.ByteLevel.alphabet()
+
+failures = 0
+models_folder = None  # of unigram.model and bpe.model, which SentencePiece learned
+
+
+def report(what, examined, wrong, example=None):
+    global failures
+    failures += wrong
+    if wrong or example:
+        print(f"FAIL  {what}: {examined} examined, {wrong} differ\n      {example}", flush=True)
+    else:
+        print(f"ok    {what}: {examined} examined", flush=True)
+
+
+# ---- shapes ----------------------------------------------------------------------------------------------------------
+
+def byte_level(texts, pre, post, normalizer=None, special=("<|endoftext|>",), **model):
+    tokenizer = Tokenizer(models.BPE(**model))
+    tokenizer.pre_tokenizer = pre
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=4000, special_tokens=list(special), initial_alphabet=ALPHABET, show_progress=False))
+    if post:
+        tokenizer.post_processor = post
+    return tokenizer
+
+
+def gpt2(texts):
+    return byte_level(texts, pre_tokenizers.ByteLevel(add_prefix_space=False), processors.ByteLevel(trim_offsets=False))
+
+
+def gpt2_prefix(texts):
+    return byte_level(texts, pre_tokenizers.ByteLevel(add_prefix_space=True), processors.ByteLevel(trim_offsets=True))
+
+
+def roberta(texts):
+    post = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True, add_prefix_space=False)
+    tokenizer = byte_level(texts, pre_tokenizers.ByteLevel(add_prefix_space=False), post, special=("<s>", "<pad>", "</s>", "<unk>"))
+    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True, normalized=False)])
+    return tokenizer
+
+
+def split(pattern, behavior="isolated", invert=False):
+    return pre_tokenizers.Split(Regex(pattern), behavior, invert)
+
+
+def llama3(texts):
+    pre = pre_tokenizers.Sequence([split(LLAMA3), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer = byte_level(texts, pre, None, special=("<|begin_of_text|>", "<|end_of_text|>"), ignore_merges=True)
+    template = processors.TemplateProcessing(single="<|begin_of_text|> $A", pair=None, special_tokens=[("<|begin_of_text|>", 0)])
+    tokenizer.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), template])
+    return tokenizer
+
+
+def qwen(texts):
+    pre = pre_tokenizers.Sequence([split(LLAMA3.replace("{1,3}", "")), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer = byte_level(texts, pre, None, normalizers.NFC(), special=("<|endoftext|>", "<|im_start|>"))
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A <|endoftext|>", pair=None, special_tokens=[("<|endoftext|>", 0)])
+    return tokenizer
+
+
+def cased(texts):
+    pre = pre_tokenizers.Sequence([split(CASED), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    return byte_level(texts, pre, processors.Sequence([processors.ByteLevel(trim_offsets=True, add_prefix_space=False)]), normalizers.NFKC())
+
+
+def with_bytes(tokenizer, unigram=False):
+    """The vocabulary with a token for each byte."""
+    value = json.loads(tokenizer.to_str())
+    vocabulary = value["model"]["vocab"]
+    if unigram:
+        vocabulary[3:3] = [[byte, 0.0] for byte in BYTES]
+    else:
+        for byte in BYTES:
+            vocabulary.setdefault(byte, len(vocabulary))
+    value["model"]["byte_fallback"] = True
+    value["added_tokens"] = [token for token in value["added_tokens"] if token["id"] < 3]
+    return Tokenizer.from_str(json.dumps(value))
+
+
+def llama2(texts):
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")  # for training: no merges over words
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=3000, special_tokens=["<unk>", "<s>", "</s>"], limit_alphabet=600, show_progress=False))
+    tokenizer.pre_tokenizer = None
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", pair=None, special_tokens=[("<s>", 1)])
+    return with_bytes(tokenizer)
+
+
+def mistral(texts):
+    tokenizer = llama2(texts)
+    tokenizer.normalizer = None
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="first", split=False)
+    return tokenizer
+
+
+def characters_bpe(texts):
+    """Unknown characters dropped, fused or not; a vocabulary that merges over spaces."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(), normalizers.Strip()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split(r"[.,!?。，！？]+", "merged_with_previous"), pre_tokenizers.Digits(individual_digits=False)])
+    tokenizer.train_from_iterator([text[:60] for text in texts], trainers.BpeTrainer(vocab_size=2500, special_tokens=["<unk>"], limit_alphabet=300, show_progress=False))
+    return tokenizer
+
+
+def unigram(texts, normalizer, pre, special=("<s>", "<pad>", "</s>", "<unk>")):
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre
+    trainer = trainers.UnigramTrainer(vocab_size=2500, special_tokens=list(special), unk_token="<unk>", show_progress=False, n_sub_iterations=1)
+    texts = [text[:300] for text in texts]
+    usual = {character for character, _ in Counter(itertools.chain.from_iterable(texts)).most_common(600)}
+    tokenizer.train_from_iterator(["".join(filter(usual.__contains__, text)) for text in texts], trainer)
+    return tokenizer
+
+
+def fields(message):
+    """The numbers and values of a protobuf message's fields."""
+    position = 0
+
+    def number():
+        nonlocal position
+        value = shift = 0
+        while True:
+            byte = message[position]
+            position += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while position < len(message):
+        key = number()
+        if key & 7 == 0:
+            yield key >> 3, number()
+            continue
+        size = {1: 8, 5: 4}.get(key & 7) or number()
+        yield key >> 3, message[position:position + size]
+        position += size
+
+
+def charsmap():
+    """The map of SentencePiece's rule nmt_nfkc, out of a model."""
+    return dict(fields(dict(fields(Path(models_folder, "unigram.model").read_bytes()))[3]))[2]
+
+
+def xlm_roberta(texts):
+    normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap()), normalizers.Replace(Regex(" {2,}"), " ")])
+    pre = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="always")])
+    tokenizer = unigram(texts, normalizer, pre)
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair=None, special_tokens=[("<s>", 0), ("</s>", 2)])
+    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True)])
+    return tokenizer
+
+
+def t5(texts):
+    normalizer = normalizers.Sequence([normalizers.Strip(left=False), normalizers.Replace(Regex(" {2,}"), "▁")])
+    tokenizer = unigram(texts, normalizer, pre_tokenizers.Metaspace(), special=("<pad>", "</s>", "<unk>"))
+    tokenizer = with_bytes(tokenizer, unigram=True)
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", pair=None, special_tokens=[("</s>", 1)])
+    return tokenizer
+
+
+def whole_text_unigram(texts):
+    return unigram(texts, normalizers.NFD(), pre_tokenizers.Metaspace(prepend_scheme="never", split=False))
+
+
+def word_piece(texts, normalizer, pre, **model):
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", **model))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre
+    tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=3000, limit_alphabet=1500, show_progress=False,
+                                                                   special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]))
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return tokenizer
+
+
+def words_and_digits(texts):
+    pre = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)])
+    return word_piece(texts, normalizers.Sequence([normalizers.NFD(), normalizers.Lowercase(), normalizers.StripAccents()]), pre)
+
+
+def punctuation(texts):
+    pre = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("contiguous"), split(r"\w+", "removed", True)])
+    return word_piece(texts, normalizers.Sequence([normalizers.BertNormalizer(lowercase=True), normalizers.Replace("..", "…")]), pre)
+
+
+def bert_bpe(texts):
+    """BERT's normalizer and pre-tokenizer before another model, added tokens of every kind."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=False))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(lowercase=True, strip_accents=True), pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=3000, special_tokens=["<unk>"], limit_alphabet=500, show_progress=False))
+    tokenizer.add_tokens([
+        AddedToken("<sp>", normalized=False, special=True), AddedToken("<lr>", lstrip=True, rstrip=True, normalized=False), AddedToken("guitar", single_word=True),
+        AddedToken("Über", normalized=True, single_word=True), AddedToken("这 个", normalized=True), AddedToken("of the", normalized=True, lstrip=True),
+        AddedToken("Né", normalized=True, rstrip=True), AddedToken("@", normalized=False, lstrip=True, single_word=True)])
+    return tokenizer
+
+
+SHAPES = [gpt2, gpt2_prefix, roberta, llama3, qwen, cased, llama2, mistral, characters_bpe, xlm_roberta, t5, whole_text_unigram, words_and_digits,
+          punctuation, bert_bpe]
+
+
+# ---- comparison ------------------------------------------------------------------------------------------------------
+
+class Tool:
+    def __init__(self, path, folder):
+        self.path, self.folder = path, folder
+
+    def run(self, *arguments):
+        done = subprocess.run([self.path, *map(str, arguments)], capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{' '.join(map(str, arguments))}: exit {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    def encode(self, folder, values, max_length=1 << 40):
+        texts, out = self.folder / "texts.jsonl", self.folder / "encodings"
+        texts.write_text("".join(json.dumps(value) + "\n" for value in values))
+        self.run("encode", folder, texts, out, max_length)
+        numbers, rows, position = array.array("i", out.read_bytes()), [], 0
+        while position < len(numbers):
+            end = position + 1 + 3 * numbers[position]
+            rows.append(numbers[position + 1:end])
+            position = end
+        return rows
+
+
+def rows_of(encodings):
+    return [array.array("i", itertools.chain.from_iterable((i, *o) for i, o in zip(e.ids, e.offsets))) for e in encodings]
+
+
+def compare(what, texts, ours, theirs):
+    assert len(ours) == len(theirs) == len(texts)
+    wrong = [index for index, (a, b) in enumerate(zip(ours, theirs)) if a != b]
+    example = None
+    if wrong:
+        row = min(wrong, key=lambda index: len(str(texts[index])))
+        triples = [list(zip(*[iter(side[row])] * 3)) for side in (ours, theirs)]
+        first = next((i for i, (a, b) in enumerate(zip(*triples)) if a != b), min(map(len, triples)))
+        begin = (triples[1][first] if first < len(triples[1]) else (0, 0))[1]
+        part = texts[row][max(0, begin - 10):begin + 20] if isinstance(texts[row], str) else texts[row]
+        example = f"near {part!a} from token {first}\n      ours   {triples[0][first:first + 6]}\n      theirs {triples[1][first:first + 6]}"
+    report(what, len(texts), len(wrong), example)
+
+
+def ids_of(rows):
+    return [list(row[::3]) for row in rows]
+
+
+def code_points(every):
+    last = 0x110000 if every else 0x32400
+    codes = [code for code in range(last) if not 0xD800 <= code <= 0xDFFF] + ([] if every else list(range(0xE0000, 0xE0200)))
+    texts = []
+    for begin in range(0, len(codes), 64):
+        block = [chr(code) for code in codes[begin:begin + 64]]
+        texts += [" ".join(f"a{c}B" for c in block), " ".join(block), " 1".join(f"{c}\u0301é" for c in block), "".join(f"\u00ba{c}" for c in block)]
+    return texts
+
+
+def check(tool, name, tokenizer, texts, broken, points):
+    folder = tool.folder / name
+    folder.mkdir()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    compare(f"{name}: generated strings and tables", texts, tool.encode(folder, texts), rows_of(tokenizer.encode_batch(texts)))
+    compare(f"{name}: bytes that are not UTF-8", broken, tool.encode(folder, broken),
+            rows_of(tokenizer.encode_batch([bytes.fromhex(value["bytes"]).decode(errors="replace") for value in broken])))
+    compare(f"{name}: code points", points, tool.encode(folder, points), rows_of(tokenizer.encode_batch(points)))
+    joined = ["".join(texts[i:i + 200]) for i in range(0, min(len(texts), 2000), 200)] + [" ".join(texts[:300])]
+    for length in (2, 7, 64, 300):
+        part = texts[: 600] + joined
+        tokenizer.enable_truncation(length)
+        compare(f"{name}: cut at {length}", part, tool.encode(folder, part, length), rows_of(tokenizer.encode_batch(part)))
+    tokenizer.no_truncation()
+    saved = tool.folder / f"{name}_saved"
+    tool.run("save", folder, saved)
+    part = texts[:300]
+    compare(f"{name}: saved again", part, rows_of(Tokenizer.from_file(str(saved / "tokenizer.json")).encode_batch(part)), tool.encode(saved, part))
+    compare(f"{name}: saved for AutoTokenizer", part, ids_of(tool.encode(saved, part)), AutoTokenizer.from_pretrained(saved)(part)["input_ids"])
+
+
+def check_older_files(tool, name, tokenizer_class, config, texts):
+    """vocab.json and merges.txt of a shape, without its tokenizer.json."""
+    whole, older = tool.folder / name, tool.folder / f"{name}_older"
+    older.mkdir()
+    tokenizer = Tokenizer.from_file(str(whole / "tokenizer.json"))
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    merges = json.loads((whole / "tokenizer.json").read_text())["model"]["merges"]
+    (older / "vocab.json").write_text(json.dumps(vocabulary))
+    (older / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
+    (older / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": tokenizer_class, **config}))
+    compare(f"{name}: vocab.json and merges.txt", texts, tool.encode(older, texts), rows_of(tokenizer.encode_batch(texts)))
+    saved = tool.folder / f"{name}_older_saved"
+    tool.run("save", older, saved)
+    compare(f"{name}: saved from these for AutoTokenizer", texts, ids_of(tool.encode(older, texts)), AutoTokenizer.from_pretrained(saved)(texts)["input_ids"])
+
+
+def broken_bytes(count):
+    dice = random.Random(3)
+    values = []
+    for _ in range(count):
+        data = bytearray(b"".join(dice.choice(tokens.BROKEN) if dice.random() < 0.5 else tokens.piece(dice).encode() for _ in range(dice.randint(1, 6))))
+        if data:
+            data[dice.randrange(len(data))] = dice.randrange(256)
+        values.append({"bytes": bytes(data).hex()})
+    return values
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tool")
+    parser.add_argument("--strings", type=int, default=int(os.environ.get("LIMNER_TOKENIZER_STRINGS", 2500)))
+    parser.add_argument("--every", action="store_true")
+    parser.add_argument("--shape", action="append")
+    arguments = parser.parse_args()
+    rows = list(tokens.table_texts(os.environ["LIMNER_DATA"])) if os.environ.get("LIMNER_DATA") else []
+    whole = arguments.strings >= 1000000
+    mixed = [text for text in tokens.mixed_texts(arguments.strings) if len(text) < 100000]
+    training = [text for text in tokens.mixed_texts(1500, seed=20) if len(text) < 5000] + rows[:: max(1, len(rows) // 1500)]
+    texts = mixed + (rows if whole else rows[5:: max(1, len(rows) // 1000)])
+    points = code_points(arguments.every or whole)
+    shapes = [shape for shape in SHAPES if not arguments.shape or shape.__name__ in arguments.shape]
+    with tempfile.TemporaryDirectory() as folder:
+        tool = Tool(arguments.tool, Path(folder))
+        global models_folder
+        models_folder = folder
+        Path(folder, "training.jsonl").write_text("".join(json.dumps(text) + "\n" for text in training))
+        for kind in ("unigram", "bpe"):
+            tool.run("sentencepiece", Path(folder, "training.jsonl"), Path(folder, kind), kind, 1500)
+        for number, shape in enumerate(shapes):
+            part = points if whole or arguments.every else points[number % 4:: 4] + points[:40]
+            check(tool, shape.__name__, shape(training), texts, broken_bytes(400), part)
+        names = [shape.__name__ for shape in shapes]
+        if "gpt2" in names:
+            check_older_files(tool, "gpt2", "GPT2Tokenizer", {}, texts[:500])
+        if "roberta" in names:
+            check_older_files(tool, "roberta", "RobertaTokenizer", {}, texts[:500])
+    print(f"{failures} differences")
+    sys.exit(1 if failures else 0)
+
+
+main()
