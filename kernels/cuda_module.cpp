@@ -31,7 +31,7 @@ FoundCuda load() {
     // Never closed: the objects it makes live until the program ends.
     void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) {
-      found.reason = dlerror();
+      found.reason = fmt::format("the CUDA module cannot be loaded: {}", dlerror());
       return found;
     }
     const auto entry = reinterpret_cast<CudaModuleEntry>(dlsym(library, kCudaModuleEntry));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/backend.h"
+#include "runtime/communicator.h"
 
 namespace limner {
 
@@ -17,9 +18,15 @@ struct CudaModule {
   int (*device_count)(std::string* reason);
   // Does the GPU multiply bf16 natively? Decides `precision: auto`.
   bool (*multiplies_bf16)(int device);
+  // Of the GPU itself: ranks of a host that name the same one share it, whatever number it has for them.
+  std::string (*identity)(int device);
   std::unique_ptr<Backend> (*make_backend)(int device);
+  // Sums by NCCL, for ranks that each have a GPU of their own; null where a rank has no NCCL. `note` receives
+  // what sums, or why nothing does. Every rank calls; the backend, of this module, outlives the reducer.
+  std::unique_ptr<DeviceReducer> (*make_reducer)(Backend& backend, const Communicator& ranks,
+                                                 std::string* note);
 };
-inline constexpr int kCudaModuleVersion = 1;
+inline constexpr int kCudaModuleVersion = 2;
 inline constexpr const char* kCudaModuleEntry = "limner_cuda_module";
 using CudaModuleEntry = const CudaModule* (*)();
 

@@ -1,5 +1,9 @@
 #include "kernels/select.h"
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "kernels/cuda_module.h"
 #include "kernels/staged_reducer.h"
 #include "runtime/error.h"
@@ -19,6 +23,16 @@ const CudaModule* chosen_module(const RuntimeSettings& settings) {
   return nullptr;
 }
 
+int device_of(const Communicator& ranks) { return ranks.local_rank() % find_cuda().devices; }
+
+// Do ranks share a GPU? Known by the GPUs' own names: a launcher may show each rank one GPU only, as number
+// 0. Every rank calls.
+bool gpus_are_shared(const CudaModule& module, const Communicator& ranks) {
+  const std::string mine = ranks.host() + " " + module.identity(device_of(ranks));
+  const std::vector<std::string> all = ranks.all_gather(mine, "compare the ranks' GPUs");
+  return std::set<std::string>(all.begin(), all.end()).size() < all.size();
+}
+
 }  // namespace
 
 std::unique_ptr<Backend> select_backend(const RuntimeSettings& settings, int threads,
@@ -34,11 +48,11 @@ std::unique_ptr<Backend> select_backend(const RuntimeSettings& settings, int thr
     if (settings.device == "auto") log_info("device: cpu ({})", find_cuda().reason);
     return make_cpu_backend(threads);
   }
-  const int devices = find_cuda().devices;
-  if (ranks.local_size() > devices) {
-    log_warning("device: {} ranks of host {} share {} GPUs", ranks.local_size(), ranks.host(), devices);
+  if (gpus_are_shared(*module, ranks) && ranks.root()) {
+    log_warning("device: ranks share a GPU ({} ranks and {} GPUs on host {})", ranks.local_size(),
+                find_cuda().devices, ranks.host());
   }
-  return module->make_backend(ranks.local_rank() % devices);
+  return module->make_backend(device_of(ranks));
 }
 
 DType select_precision(const RuntimeSettings& settings) {
@@ -51,7 +65,16 @@ DType select_precision(const RuntimeSettings& settings) {
 
 std::unique_ptr<DeviceReducer> select_reducer(Backend& backend, const Communicator& ranks) {
   if (backend.device() == Device::cpu) return make_mpi_reducer(ranks);
-  if (ranks.size() > 1) log_info("gradients: summed by MPI, through host memory");
+  if (ranks.size() == 1) return make_staged_reducer(backend, ranks);
+  const CudaModule& module = *find_cuda().module;
+  std::string note = "ranks share a GPU";
+  std::unique_ptr<DeviceReducer> reducer;
+  if (!gpus_are_shared(module, ranks)) reducer = module.make_reducer(backend, ranks, &note);
+  if (reducer != nullptr) {
+    log_info("gradients: summed by {}", note);
+    return reducer;
+  }
+  log_info("gradients: summed by MPI, through host memory ({})", note);
   return make_staged_reducer(backend, ranks);
 }
 

@@ -191,6 +191,7 @@ int Communicator::local_rank() const { return state_->local_rank; }
 int Communicator::local_size() const { return state_->local_size; }
 const std::string& Communicator::host() const { return state_->host; }
 void Communicator::set_time_limit(std::chrono::seconds limit) { state_->limit = limit; }
+std::chrono::seconds Communicator::time_limit() const { return state_->limit; }
 
 void Communicator::barrier(const char* what, Patience patience) const {
   if (size() == 1) return;

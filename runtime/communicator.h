@@ -1,5 +1,5 @@
 // Ranks. `Communicator` is MPI on host memory; `DeviceReducer` is the second communicator that sums gradients
-// where they lie (MPI on host memory here; NCCL on a GPU).
+// where they lie (MPI on host memory here; kernels/cuda/nccl_reducer.h on GPUs).
 #pragma once
 
 #include <chrono>
@@ -44,6 +44,7 @@ class Communicator {
   int local_size() const;
   const std::string& host() const;
   void set_time_limit(std::chrono::seconds limit);  // runtime.collective_timeout, once it is read
+  std::chrono::seconds time_limit() const;
   bool root() const { return rank() == 0; }
 
   void barrier(const char* what, Patience patience = Patience::limited) const;

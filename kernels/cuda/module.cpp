@@ -5,6 +5,9 @@
 
 #include "kernels/cuda/check_cuda.h"
 #include "kernels/cuda/cuda_backend.h"
+#ifdef LIMNER_NCCL
+#include "kernels/cuda/nccl_reducer.h"
+#endif
 
 namespace limner {
 namespace {
@@ -25,9 +28,26 @@ bool multiplies_bf16(int device) {
   return properties.major >= 8;
 }
 
+std::string identity(int device) {
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, device));
+  return {properties.uuid.bytes, sizeof properties.uuid.bytes};
+}
+
 std::unique_ptr<Backend> make_backend(int device) { return std::make_unique<CudaBackend>(device); }
 
-constexpr CudaModule kModule{kCudaModuleVersion, LIMNER_VERSION, device_count, multiplies_bf16, make_backend};
+std::unique_ptr<DeviceReducer> make_reducer([[maybe_unused]] Backend& backend,
+                                            [[maybe_unused]] const Communicator& ranks, std::string* note) {
+#ifdef LIMNER_NCCL
+  return make_nccl_reducer(static_cast<CudaBackend&>(backend).stream(), ranks, note);
+#else
+  *note = "this build has no NCCL";
+  return nullptr;
+#endif
+}
+
+constexpr CudaModule kModule{kCudaModuleVersion, LIMNER_VERSION, device_count, multiplies_bf16,
+                             identity,           make_backend,   make_reducer};
 
 }  // namespace
 }  // namespace limner

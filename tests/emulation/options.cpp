@@ -29,6 +29,9 @@ Options read_options() {
   result.seed = std::strtoull(variable("LIMNER_EMULATION_SEED", "1").c_str(), nullptr, 10);
   result.lazy_streams = variable("LIMNER_EMULATION_STREAMS", "lazy") != "eager";
   result.guard = variable("LIMNER_EMULATION_GUARD", "0") == "1";
+  result.memory_bytes =
+      std::strtoull(variable("LIMNER_EMULATION_MEMORY", "17179869184").c_str(), nullptr, 10);
+  result.failing_launch = std::strtoll(variable("LIMNER_EMULATION_FAILING_LAUNCH", "0").c_str(), nullptr, 10);
   return result;
 }
 

@@ -1,11 +1,13 @@
 // How a run is ordered, from the environment, so that one test program serves every order:
 //   LIMNER_EMULATION_ORDER   ascending | descending | priority | uniform: which waiting thread (and block)
-//   goes
-//                            on next. `priority` draws an order of threads or warps for each block and always
-//                            runs the first that can, so that some run as far ahead as the barriers let them.
+//                            goes on next. `priority` draws an order of threads or warps for each block and
+//                            always runs the first that can, so that some run as far ahead as the barriers
+//                            let them.
 //   LIMNER_EMULATION_SEED    of everything that is drawn
 //   LIMNER_EMULATION_STREAMS lazy (as late as possible, streams in a drawn order) | eager
 //   LIMNER_EMULATION_GUARD   1: under AddressSanitizer, device memory may be touched by device work only
+//   LIMNER_EMULATION_MEMORY  bytes of device memory
+//   LIMNER_EMULATION_FAILING_LAUNCH  the launch with this number, from 1 on, fails
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,8 @@ struct Options {
   uint64_t seed = 1;
   bool lazy_streams = true;
   bool guard = false;
+  uint64_t memory_bytes = uint64_t{1} << 34;
+  int64_t failing_launch = 0;
 };
 const Options& options();
 

@@ -2,6 +2,8 @@
 // in a drawn interleaving of streams: a missing wait then shows as wrong values.
 #include "tests/emulation/runtime.h"
 
+#include <sched.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -24,7 +26,7 @@ struct EventState {
 };
 
 struct Work {
-  std::function<void()> run;
+  std::function<bool()> run;  // false: not done yet, call again
   std::shared_ptr<EventState> waits_for, records;
 };
 
@@ -49,6 +51,8 @@ struct Runtime {
   cudaError_t last_error = cudaSuccess;
   emulation::Draws draws{emulation::options().seed};
   bool guard = emulation::options().guard && __asan_poison_memory_region != nullptr;
+  size_t used_bytes = 0;
+  int64_t launches = 0;
 };
 Runtime& runtime() {
   static auto* one = new Runtime;  // outlives every owner of device memory
@@ -75,24 +79,39 @@ bool can_run(const CUstream_st& stream) {
 }
 
 void run_first(CUstream_st& stream) {
-  const Work work = std::move(stream.queue.front());
-  stream.queue.pop_front();
-  if (work.run) {
+  const Work& first = stream.queue.front();
+  if (first.run) {
     guard_device_memory(false);
-    work.run();
+    const bool done = first.run();
     guard_device_memory(true);
+    if (!done) {
+      sched_yield();
+      return;
+    }
   }
-  if (work.records != nullptr) *work.records = {true, Clock::now()};
+  if (first.records != nullptr) *first.records = {true, Clock::now()};
+  stream.queue.pop_front();
+}
+
+std::vector<CUstream_st*> able_streams() {
+  std::vector<CUstream_st*> able;
+  for (CUstream_st* stream : runtime().streams) {
+    if (can_run(*stream)) able.push_back(stream);
+  }
+  return able;
+}
+
+// Something moves at each look at a stream or event, so that a program that polls comes to an end.
+void move_on() {
+  const std::vector<CUstream_st*> able = able_streams();
+  if (!able.empty()) run_first(*able[runtime().draws.below(able.size())]);
 }
 
 template <class Done>
 void run_until(Done done) {
   Runtime& mine = runtime();
   while (!done()) {
-    std::vector<CUstream_st*> able;
-    for (CUstream_st* stream : mine.streams) {
-      if (can_run(*stream)) able.push_back(stream);
-    }
+    const std::vector<CUstream_st*> able = able_streams();
     if (able.empty()) emulation::fail("streams wait for events that nobody records");
     run_first(*able[mine.draws.below(able.size())]);
   }
@@ -151,7 +170,14 @@ bool is_device_memory(const void* pointer) {
 }
 
 void enqueue(cudaStream_t stream, std::function<void()> work) {
-  push(stream, {std::move(work), nullptr, nullptr});
+  push(stream, {[work = std::move(work)] {
+                  work();
+                  return true;
+                },
+                nullptr, nullptr});
+}
+void enqueue_until(cudaStream_t stream, std::function<bool()> is_done) {
+  push(stream, {std::move(is_done), nullptr, nullptr});
 }
 
 cudaError_t enqueue_kernel(const cudaLaunchConfig_t& config, const void* kernel, KernelCall call) {
@@ -161,6 +187,7 @@ cudaError_t enqueue_kernel(const cudaLaunchConfig_t& config, const void* kernel,
   const auto most = runtime().most_dynamic_bytes.find(kernel);
   const int most_bytes = most == runtime().most_dynamic_bytes.end() ? kPlainDynamicBytes : most->second;
   if (!allowed(config)) return remember(cudaErrorInvalidConfiguration);
+  if (++runtime().launches == options().failing_launch) return remember(cudaErrorLaunchFailure);
   if (config.dynamicSmemBytes > static_cast<size_t>(most_bytes)) return remember(cudaErrorInvalidValue);
   const Grid grid{config.gridDim, config.blockDim, config.dynamicSmemBytes};
   enqueue(config.stream, [grid, arguments, run = call.run] { run_grid(grid, run, arguments.get()); });
@@ -175,8 +202,12 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
   const std::lock_guard lock(runtime().mutex);
   *memory = nullptr;
   if (bytes == 0) return cudaSuccess;
+  if (bytes > emulation::options().memory_bytes - runtime().used_bytes) {
+    return remember(cudaErrorMemoryAllocation);
+  }
   // The exact size: what AddressSanitizer watches begins at the last byte.
   if (posix_memalign(memory, 256, bytes) != 0) return remember(cudaErrorMemoryAllocation);
+  runtime().used_bytes += bytes;
   std::memset(*memory, 0xff, bytes);
   runtime().device_memory[reinterpret_cast<uintptr_t>(*memory)] = bytes;
   if (runtime().guard) emulation::poison(*memory, bytes);
@@ -190,6 +221,7 @@ cudaError_t cudaFree(void* memory) {
   const auto found = runtime().device_memory.find(reinterpret_cast<uintptr_t>(memory));
   if (found == runtime().device_memory.end()) emulation::fail("cudaFree(%p): not an allocation", memory);
   if (runtime().guard) emulation::unpoison(memory, found->second);
+  runtime().used_bytes -= found->second;
   runtime().device_memory.erase(found);
   std::free(memory);
   return cudaSuccess;
@@ -197,8 +229,8 @@ cudaError_t cudaFree(void* memory) {
 
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
   const std::lock_guard lock(runtime().mutex);
-  *free_bytes = *total_bytes = size_t{1} << 34;
-  for (const auto& [address, bytes] : runtime().device_memory) *free_bytes -= bytes;
+  *total_bytes = emulation::options().memory_bytes;
+  *free_bytes = *total_bytes - runtime().used_bytes;
   return cudaSuccess;
 }
 
@@ -248,14 +280,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 }
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   const std::lock_guard lock(runtime().mutex);
-  // Something moves at each look, so that a program that polls comes to an end.
-  if (!stream_of(stream).queue.empty()) {
-    std::vector<CUstream_st*> able;
-    for (CUstream_st* other : runtime().streams) {
-      if (can_run(*other)) able.push_back(other);
-    }
-    if (!able.empty()) run_first(*able[runtime().draws.below(able.size())]);
-  }
+  if (!stream_of(stream).queue.empty()) move_on();
   return stream_of(stream).queue.empty() ? cudaSuccess : cudaErrorNotReady;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
@@ -295,6 +320,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
+  const std::lock_guard lock(runtime().mutex);
+  if (event->state != nullptr && !event->state->done) move_on();
   return event->state == nullptr || event->state->done ? cudaSuccess : cudaErrorNotReady;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
@@ -313,6 +340,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "no error";
     case cudaErrorMemoryAllocation:
       return "out of memory";
+    case cudaErrorLaunchFailure:
+      return "unspecified launch failure";
     case cudaErrorInvalidConfiguration:
       return "invalid configuration argument";
     default:
@@ -331,11 +360,12 @@ cudaError_t cudaSetDevice(int device) {
   cudaGetDeviceCount(&count);
   return device >= 0 && device < count ? cudaSuccess : remember(cudaErrorInvalidDevice);
 }
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
   std::strcpy(properties->name, "emulation on the CPU");
+  properties->uuid.bytes[0] = static_cast<char>(device);
   properties->major = 8;
-  properties->totalGlobalMem = size_t{1} << 34;
+  properties->totalGlobalMem = emulation::options().memory_bytes;
   return cudaSuccess;
 }
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {

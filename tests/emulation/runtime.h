@@ -8,5 +8,7 @@
 namespace emulation {
 
 void enqueue(cudaStream_t stream, std::function<void()> work);
+// Called again and again until it says that it is done.
+void enqueue_until(cudaStream_t stream, std::function<bool()> is_done);
 
 }  // namespace emulation
