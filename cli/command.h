@@ -33,6 +33,8 @@ int run_command(const Arguments&, Communicator&);
 int check_command(const Arguments&, Communicator&);
 int inspect_command(const Arguments&, Communicator&);
 int verify_command(const Arguments&, Communicator&);
+int grid_command(const Arguments&, Communicator&);
+int compare_command(const Arguments&, Communicator&);
 int bench_command(const Arguments&, Communicator&);
 int demo_data_command(const Arguments&, Communicator&);
 int reference_command(const Arguments&, Communicator&);

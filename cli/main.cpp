@@ -4,6 +4,7 @@
 #include <boost/program_options.hpp>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <thread>
 
@@ -11,6 +12,7 @@
 #include "cli/version.h"
 #include "runtime/error.h"
 #include "runtime/interrupt.h"
+#include "runtime/launcher.h"
 #include "runtime/log.h"
 
 namespace limner {
@@ -70,19 +72,29 @@ int dispatch(const std::vector<std::string>& words, Communicator& communicator) 
   return command->run(arguments, communicator);
 }
 
+// Where all ranks have come to their end: nobody stops listening to another before that.
+int end_together(Communicator& communicator, int exit_code) {
+  communicator.barrier("end the program", Patience::unlimited);
+  communicator.leave();
+  return exit_code;
+}
+
 // One rank speaks: an error that all ranks meet is printed by rank 0, whose end takes the others along. A
 // rank that fails alone waits in vain for that, then speaks itself.
-int report(const Communicator& communicator, ExitCode code, const std::string& message) {
-  if (!communicator.root()) std::this_thread::sleep_for(std::chrono::seconds(1));
-  if (communicator.size() > 1) {
-    log_error("rank {} of {} on {}: {}", communicator.rank(), communicator.size(), communicator.host(),
-              message);
-  } else {
-    log_error("{}", message);
+int report(Communicator& communicator, ExitCode code, const std::string& message) {
+  if (code == ExitCode::interrupted) {  // agreed on by all
+    log_info("{}", message);
+    return end_together(communicator, static_cast<int>(code));
   }
-  std::fflush(nullptr);
-  if (communicator.size() > 1 && code != ExitCode::interrupted) MpiSession::abort(static_cast<int>(code));
-  return static_cast<int>(code);
+  if (!communicator.root()) std::this_thread::sleep_for(std::chrono::seconds(1));
+  if (communicator.size() == 1) {
+    log_error("{}", message);
+    return static_cast<int>(code);
+  }
+  log_error("rank {} of {} on {}, phase {}: {}", communicator.rank(), communicator.size(),
+            communicator.host(), communicator.phase(), message);
+  communicator.leave();
+  MpiSession::abort(static_cast<int>(code));
 }
 
 }  // namespace
@@ -91,14 +103,23 @@ int report(const Communicator& communicator, ExitCode code, const std::string& m
 int main(int argc, char** argv) {
   using namespace limner;
   try {
+    watch_signals();  // before anything that takes time
     const MpiSession session(argc, argv);
     Communicator communicator = Communicator::world();
     start_log(communicator.rank(), communicator.size(), communicator.host());
-    watch_signals();
+    if (const int tasks = unused_slurm_tasks(); tasks > 1) {
+      log_warning(
+          "SLURM gave this job {} tasks, and limner was started as one process: `srun --mpi=pmix limner ...` "
+          "uses them all",
+          tasks);
+    }
+    communicator.watch_ranks();
     try {
-      return dispatch({argv + 1, argv + argc}, communicator);
+      return end_together(communicator, dispatch({argv + 1, argv + argc}, communicator));
     } catch (const Error& error) {
       return report(communicator, error.code(), error.what());
+    } catch (const std::filesystem::filesystem_error& error) {
+      return report(communicator, ExitCode::io, error.what());
     } catch (const std::bad_alloc&) {
       return report(communicator, ExitCode::io,
                     "out of memory: lower max_tokens_per_batch or rows_per_shard; limner check predicts what "

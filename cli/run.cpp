@@ -19,6 +19,7 @@ int run_stages(const Arguments& arguments, Communicator& communicator, const cha
     return 0;
   }
   communicator.set_time_limit(std::chrono::seconds(run.settings.runtime.collective_timeout));
+  communicator.set_silence_limit(std::chrono::seconds(run.settings.runtime.silence_timeout));
   for (const Stage& stage : stages()) {
     if (which == Which::all) {
       run_stage(stage, run, Again::if_changed);

@@ -90,6 +90,7 @@ const std::vector<Stage>& stages() {
 
 void run_stage(const Stage& stage, const Run& run, Again again) {
   Communicator& ranks = run.communicator;
+  ranks.set_phase(stage.name);
   std::string fingerprint;  // of rank 0, which alone reads the inputs and writes run.json
   bool current = false;
   if (ranks.root()) {
@@ -98,12 +99,16 @@ void run_stage(const Stage& stage, const Run& run, Again again) {
            stage.before);
     }
     make_folder(run.directory());
+    // Parts of one extraction share the directory: what is unfinished there may be another's.
+    if (run.settings.extract.parts == 1) {
+      for (const fs::path& folder : {run.directory(), run.train_folder()}) remove_unfinished(folder);
+    }
     write_file(run.directory() / "config.yaml", print_settings(run.settings));
     fingerprint = stage.fingerprint(run);
     current = again == Again::if_changed && fs::exists(stage.result(run)) &&
               recorded_fingerprint(run, stage.name) == fingerprint;
   }
-  ranks.broadcast_value(current, 0, "agree on a stage to skip");
+  ranks.broadcast_value(current, 0, "agree on a stage to skip", Patience::unlimited);  // rank 0 reads inputs
   if (current) {
     log_info("{}: inputs and settings unchanged, skipped", stage.name);
     return;

@@ -21,8 +21,16 @@ constexpr int64_t block_rows = 65536;
 
 void passed(const std::string& what, const std::string& found) { fmt::print("ok  {}: {}\n", what, found); }
 
+// Folders of other programs have no checksums.
+void verify_folder(const fs::path& folder) {
+  if (!fs::exists(folder / "checksums.json")) return;
+  check_folder(folder);
+  passed(folder.string(), "every file has its checksum");
+}
+
 // Reads every row, so that HDF5 checks the checksum of every chunk.
 int64_t verify_prepared(const fs::path& file) {
+  verify_folder(file.parent_path());
   const PreparedReader prepared(file);
   for (int64_t first = 0; first < prepared.rows(); first += block_rows) {
     const int64_t count = std::min(block_rows, prepared.rows() - first);
@@ -36,6 +44,7 @@ int64_t verify_prepared(const fs::path& file) {
 }
 
 void verify_checkpoint(const fs::path& folder) {
+  verify_folder(folder);
   ModelConfig config = ModelConfig::read(folder);
   HeadInput input = HeadInput::pooler;
   const std::vector<HeadSpec> heads = read_heads(folder, input);
@@ -101,6 +110,7 @@ void verify_run(const fs::path& folder) {
            folder.string(), rows, prepared_rows);
     found = true;
   }
+  for (const fs::path& part : {folder / "train" / "tokenizer", folder / "profile"}) verify_folder(part);
   if (!found) fail(ExitCode::bad_data, "{}: the run holds nothing to verify yet", folder.string());
 }
 
@@ -122,6 +132,7 @@ int verify_command(const Arguments& arguments, Communicator& communicator) {
       verify_checkpoint(path);
       break;
     case Artefact::tokenizer:
+      if (fs::is_directory(path)) verify_folder(path);
       passed(
           path.string(),
           fmt::format("{} entries",
@@ -139,6 +150,7 @@ int verify_command(const Arguments& arguments, Communicator& communicator) {
       break;
     }
     case Artefact::profile:
+      verify_folder(path);
       hdf5::Reader(path / "profiles.h5"), passed(path.string(), "opens");
       break;
   }

@@ -76,6 +76,21 @@ void check_shard(const Shard& shard, EmbeddingsReader::Verify verify) {
   }
 }
 
+// To the last bit: the manifest as it was written, and the virtual file that readers of other programs open.
+void check_published(const fs::path& folder, const Json& manifest) {
+  const fs::path path = folder / "manifest.json";
+  if (manifest.dump(2) + "\n" != read_file(path)) {
+    fail(ExitCode::bad_data, "{}: not as it was written; run `limner extract` again", path.string());
+  }
+  const Json& entry = manifest.at("virtual_file");
+  if (entry.at("file") != "embeddings.h5") {
+    fail(ExitCode::bad_data, "{}: names another file than embeddings.h5", path.string());
+  }
+  check_shard({folder / "embeddings.h5", 0, 0, entry.at("bytes").get<int64_t>(),
+               entry.at("sha256").get<std::string>()},
+              EmbeddingsReader::Verify::hashes);
+}
+
 }  // namespace
 
 struct EmbeddingsReader::State {
@@ -122,6 +137,10 @@ EmbeddingsReader::EmbeddingsReader(const fs::path& folder, Verify verify)
     }
     state_->provenance = read_provenance(manifest);
     state_->shards = read_shards(manifest, folder, state_->provenance.rows);
+    if (manifest.at("fingerprint") != state_->provenance.fingerprint()) {
+      fail(ExitCode::bad_data, "{}: changed since it was written; run `limner extract` again", path.string());
+    }
+    if (verify == Verify::hashes) check_published(folder, manifest);
   } catch (const Json::exception& error) {
     fail(ExitCode::bad_data, "{}: not a manifest of embeddings ({})", path.string(), error.what());
   }

@@ -37,8 +37,9 @@ ShardProvenance agree_on_provenance(const ExtractionPlan& plan, const Run& run, 
     provenance.model_sha256 = checkpoint_sha256(plan.checkpoint);
     provenance.prepared_sha256 = prepared.sha256();
   }
-  run.communicator.broadcast(provenance.model_sha256, 0, "share the hash of the model");
-  run.communicator.broadcast(provenance.prepared_sha256, 0, "share the hash of the prepared rows");
+  run.communicator.broadcast(provenance.model_sha256, 0, "share the hash of the model", Patience::unlimited);
+  run.communicator.broadcast(provenance.prepared_sha256, 0, "share the hash of the prepared rows",
+                             Patience::unlimited);
   return provenance;
 }
 
@@ -63,7 +64,9 @@ void load_weights(Model& model, const fs::path& folder) {
 
 // Shards of other settings, models or rows, and what was published over them. All are this run's own files,
 // made before its settings changed.
-void remove_stale(const fs::path& folder, const ShardProvenance& provenance) {
+// Unfinished files may be those that another part is just writing.
+enum class Unfinished : unsigned char { keep, remove };
+void remove_stale(const fs::path& folder, const ShardProvenance& provenance, Unfinished unfinished) {
   std::set<std::string> wanted;
   for (const ShardRange& range : all_ranges(provenance)) wanted.insert(shard_name(range.first, range.rows));
   if (!fs::is_directory(folder / "shards")) return;
@@ -71,6 +74,7 @@ void remove_stale(const fs::path& folder, const ShardProvenance& provenance) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder / "shards")) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with("rows-") || wanted.contains(name)) continue;
+    if (unfinished == Unfinished::keep && name.find(".tmp-") != std::string::npos) continue;
     fs::remove(entry.path());
     ++removed;
   }
@@ -78,9 +82,20 @@ void remove_stale(const fs::path& folder, const ShardProvenance& provenance) {
     log_info("{}: removed {} files of other row ranges or left unfinished", folder.string(), removed);
 }
 
-// The ranges without a whole shard. Ranks share the reading.
-std::vector<ShardRange> missing_ranges(const Run& run, const ShardProvenance& provenance) {
-  const std::vector<ShardRange> ranges = all_ranges(provenance);
+// Those of this call, where several share the work.
+std::vector<ShardRange> own_ranges(const ShardProvenance& provenance, const ExtractSettings& settings) {
+  const std::vector<ShardRange> all = all_ranges(provenance);
+  std::vector<ShardRange> own;
+  for (auto i = static_cast<size_t>(settings.part); i < all.size();
+       i += static_cast<size_t>(settings.parts)) {
+    own.push_back(all[i]);
+  }
+  return own;
+}
+
+// Those of the ranges that have no whole shard. Ranks share the reading.
+std::vector<ShardRange> missing_ranges(const Run& run, const ShardProvenance& provenance,
+                                       const std::vector<ShardRange>& ranges) {
   std::vector<int64_t> valid(ranges.size(), 0);
   for (size_t i = static_cast<size_t>(run.communicator.rank()); i < ranges.size();
        i += static_cast<size_t>(run.communicator.size())) {
@@ -108,7 +123,9 @@ int64_t work(const Run& run, const ShardProvenance& provenance, const std::vecto
     const std::optional<int64_t> unit = queue.next();
     if (!unit) break;
     const ShardRange range = ranges[static_cast<size_t>(*unit)];
-    write_shard(run.embeddings(), provenance, extractor.compute(range.first, range.rows));
+    const std::optional<ShardData> shard = extractor.compute(range.first, range.rows, stop_requested);
+    if (!shard) continue;
+    write_shard(run.embeddings(), provenance, *shard);
     ++done;
     progress.update(*unit + 1);  // units are handed out in order: those before it are done or being done
   }
@@ -165,24 +182,34 @@ void extract(const Run& run) {
   const ShardProvenance provenance = agree_on_provenance(plan, run, tokenizer, prepared);
   if (provenance.rows == 0) fail(ExitCode::bad_data, "{}: no rows to extract", run.prepared().string());
 
-  const std::vector<ShardRange> missing = missing_ranges(run, provenance);
+  const ExtractSettings& settings = run.settings.extract;
+  const bool shared = settings.parts > 1;
+  if (settings.part >= settings.parts) {
+    fail(ExitCode::bad_config, "extract.part: {} of {} parts; they count from 0", settings.part,
+         settings.parts);
+  }
+  const std::vector<ShardRange> missing = missing_ranges(run, provenance, own_ranges(provenance, settings));
   if (run.communicator.root()) {
     make_folder(run.embeddings());
     // Nothing that names shards may stand while they change.
     if (!missing.empty()) {
-      fs::remove(run.embeddings() / "embeddings.h5");
       fs::remove(run.embeddings() / "manifest.json");
+      fs::remove(run.embeddings() / "embeddings.h5");
     }
-    remove_stale(run.embeddings(), provenance);
+    remove_stale(run.embeddings(), provenance, shared ? Unfinished::keep : Unfinished::remove);
   }
   run.communicator.barrier("clear the folder of embeddings");
   if (missing.empty()) {
-    log_info("extract: all {} rows are there already", provenance.rows);
+    log_info("extract: nothing to do, the shards are there already");
   } else {
     compute_missing(run, plan, provenance, missing, tokenizer, prepared);
   }
+  if (shared && !missing_ranges(run, provenance, all_ranges(provenance)).empty()) {
+    log_info("extract: part {} of {} is done; the last of them publishes", settings.part, settings.parts);
+    return;
+  }
   if (run.communicator.root()) publish_embeddings(run.embeddings(), provenance);
-  run.communicator.barrier("publish the embeddings");
+  run.communicator.barrier("publish the embeddings", Patience::unlimited);
 }
 
 }  // namespace limner

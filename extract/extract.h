@@ -6,9 +6,10 @@
 namespace limner {
 
 // Row ranges are handed to ranks as they ask; ranges whose shard is whole are not done again. Shards of
-// another model, input or setting are replaced. A signal stops the handing out, and what is begun is still
-// written (interrupted). Errors: no prepared rows or checkpoint, weights that are not whole, vectors that are
-// not finite.
+// another model, input or setting are replaced. A signal stops all ranks at their next batch; the shards
+// written so far stay (interrupted). With extract.parts above 1 this call does its own part of the ranges,
+// and publishes if all the others stand. Errors: no prepared rows or checkpoint, weights that are not whole,
+// vectors that are not finite.
 void extract(const Run& run);
 
 struct ExtractForecast {

@@ -18,7 +18,7 @@ Extractor::Extractor(const ExtractionPlan& plan, Model& model, const Tokenizer& 
       threads_(threads),
       customers_(prepared.customer_ids(0, prepared.customers())) {}
 
-ShardData Extractor::compute(int64_t first, int64_t rows) {
+std::optional<ShardData> Extractor::compute(int64_t first, int64_t rows, const std::function<bool()>& stop) {
   const std::vector<std::vector<int32_t>> encoded =
       tokenizer_.encode_all(prepared_.texts(first, rows), plan_.max_length, threads_);
   const std::vector<std::span<const int32_t>> tokens(encoded.begin(), encoded.end());
@@ -36,6 +36,7 @@ ShardData Extractor::compute(int64_t first, int64_t rows) {
     shard.predictions.emplace_back(static_cast<size_t>(rows * head.outputs()));
   }
   for (const std::vector<int64_t>& batch : range_batches(shard.tokens, plan_.max_tokens)) {
+    if (stop()) return std::nullopt;
     compute_batch(shard, batch, tokens, row_ids);
   }
   return shard;

@@ -1,6 +1,9 @@
 // Computes the vectors and predictions of one range of rows.
 #pragma once
 
+#include <functional>
+#include <optional>
+
 #include "extract/plan.h"
 #include "extract/shards.h"
 #include "model/model.h"
@@ -16,7 +19,8 @@ class Extractor {
  public:
   Extractor(const ExtractionPlan& plan, Model& model, const Tokenizer& tokenizer,
             const PreparedReader& prepared, int threads);
-  ShardData compute(int64_t first, int64_t rows);
+  // Nothing: `stop`, asked before each batch, said so.
+  std::optional<ShardData> compute(int64_t first, int64_t rows, const std::function<bool()>& stop);
   int64_t tokens_done() const { return tokens_done_; }
 
  private:

@@ -137,8 +137,8 @@ std::string shard_fingerprint(const hdf5::Reader& file) {
   return file.attribute("/", "fingerprint");
 }
 
-void write_virtual_file(const fs::path& folder, const ShardProvenance& provenance,
-                        const std::vector<hdf5::Writer::Source>& shards) {
+std::string virtual_image(const ShardProvenance& provenance,
+                          const std::vector<hdf5::Writer::Source>& shards) {
   hdf5::Writer file;
   file.virtual_dataset("/embedding", embedding_type(provenance), {provenance.rows, provenance.width}, shards);
   file.virtual_dataset("/row", hdf5::Type::i64, {provenance.rows}, shards);
@@ -149,7 +149,7 @@ void write_virtual_file(const fs::path& folder, const ShardProvenance& provenanc
     file.virtual_dataset(prediction_path(head), hdf5::Type::f32, {provenance.rows, outputs(head)}, shards);
   }
   annotate(file, provenance);
-  write_file(folder / "embeddings.h5", file.image());
+  return file.image();
 }
 
 }  // namespace
@@ -220,8 +220,12 @@ void publish_embeddings(const fs::path& folder, const ShardProvenance& provenanc
                                   {"sha256", sha256_file(path)}});
     sources.push_back({file, rows});
   }
-  write_json(folder / "manifest.json", manifest);
-  write_virtual_file(folder, provenance, sources);
+  const std::string virtual_file = virtual_image(provenance, sources);
+  manifest["virtual_file"] = {{"file", "embeddings.h5"},
+                              {"bytes", static_cast<int64_t>(virtual_file.size())},
+                              {"sha256", sha256(virtual_file)}};
+  write_file(folder / "embeddings.h5", virtual_file);
+  write_json(folder / "manifest.json", manifest);  // last: from here on the extraction counts as whole
 }
 
 }  // namespace limner

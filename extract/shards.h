@@ -7,7 +7,8 @@
 //   target's unit).
 // manifest.json: format_version, rows, width, dtype, pooling, normalize, model_sha256, tokenizer_sha256,
 // settings_sha256,
-//   prepared_sha256, heads, shards [{file, first, rows, sha256}].
+//   prepared_sha256, heads, fingerprint, shards [{file, first, rows, bytes, sha256}], virtual_file {file,
+//   bytes, sha256}. Written last: what has no manifest is not whole.
 // embeddings.h5: the same datasets as virtual datasets, relative paths, NaN as fill value, dimension scales.
 #pragma once
 
@@ -53,7 +54,7 @@ void write_shard(const std::filesystem::path& folder, const ShardProvenance& pro
 // line.
 bool shard_is_valid(const std::filesystem::path& folder, const ShardProvenance& provenance, int64_t first,
                     int64_t rows);
-// Checks that every range has its shard, writes manifest.json, then embeddings.h5.
+// Checks that every range has its shard, writes embeddings.h5, then manifest.json.
 void publish_embeddings(const std::filesystem::path& folder, const ShardProvenance& provenance);
 
 // Reads embeddings/ through the manifest, shard by shard (never through fill values); checks hashes on

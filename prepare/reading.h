@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "prepare/plan.h"
-#include "prepare/work.h"
 #include "runtime/progress.h"
+#include "runtime/root_work.h"
 #include "tables/reader.h"
 
 namespace limner {

@@ -9,7 +9,7 @@
 #include "prepare/distinct.h"
 #include "prepare/plan.h"
 #include "prepare/rejects.h"
-#include "prepare/work.h"
+#include "runtime/root_work.h"
 
 namespace limner {
 

@@ -8,6 +8,7 @@
 #include "profile/report.h"
 #include "profile/results.h"
 #include "runtime/log.h"
+#include "runtime/root_work.h"
 
 namespace limner {
 namespace {
@@ -72,13 +73,14 @@ std::vector<CustomerColumn> compared_columns(const ProfileSettings& settings, co
 }
 
 void fit_regressions(const Run& run, const PreparedReader& prepared, const Matrix& components,
-                     ProfileResults& results) {
+                     ProfileResults& results, Heartbeat& heartbeat) {
   const ProfileSettings& settings = run.settings.profile;
   RegressionInputs inputs;
   inputs.predictions = prediction_features(results.customers.heads);
   inputs.components = components;
   inputs.training_texts = results.customers.training_texts;
   for (const RegressionSettings& regression : settings.regressions) {
+    heartbeat.beat();
     inputs.attributes = attribute_features(attributes_of(regression, settings, prepared, results));
     const CustomerColumn column = field_column(prepared, results.customers, regression.target);
     Regression& result = results.regressions.emplace_back(
@@ -123,11 +125,12 @@ void profile(const Run& run) {
   check_inputs(run, prepared, embeddings);
   check_fields(settings, prepared);
 
-  // What follows on all ranks is shared work; everything found is kept on rank 0.
+  // What follows is shared work or rank 0's alone; everything found is kept on rank 0. Between its pieces a
+  // signal is obeyed.
   ProfileResults results;
   Matrix components;
   results.customers = read_customers(prepared, embeddings, settings.half_life_days, ranks);
-  if (ranks.root()) {
+  work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     const Customers& customers = results.customers;
     if (customers.count() < settings.min_customers) {
       fail(ExitCode::bad_data, "{} has {} customers with texts; profile.min_customers is {}",
@@ -138,25 +141,28 @@ void profile(const Run& run) {
                                          static_cast<uint64_t>(run.settings.run.seed), run.threads());
     log_info("profile: {} customers in {} segments, silhouette {:.3f}", customers.count(),
              results.segmentation.count(), results.segmentation.silhouette);
+    heartbeat.beat();
     components =
         principal_components(geometry == Geometry::cosine ? unit_rows(customers.mean) : customers.mean,
                              kept_components)
             .scores;
-  }
+  });
   results.descriptions = describe_segments(prepared, embeddings, results.customers, results.segmentation,
                                            settings.report.show_texts, ranks);
   results.neighbors = nearest_customers(results.customers.mean, settings.neighbors, ranks, run.threads());
-  if (!ranks.root()) return;
-
-  results.provenance = embeddings.provenance();
-  results.settings_sha256 = sha256(print_section(run.settings, "profile"));
-  results.has_items = prepared.has_items();
-  results.columns = customer_columns(prepared, results.customers);
-  results.traits =
-      describe_traits(results.customers, compared_columns(settings, prepared, results), results.segmentation);
-  results.map = map_customers(components, run.threads());
-  fit_regressions(run, prepared, components, results);
-  publish(run, results);
+  work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
+    results.provenance = embeddings.provenance();
+    results.settings_sha256 = sha256(print_section(run.settings, "profile"));
+    results.has_items = prepared.has_items();
+    results.columns = customer_columns(prepared, results.customers);
+    results.traits = describe_traits(results.customers, compared_columns(settings, prepared, results),
+                                     results.segmentation);
+    heartbeat.beat();
+    results.map = map_customers(components, run.threads());
+    fit_regressions(run, prepared, components, results, heartbeat);
+    heartbeat.beat();
+    publish(run, results);
+  });
 }
 
 }  // namespace limner

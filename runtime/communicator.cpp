@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <string_view>
 #include <thread>
 #include <utility>
 
 #include "runtime/communicator_state.h"
+#include "runtime/launcher.h"
 
 namespace limner {
 namespace {
@@ -35,45 +35,11 @@ bool mpi_runs() {
   return initialized != 0 && finalized == 0;
 }
 
-// A program started by hand needs no MPI: Open MPI would start a daemon for it, look for ssh and take a
-// second.
-bool started_by_launcher() {
-  constexpr std::string_view marks[] = {"OMPI_COMM_WORLD_", "PMIX_", "PMI_",
-                                        "SLURM_STEP_",      "PALS_", "FLUX_TASK_"};
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    for (const std::string_view mark : marks) {
-      if (std::string_view(*variable).starts_with(mark)) return true;
-    }
-  }
-  return false;
-}
-
-int environment_count(const char* name) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? 0 : std::atoi(text);
-}
-
-// The classic mistake: a launcher started N processes, but none found the others, and each would do the whole
-// job and write the same files.
-void refuse_singletons(int size) {
-  if (size != 1) return;
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "PMI_SIZE"}) {
-    const int started = environment_count(name);
-    if (started > 1) {
-      fail(ExitCode::usage,
-           "{} says that {} processes were started, but MPI sees only this one: start with `srun --mpi=pmix` "
-           "or "
-           "with the mpirun of the MPI that this program was built with",
-           name, started);
-    }
-    if (started == 1) return;  // the nearest launcher knows best
-  }
-}
-
 }  // namespace
 
 MpiSession::MpiSession(int& argc, char**& argv) {
   if (!started_by_launcher()) return;
+  refuse_launcher_without_mpi();
   int provided = 0;
   const int code = MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
   require(code == MPI_SUCCESS, "MPI_Init_thread failed with code {}", code);
@@ -119,10 +85,15 @@ void Communicator::State::fail_timeout(const char* what) const {
 
 void Communicator::State::wait(MPI_Request& request, const char* what, Patience patience) const {
   const Clock::time_point start = Clock::now();
+  activity->operation = what;
+  activity->waiting = true;
   for (int64_t tests = 0;; ++tests) {
     int done = 0;
     check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), what);
-    if (done != 0) return;
+    if (done != 0) {
+      activity->waiting = false;
+      return;
+    }
     if (tests < 100) continue;
     const auto waited = Clock::now() - start;
     if (waited > limit && patience == Patience::limited) fail_timeout(what);
@@ -176,6 +147,7 @@ Communicator Communicator::duplicate() const {
   state->local_size = state_->local_size;
   state->host = state_->host;
   state->limit = state_->limit;
+  state->activity = state_->activity;
   if (state_->comm != MPI_COMM_NULL) {
     MPI_Request request = MPI_REQUEST_NULL;
     state_->check(MPI_Comm_idup(state_->comm, &state->comm, &request), "duplicate a communicator");
@@ -193,6 +165,18 @@ const std::string& Communicator::host() const { return state_->host; }
 void Communicator::set_time_limit(std::chrono::seconds limit) { state_->limit = limit; }
 std::chrono::seconds Communicator::time_limit() const { return state_->limit; }
 
+void Communicator::watch_ranks() {
+  if (size() > 1) state_->watchdog = std::make_unique<Watchdog>(*this);
+}
+void Communicator::set_silence_limit(std::chrono::seconds limit) {
+  if (state_->watchdog) state_->watchdog->set_time_limit(limit);
+}
+void Communicator::leave() {
+  if (state_->watchdog) state_->watchdog->leave();
+}
+void Communicator::set_phase(const char* phase) const { state_->activity->phase = phase; }
+const char* Communicator::phase() const { return state_->activity->phase; }
+
 void Communicator::barrier(const char* what, Patience patience) const {
   if (size() == 1) return;
   MPI_Request request = MPI_REQUEST_NULL;
@@ -200,7 +184,8 @@ void Communicator::barrier(const char* what, Patience patience) const {
   state_->wait(request, what, patience);
 }
 
-void Communicator::broadcast_bytes(void* data, int64_t bytes, int root, const char* what) const {
+void Communicator::broadcast_bytes(void* data, int64_t bytes, int root, const char* what,
+                                   Patience patience) const {
   if (size() == 1) return;
   for (int64_t first = 0; first < bytes; first += piece_bytes) {
     const auto count = static_cast<int>(std::min(piece_bytes, bytes - first));
@@ -208,15 +193,15 @@ void Communicator::broadcast_bytes(void* data, int64_t bytes, int root, const ch
     state_->check(
         MPI_Ibcast(static_cast<std::byte*>(data) + first, count, MPI_BYTE, root, state_->comm, &request),
         what);
-    state_->wait(request, what);
+    state_->wait(request, what, patience);
   }
 }
 
-void Communicator::broadcast(std::string& bytes, int root, const char* what) const {
+void Communicator::broadcast(std::string& bytes, int root, const char* what, Patience patience) const {
   auto length = static_cast<int64_t>(bytes.size());
-  broadcast_value(length, root, what);
+  broadcast_value(length, root, what, patience);
   bytes.resize(static_cast<size_t>(length));
-  broadcast_bytes(bytes.data(), length, root, what);
+  broadcast_bytes(bytes.data(), length, root, what, patience);
 }
 
 std::vector<std::string> Communicator::gather(const std::string& bytes, int root, const char* what) const {
@@ -266,7 +251,8 @@ std::vector<std::string> Communicator::all_gather(const std::string& bytes, cons
     lengths.push_back(static_cast<int64_t>(part.size()));
     joined += part;
   }
-  broadcast_bytes(lengths.data(), static_cast<int64_t>(lengths.size() * sizeof(int64_t)), 0, what);
+  broadcast_bytes(lengths.data(), static_cast<int64_t>(lengths.size() * sizeof(int64_t)), 0, what,
+                  Patience::limited);
   broadcast(joined, 0, what);
   size_t first = 0;
   for (size_t index = 0; index < parts.size(); ++index) {

@@ -45,12 +45,21 @@ class Communicator {
   const std::string& host() const;
   void set_time_limit(std::chrono::seconds limit);  // runtime.collective_timeout, once it is read
   std::chrono::seconds time_limit() const;
+  // From here on a rank that dies or falls silent ends the job (runtime/watchdog.h). All ranks together.
+  void watch_ranks();
+  void set_silence_limit(std::chrono::seconds limit);  // runtime.silence_timeout, once it is read
+  void set_phase(const char* phase) const;             // a string literal, for messages about this rank
+  const char* phase() const;
+  // Before the end of main, or before MpiSession::abort(): an end on purpose is not reported by others.
+  void leave();
   bool root() const { return rank() == 0; }
 
+  // `what` is a string literal: the operation's name in messages.
   void barrier(const char* what, Patience patience = Patience::limited) const;
-  void broadcast(std::string& bytes, int root, const char* what) const;
+  void broadcast(std::string& bytes, int root, const char* what, Patience patience = Patience::limited) const;
   template <class T>
-  void broadcast_value(T& value, int root, const char* what) const;  // trivially copyable T
+  void broadcast_value(T& value, int root, const char* what,
+                       Patience patience = Patience::limited) const;  // trivially copyable T
   std::vector<std::string> gather(const std::string& bytes, int root,
                                   const char* what) const;  // empty except at root
   std::vector<std::string> all_gather(const std::string& bytes, const char* what) const;
@@ -68,16 +77,17 @@ class Communicator {
 
  private:
   friend class MpiReducer;
+  friend class Watchdog;
   struct State;
   explicit Communicator(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
-  void broadcast_bytes(void* data, int64_t bytes, int root, const char* what) const;
+  void broadcast_bytes(void* data, int64_t bytes, int root, const char* what, Patience patience) const;
 };
 
 template <class T>
-void Communicator::broadcast_value(T& value, int root, const char* what) const {
+void Communicator::broadcast_value(T& value, int root, const char* what, Patience patience) const {
   static_assert(std::is_trivially_copyable_v<T>);
-  broadcast_bytes(&value, static_cast<int64_t>(sizeof(T)), root, what);
+  broadcast_bytes(&value, static_cast<int64_t>(sizeof(T)), root, what, patience);
 }
 
 // Sums tensors over ranks in the background: start() returns at once, finish() waits for everything started.

@@ -1,4 +1,4 @@
-// What a Communicator holds; shared by communicator.cpp and mpi_reducer.cpp only.
+// What a Communicator holds; shared by communicator.cpp, mpi_reducer.cpp and watchdog.cpp only.
 #pragma once
 
 #include <mpi.h>
@@ -7,11 +7,13 @@
 #include <condition_variable>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "runtime/communicator.h"
+#include "runtime/watchdog.h"
 
 namespace limner {
 
@@ -24,10 +26,13 @@ struct Communicator::State {
   int local_size = 1;
   std::string host;
   std::chrono::seconds limit{600};
+  std::shared_ptr<Activity> activity = std::make_shared<Activity>();  // shared with duplicates
 
   std::mutex mutex;
   std::condition_variable arrived;
   std::map<int, std::deque<std::vector<int64_t>>> mailbox;  // by tag
+
+  std::unique_ptr<Watchdog> watchdog;  // of the world communicator
 
   State() = default;
   ~State();

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -21,6 +22,8 @@ namespace limner {
 namespace {
 
 constexpr size_t buffer_bytes = size_t{1} << 20;
+constexpr const char* temporary_mark = ".tmp-";
+constexpr const char* checksums_name = "checksums.json";
 
 // The reason in words; a full disk also says what to do about it.
 [[noreturn]] void fail_io(const char* action, const fs::path& path, int error) {
@@ -32,7 +35,7 @@ constexpr size_t buffer_bytes = size_t{1} << 20;
 std::string temporary_suffix() {
   char host[256] = {};
   gethostname(host, sizeof host - 1);
-  return fmt::format(".tmp-{}-{}", host, getpid());
+  return fmt::format("{}{}-{}", temporary_mark, host, getpid());
 }
 
 fs::path folder_of(const fs::path& path) {
@@ -118,6 +121,20 @@ class Sha256 {
   std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
 };
 
+// {name: {bytes, sha256}} of every file below the folder but checksums.json itself, by name.
+Json checksums_of(const fs::path& folder) {
+  std::map<std::string, fs::path> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) files[fs::relative(entry.path(), folder).string()] = entry.path();
+  }
+  files.erase(checksums_name);
+  Json checksums = Json::object();
+  for (const auto& [name, path] : files) {
+    checksums[name] = {{"bytes", fs::file_size(path)}, {"sha256", sha256_file(path)}};
+  }
+  return checksums;
+}
+
 }  // namespace
 
 void write_file(const fs::path& path, std::string_view bytes) {
@@ -186,6 +203,7 @@ FolderWriter::~FolderWriter() {
 
 void FolderWriter::publish() {
   require(!published_, "{} is already published", path_.string());
+  write_json(temporary_ / checksums_name, checksums_of(temporary_));
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(temporary_)) {
     if (entry.is_regular_file() || entry.is_directory()) sync_path(entry.path());
   }
@@ -209,6 +227,42 @@ void FolderWriter::publish() {
   std::error_code error;
   fs::remove_all(aside, error);
   if (error) log_warning("{} is no longer needed but cannot be removed: {}", aside.string(), error.message());
+}
+
+void check_folder(const fs::path& folder) {
+  const fs::path path = folder / checksums_name;
+  const std::string text = read_file(path);
+  const Json listed = read_json(path);
+  const Json found = checksums_of(folder);
+  if (!listed.is_object() || listed.dump(2) + "\n" != text) {
+    fail(ExitCode::bad_data, "{}: not as it was written", path.string());
+  }
+  for (const auto& [name, entry] : found.items()) {
+    if (!listed.contains(name)) fail(ExitCode::bad_data, "{}: {} is not listed", path.string(), name);
+    if (listed[name] != entry) {
+      fail(ExitCode::bad_data, "{}: the bytes are not those that {} names", (folder / name).string(),
+           path.string());
+    }
+  }
+  for (const auto& [name, entry] : listed.items()) {
+    if (!found.contains(name)) {
+      fail(ExitCode::bad_data, "{}: {} is missing", folder.string(), name);
+    }
+  }
+}
+
+void remove_unfinished(const fs::path& folder) {
+  if (!fs::is_directory(folder)) return;
+  std::vector<fs::path> unfinished;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename().string().find(temporary_mark) != std::string::npos) {
+      unfinished.push_back(entry.path());
+    }
+  }
+  for (const fs::path& path : unfinished) {
+    log_info("{}: removing what an interrupted run left unfinished", path.string());
+    fs::remove_all(path);
+  }
 }
 
 void make_folder(const fs::path& path) {

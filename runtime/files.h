@@ -38,8 +38,8 @@ class FileWriter {
   void flush();
 };
 
-// A folder written under a temporary sibling name and renamed whole. An existing folder of that name is
-// replaced: moved aside, then removed.
+// A folder written under a temporary sibling name and renamed whole, with checksums.json: bytes and SHA-256
+// of each of its files. An existing folder of that name is replaced: moved aside, then removed.
 class FolderWriter {
  public:
   explicit FolderWriter(const fs::path& path);
@@ -53,6 +53,12 @@ class FolderWriter {
   fs::path path_, temporary_;
   bool published_ = false;
 };
+
+// Compares a folder with its checksums.json, to the last bit of both. Errors: ExitCode::bad_data naming the
+// file that is missing, changed or not listed; missing_input without checksums.json.
+void check_folder(const fs::path& folder);
+// What killed processes had begun to write in this folder, one log line each.
+void remove_unfinished(const fs::path& folder);
 
 void make_folder(const fs::path& path);       // with parents, mode 0700
 std::string read_file(const fs::path& path);  // missing: ExitCode::missing_input

@@ -27,6 +27,10 @@ std::string reason() {
   return text.empty() ? "unknown reason" : text;
 }
 
+ExitCode code_of(const std::string& reason, ExitCode otherwise) {
+  return reason.find("errno = ") == std::string::npos ? otherwise : ExitCode::io;
+}
+
 Handle make_type(Type type) {
   switch (type) {
     case Type::i8:

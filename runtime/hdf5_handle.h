@@ -39,6 +39,8 @@ void silence();
 
 // The innermost message of the library's error stack, or "unknown reason".
 std::string reason();
+// ExitCode::io where the reason is an error of the system, not of what the file holds.
+ExitCode code_of(const std::string& reason, ExitCode otherwise);
 
 // Which file, and what kind of failure a call that fails is.
 struct Site {
@@ -49,7 +51,10 @@ struct Site {
 // Throws, when `result` is negative, "FILE: cannot ACTION OBJECT: reason".
 template <class Result>
 Result check(Result result, const Site& site, const char* action, const std::string& object) {
-  if (result < 0) fail(site.code, "{}: cannot {} {}: {}", site.file, action, object, reason());
+  if (result < 0) {
+    const std::string why = reason();
+    fail(code_of(why, site.code), "{}: cannot {} {}: {}", site.file, action, object, why);
+  }
   return result;
 }
 

@@ -89,6 +89,9 @@ Reader::Reader(const std::filesystem::path& path) : state_(std::make_unique<Stat
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
   if (file < 0) {
     const std::string why = reason();
+    if (code_of(why, ExitCode::bad_data) == ExitCode::io) {
+      fail(ExitCode::io, "cannot open {}: {}", path.string(), why);
+    }
     fail(ExitCode::bad_data, "{} is not a whole HDF5 file: {}; make it again", path.string(), why);
   }
   state_->file = Handle(file, H5Fclose);

@@ -27,6 +27,7 @@ struct RuntimeSettings {
   std::string precision = "auto";
   Auto<int64_t> threads;
   int64_t collective_timeout = 600;
+  int64_t silence_timeout = 20;
   template <class V>
   void visit(V& v) {
     v.field("device", device, "Where the model runs. auto: cuda where there is a GPU, else cpu.",
@@ -39,6 +40,9 @@ struct RuntimeSettings {
             Range{1, 1024});
     v.field("collective_timeout", collective_timeout, "Seconds until a wait for another rank is an error.",
             Range{1, 86400});
+    v.field("silence_timeout", silence_timeout,
+            "Seconds without a sign of life from a rank (stopped, host or network gone) until the job ends.",
+            Range{2, 86400});
   }
 };
 
@@ -391,6 +395,8 @@ struct TrainSettings {
   int64_t save_total_limit = 2;
   int64_t early_stopping_patience = 0;
   std::string metric_for_best_model = "auto";
+  std::string bad_step = "stop";
+  double spike_factor = 0.0;
   template <class V>
   void visit(V& v) {
     v.field("heads", heads, "What the model learns to predict; several at once.");
@@ -437,6 +443,15 @@ struct TrainSettings {
             "Evaluations without a better metric until training ends; 0: never.", Range{0, 1e6});
     v.field("metric_for_best_model", metric_for_best_model,
             "auto: the validation loss; or HEAD/METRIC, such as sentiment/accuracy.");
+    v.field(
+        "bad_step", bad_step,
+        "A step whose loss or gradient is not finite, or a spike: stop the run before the weights change, "
+        "or skip the step (ten in a row stop the run).",
+        OneOf{{"stop", "skip"}});
+    v.field(
+        "spike_factor", spike_factor,
+        "A gradient norm beyond this many times the running mean of the norms before is a spike; 0: never.",
+        Range{0, 1e9});
   }
 };
 
@@ -447,6 +462,8 @@ struct ExtractSettings {
   std::string dtype = "float16";
   int64_t max_tokens_per_batch = 16384;
   int64_t rows_per_shard = 65536;
+  int64_t part = 0;
+  int64_t parts = 1;
   template <class V>
   void visit(V& v) {
     v.field("checkpoint", checkpoint, "best, last, or a Hugging Face folder.");
@@ -459,6 +476,11 @@ struct ExtractSettings {
     v.field("max_tokens_per_batch", max_tokens_per_batch, "Tokens of one batch.", Range{16, 1e8});
     v.field("rows_per_shard", rows_per_shard, "Rows of one shard file: the unit of work and of recovery.",
             Range{16, 1e9});
+    v.field("parts", parts,
+            "Calls, such as tasks of a job array, that share the shards; the one that finds them all whole "
+            "publishes them.",
+            Range{1, 1e6});
+    v.field("part", part, "Which of the parts this call does, from 0.", Range{0, 1e6});
   }
 };
 

@@ -27,6 +27,9 @@ Json state_json(const TrainState& state, const std::string& fingerprint) {
           {"best_metric", state.best_metric ? Json(*state.best_metric) : Json(nullptr)},
           {"best_step", state.best_step},
           {"evaluations_without_better", state.evaluations_without_better},
+          {"evaluation_due", state.evaluation_due},
+          {"usual_norm", state.usual_norm},
+          {"bad_steps", state.bad_steps},
           {"window", {{"steps", state.window.steps}, {"losses", state.window.losses}}}};
 }
 
@@ -40,6 +43,9 @@ TrainState parse_state(const Json& json) {
   if (!json.at("best_metric").is_null()) state.best_metric = json.at("best_metric").get<double>();
   json.at("best_step").get_to(state.best_step);
   json.at("evaluations_without_better").get_to(state.evaluations_without_better);
+  json.at("evaluation_due").get_to(state.evaluation_due);
+  json.at("usual_norm").get_to(state.usual_norm);
+  json.at("bad_steps").get_to(state.bad_steps);
   json.at("window").at("steps").get_to(state.window.steps);
   json.at("window").at("losses").get_to(state.window.losses);
   return state;
@@ -110,9 +116,13 @@ std::optional<fs::path> Checkpoints::newest() const {
       const Json json = read_json(state_path(folder));
       if (json.at("fingerprint") != contents_.fingerprint) continue;
       parse_state(json);
-      const SafetensorsFile weights(folder / "model.safetensors"), state(optimizer_path(folder));
+      check_folder(folder);
       return folder;
     } catch (const std::exception& error) {
+      // A disk that does not answer says nothing about the checkpoint: it must not be passed over, or
+      // replaced.
+      const auto* known = dynamic_cast<const Error*>(&error);
+      if (known != nullptr && known->code() == ExitCode::io) throw;
       log_warning("{}: not a whole checkpoint ({}); looking for an older one", folder.string(), error.what());
     }
   }
@@ -126,19 +136,6 @@ TrainState Checkpoints::restore(const fs::path& checkpoint) {
   read_flat(file, second_moment, contents_.model, contents_.optimizer.second());
   contents_.model.refresh_shadow();
   return parse_state(read_json(state_path(checkpoint)));
-}
-
-void Checkpoints::remove_leftovers() const {
-  if (!fs::is_directory(folder_)) return;
-  std::vector<fs::path> leftovers;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
-    if (entry.path().filename().string().find(".tmp-") != std::string::npos)
-      leftovers.push_back(entry.path());
-  }
-  for (const fs::path& leftover : leftovers) {
-    log_info("{}: removing what an interrupted run left unfinished", leftover.string());
-    fs::remove_all(leftover);
-  }
 }
 
 void Checkpoints::remove_others() const {

@@ -29,6 +29,9 @@ struct TrainState {
   std::optional<double> best_metric;
   int64_t best_step = -1;
   int64_t evaluations_without_better = 0;
+  bool evaluation_due = false;  // the evaluation after this step was interrupted
+  double usual_norm = 0.0;      // running mean of the gradient norms; 0: none yet
+  int64_t bad_steps = 0;        // skipped one after the other, up to here
   LossWindow window;
 };
 
@@ -52,8 +55,6 @@ class Checkpoints {
   // Weights, moments and state of that folder, bit for bit: model.safetensors is made for other readers (a
   // regression head's unit is folded in there), so the flat weights are in limner_state/ too.
   TrainState restore(const std::filesystem::path& checkpoint);
-  // What a killed process had begun to write.
-  void remove_leftovers() const;
   // Checkpoints of other settings: the run starts anew and replaces them.
   void remove_others() const;
 

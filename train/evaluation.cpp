@@ -155,16 +155,19 @@ int64_t evaluation_tokens(int64_t max_tokens_per_batch, int32_t longest_row) {
   return std::max<int64_t>(std::min(max_tokens_per_batch, comfortable_tokens), longest_row);
 }
 
-Evaluation evaluate(Model& model, const TrainingData& data, const SplitRows& part, const Communicator& ranks,
-                    int64_t max_tokens) {
+std::optional<Evaluation> evaluate(Model& model, const TrainingData& data, const SplitRows& part,
+                                   const Communicator& ranks, int64_t max_tokens,
+                                   const std::function<bool()>& stop) {
   const std::vector<BlockRange> blocks = blocks_of(part);
   std::string mine;
-  for (size_t i = static_cast<size_t>(ranks.rank()); i < blocks.size();
-       i += static_cast<size_t>(ranks.size())) {
-    evaluate_block(model, data, part, blocks[i], max_tokens).append_to(mine);
+  for (size_t round = 0; round < blocks.size(); round += static_cast<size_t>(ranks.size())) {
+    if (ranks.any(stop(), "agree on stopping an evaluation")) return std::nullopt;
+    const size_t own = round + static_cast<size_t>(ranks.rank());
+    if (own >= blocks.size()) continue;
+    evaluate_block(model, data, part, blocks[own], max_tokens).append_to(mine);
   }
   const std::vector<std::string> gathered = ranks.gather(mine, 0, "gather predictions");
-  if (!ranks.root()) return {};
+  if (!ranks.root()) return Evaluation();
   std::vector<std::string_view> parts(gathered.begin(), gathered.end());
   std::vector<BlockResult> results;
   for (size_t i = 0; i < blocks.size(); ++i) {

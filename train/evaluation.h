@@ -1,6 +1,8 @@
 // Loss and metrics of a model on one part of the rows, over all ranks.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "model/model.h"
@@ -22,9 +24,11 @@ struct Evaluation {
 int64_t evaluation_tokens(int64_t max_tokens_per_batch, int32_t longest_row);
 
 // All ranks together; the result is whole at rank 0 only. Rows go to ranks in fixed blocks, each row once.
-// The model is planned for at least `max_tokens`. The tokens hidden are the same in every call.
-Evaluation evaluate(Model& model, const TrainingData& data, const SplitRows& part, const Communicator& ranks,
-                    int64_t max_tokens);
+// The model is planned for at least `max_tokens`. The tokens hidden are the same in every call. `stop` is
+// asked between blocks; true on any rank: nothing.
+std::optional<Evaluation> evaluate(Model& model, const TrainingData& data, const SplitRows& part,
+                                   const Communicator& ranks, int64_t max_tokens,
+                                   const std::function<bool()>& stop);
 
 Json evaluation_json(const Evaluation& evaluation);
 

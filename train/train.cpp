@@ -88,7 +88,7 @@ std::string fingerprint_of(const Run& run, const ModelPlan& plan, const std::str
 TrainState restore_or_start(const Run& run, Checkpoints& checkpoints) {
   std::string newest;
   if (run.communicator.root()) {
-    checkpoints.remove_leftovers();
+    remove_unfinished(run.checkpoints());
     if (const auto found = checkpoints.newest()) {
       newest = found->string();
     } else {
@@ -96,7 +96,7 @@ TrainState restore_or_start(const Run& run, Checkpoints& checkpoints) {
       fs::remove(run.train_folder() / "summary.json");
     }
   }
-  run.communicator.broadcast(newest, 0, "share the checkpoint to go on from");
+  run.communicator.broadcast(newest, 0, "share the checkpoint to go on from", Patience::unlimited);
   if (newest.empty()) return {};
   const TrainState state = checkpoints.restore(newest);
   log_info("train: going on after step {} ({})", state.step, newest);
@@ -133,7 +133,7 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
   const std::vector<Split> split = prepared.split(0, prepared.rows());
   const Labels labels(prepared, settings.train.heads, split);
   std::string prepared_sha256 = ranks.root() ? prepared.sha256() : std::string();
-  ranks.broadcast(prepared_sha256, 0, "share the hash of the prepared rows");
+  ranks.broadcast(prepared_sha256, 0, "share the hash of the prepared rows", Patience::unlimited);
   make_folder(run.train_folder());
 
   const Tokenizer tokenizer = find_tokenizer(run, plan, prepared, prepared_sha256, split, stop);
@@ -179,11 +179,13 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
 
   // What is reported is what was published.
   checkpoints.load_best();
-  const Evaluation validation = evaluate(model, data, data.validation, ranks, limits.evaluation_tokens);
-  const Evaluation test = evaluate(model, data, data.test, ranks, limits.evaluation_tokens);
+  const auto validation = evaluate(model, data, data.validation, ranks, limits.evaluation_tokens, stop);
+  if (!validation) interrupted("train");
+  const auto test = evaluate(model, data, data.test, ranks, limits.evaluation_tokens, stop);
+  if (!test) interrupted("train");
   if (!ranks.root()) return;
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  write_summary(run, facts, model, data, trainer.state(), checkpoints, validation, test, seconds);
+  write_summary(run, facts, model, data, trainer.state(), checkpoints, *validation, *test, seconds);
   fs::remove(tokens_path);  // a copy of customers' words that nobody needs any more
 }
 

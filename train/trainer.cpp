@@ -13,6 +13,9 @@
 namespace limner {
 namespace {
 
+constexpr int64_t most_bad_steps = 10;  // in a row: then the run is stopped, not carried through
+constexpr double norm_share = 0.05;     // of the newest norm in the running mean
+
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -37,19 +40,16 @@ Trainer::Trainer(const Parts& parts, const TrainState& state)
 }
 
 void Trainer::run() {
+  saved_step_ = state_.step > 0 ? state_.step : -1;
   first_step_ = state_.step;  // the bar and its time left are of this call's steps
   progress_ = std::make_unique<Progress>("train", parts_.total_steps - first_step_, "steps", ranks_.root());
-  if (parts_.total_steps == 0 && state_.best_step < 0) {
+  if (state_.evaluation_due || (parts_.total_steps == 0 && state_.best_step < 0)) {
     evaluate();
     save();
   }
   while (state_.step < parts_.total_steps && !stopped_early()) {
     make_batches();
-    if (step() == StepEnd::stop) {
-      save();
-      progress_.reset();
-      interrupted("train");
-    }
+    if (step() == StepEnd::stop) save_and_stop();
     const bool epoch_ended = state_.batch == 0;
     const bool last = state_.step == parts_.total_steps;
     const auto due = [&](int64_t every) {
@@ -104,8 +104,14 @@ Trainer::StepEnd Trainer::step() {
   if (agreed.back() > 0.0) return StepEnd::stop;
 
   agreed.pop_back();
-  compute_gradients(shares, agreed);
-  update_weights();
+  const std::vector<double> losses = compute_gradients(shares, agreed);
+  last_norm_ = parts_.optimizer.gradient_norm();
+  last_rate_ = learning_rate(settings_, state_.step, parts_.total_steps);
+  if (is_bad_step()) {
+    refuse_step();
+  } else {
+    update_weights(losses);
+  }
 
   state_.step += 1;
   state_.batch += count;
@@ -114,7 +120,6 @@ Trainer::StepEnd Trainer::step() {
     state_.batch = 0;
   }
   state_.tokens += tokens;
-  state_.window.steps += 1;
   window_tokens_ += tokens;
   const double seconds = seconds_since(started);
   state_.seconds += seconds;
@@ -122,7 +127,9 @@ Trainer::StepEnd Trainer::step() {
   return StepEnd::done;
 }
 
-void Trainer::compute_gradients(const std::vector<Share>& shares, const std::vector<double>& total_weight) {
+std::vector<double> Trainer::compute_gradients(const std::vector<Share>& shares,
+                                               const std::vector<double>& total_weight) {
+  std::vector<double> losses(total_weight.size(), 0.0);
   parts_.backend.fill_zero(parts_.model.gradients());
   const uint64_t dropout_key = stable_hash(fmt::format("dropout {}", state_.step),
                                            static_cast<uint64_t>(parts_.run.settings.run.seed));
@@ -141,24 +148,47 @@ void Trainer::compute_gradients(const std::vector<Share>& shares, const std::vec
       if (last) sync_.layer_done(layer);
     });
     for (size_t objective = 0; objective < divisor.size(); ++objective) {
-      state_.window.losses[objective] += loss.sum[objective] / divisor[objective];
+      losses[objective] += loss.sum[objective] / divisor[objective];
     }
   }
   sync_.finish();
+  return losses;
 }
 
-void Trainer::update_weights() {
-  last_norm_ = parts_.optimizer.gradient_norm();
-  last_rate_ = learning_rate(settings_, state_.step, parts_.total_steps);
-  if (!std::isfinite(last_norm_)) {
-    fail(ExitCode::bad_config,
-         "train: the loss or its gradient is not finite in step {} (learning rate {:.3g}); lower "
-         "train.learning_rate, raise train.warmup_ratio, set train.max_grad_norm or runtime.precision=f32, "
-         "then "
-         "run the same command again: it goes on from the last checkpoint or starts anew",
-         state_.step + 1, last_rate_);
+// The norm is of the gradients summed over ranks, the same number everywhere: all ranks judge alike. A loss
+// that is not finite has a gradient that is not.
+bool Trainer::is_bad_step() const {
+  const bool spike = settings_.spike_factor > 0.0 && state_.usual_norm > 0.0 &&
+                     last_norm_ > settings_.spike_factor * state_.usual_norm;
+  return spike || !std::isfinite(last_norm_);
+}
+
+void Trainer::refuse_step() {
+  state_.bad_steps += 1;
+  const std::string what =
+      std::isfinite(last_norm_)
+          ? fmt::format("the gradient norm {:.3g} of step {} is a spike (usually {:.3g})", last_norm_,
+                        state_.step + 1, state_.usual_norm)
+          : fmt::format("the loss or its gradient is not finite in step {}", state_.step + 1);
+  if (settings_.bad_step == "skip" && state_.bad_steps < most_bad_steps) {
+    if (ranks_.root()) log_warning("train: {}; the step is skipped", what);
+    return;
   }
+  fail(ExitCode::bad_config,
+       "train: {} (learning rate {:.3g}, {} bad steps in a row); lower train.learning_rate, raise "
+       "train.warmup_ratio, set train.max_grad_norm or runtime.precision=f32, then run the same command "
+       "again: it goes on from the last checkpoint or starts anew",
+       what, last_rate_, state_.bad_steps);
+}
+
+void Trainer::update_weights(const std::vector<double>& losses) {
   parts_.optimizer.update(state_.step + 1, last_rate_, last_norm_);
+  state_.bad_steps = 0;
+  state_.usual_norm = state_.usual_norm > 0.0
+                          ? state_.usual_norm + (last_norm_ - state_.usual_norm) * norm_share
+                          : last_norm_;
+  state_.window.steps += 1;
+  for (size_t i = 0; i < losses.size(); ++i) state_.window.losses[i] += losses[i];
 }
 
 bool Trainer::stopped_early() const {
@@ -177,8 +207,9 @@ void Trainer::log() {
   if (ranks_.root()) {
     const std::vector<Model::Objective>& objectives = parts_.model.objectives();
     std::vector<std::pair<std::string, double>> values{{"train/loss", 0.0}};
+    const auto steps = static_cast<double>(std::max<int64_t>(state_.window.steps, 1));  // 0: all skipped
     for (size_t i = 0; i < objectives.size(); ++i) {
-      const double loss = state_.window.losses[i] / static_cast<double>(state_.window.steps);
+      const double loss = state_.window.losses[i] / steps;
       values.front().second += objectives[i].weight * loss;
       values.emplace_back("train/loss/" + objectives[i].name, loss);
     }
@@ -199,8 +230,12 @@ void Trainer::log() {
 
 void Trainer::evaluate() {
   const SplitRows& part = parts_.data.validation;
-  const Evaluation evaluation =
-      limner::evaluate(parts_.model, parts_.data, part, ranks_, parts_.evaluation_tokens);
+  state_.evaluation_due = true;
+  const std::optional<Evaluation> evaluated =
+      limner::evaluate(parts_.model, parts_.data, part, ranks_, parts_.evaluation_tokens, parts_.stop);
+  if (!evaluated) save_and_stop();
+  state_.evaluation_due = false;
+  const Evaluation& evaluation = *evaluated;
   double metric = ranks_.root() ? best_.of(evaluation) : 0.0;
   ranks_.broadcast_value(metric, 0, "share the validation metric");
   // The first model is the best one so far, whatever it is worth; without validation rows the newest.
@@ -212,6 +247,7 @@ void Trainer::evaluate() {
     state_.best_step = state_.step;
     state_.evaluations_without_better = 0;
     if (ranks_.root()) parts_.checkpoints.save_best(state_);
+    ranks_.barrier("publish the best model", Patience::unlimited);
   } else {
     state_.evaluations_without_better += 1;
   }
@@ -235,7 +271,14 @@ void Trainer::save() {
   sum_window();
   if (ranks_.root()) parts_.checkpoints.save(state_);
   // No rank may end the job before the checkpoint stands.
-  ranks_.barrier("save a checkpoint");
+  ranks_.barrier("save a checkpoint", Patience::unlimited);
+  saved_step_ = state_.step;
+}
+
+void Trainer::save_and_stop() {
+  if (saved_step_ != state_.step || state_.evaluation_due) save();
+  progress_.reset();
+  interrupted("train");
 }
 
 }  // namespace limner

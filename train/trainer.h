@@ -33,7 +33,8 @@ class Trainer {
   Trainer(const Parts& parts, const TrainState& state);
 
   // Trains from the state to the last step or to early stopping; evaluates, logs and saves on the way. Stop
-  // agreed by the ranks: saves and throws interrupted("train"). A loss that is not finite: bad_config with
+  // agreed by the ranks, between steps or blocks of an evaluation: saves and throws interrupted("train"). A
+  // bad step (train.bad_step) never reaches weights or checkpoints: skipped on all ranks, or bad_config with
   // the step and what to do. Ends with the last step evaluated and saved.
   void run();
   const TrainState& state() const { return state_; }
@@ -59,17 +60,23 @@ class Trainer {
   int64_t window_tokens_ = 0;
   double window_seconds_ = 0.0;
   double last_norm_ = 0.0, last_rate_ = 0.0;
+  int64_t saved_step_ = -1;
 
   StepEnd step();
   Share share_of(const std::vector<int64_t>& batch) const;
-  void compute_gradients(const std::vector<Share>& shares, const std::vector<double>& total_weight);
-  void update_weights();
+  // Returns this rank's part of the step's mean loss, one a head.
+  std::vector<double> compute_gradients(const std::vector<Share>& shares,
+                                        const std::vector<double>& total_weight);
+  bool is_bad_step() const;
+  void refuse_step();
+  void update_weights(const std::vector<double>& losses);
   void make_batches();
   bool stopped_early() const;
   void sum_window();
   void log();
   void evaluate();
   void save();
+  [[noreturn]] void save_and_stop();
 };
 
 }  // namespace limner

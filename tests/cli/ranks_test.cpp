@@ -107,10 +107,44 @@ TEST(Run, SkipsWhatHasNotChanged) {
   EXPECT_THAT(torn.output, ::testing::HasSubstr("rows-"));
 }
 
+TEST(Sweep, GridCountsAndNamesCombinations) {
+  Scratch scratch;
+  scratch.write("grid.yaml", "train.learning_rate: [1e-4, 3e-4]\nrun.seed: [1, 2, 3]\n");
+  EXPECT_EQ(limner::testing::limner(scratch.path(), "grid grid.yaml").output, "6\n");
+  EXPECT_EQ(limner::testing::limner(scratch.path(), "grid grid.yaml 0").output,
+            "train.learning_rate=1e-4\nrun.seed=1\n");
+  EXPECT_EQ(limner::testing::limner(scratch.path(), "grid grid.yaml 4").output,
+            "train.learning_rate=3e-4\nrun.seed=2\n");
+  EXPECT_EQ(limner::testing::limner(scratch.path(), "grid grid.yaml 6").exit_code, 64);
+  scratch.write("grid.yaml", "train.learning_rate: 1e-4\n");
+  const Outcome scalar = limner::testing::limner(scratch.path(), "grid grid.yaml");
+  EXPECT_EQ(scalar.exit_code, 78);
+  EXPECT_THAT(scalar.output, ::testing::HasSubstr("grid.yaml:1"));
+}
+
+TEST(Sweep, CompareShowsWhatDiffersAndWhatWasReached) {
+  Scratch scratch;
+  for (const char* rate : {"1e-4", "3e-4"}) {
+    const std::string run = std::string("sweep/") + rate;
+    scratch.write(run + "/config.yaml", std::string("run: {directory: ") + run +
+                                            ", seed: 3}\ntrain: {learning_rate: " + rate + "}\n");
+  }
+  scratch.write("sweep/1e-4/train/summary.json",
+                R"({"steps": 20, "tokens_per_second": 12.6, "validation": {"loss": 0.5, "heads": []},
+                    "test": {"loss": null, "heads": [{"name": "mood", "accuracy": 0.75}]}})");
+  const Outcome outcome = limner::testing::limner(scratch.path(), "compare sweep/1e-4 sweep/3e-4");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.output,
+            "run         train.learning_rate  steps       tokens/s  validation loss  test loss  test mood "
+            "accuracy\n"
+            "sweep/1e-4  1e-4                 20          13        0.5000                      0.7500\n"
+            "sweep/3e-4  3e-4                 unfinished\n");
+}
+
 TEST(Help, EveryCommandHasAPage) {
   Scratch scratch;
   for (const char* name : {"run", "prepare", "train", "extract", "profile", "check", "inspect", "verify",
-                           "bench", "demo-data", "reference"}) {
+                           "grid", "compare", "bench", "demo-data", "reference"}) {
     const Outcome outcome = limner::testing::limner(scratch.path(), std::string(name) + " --help");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
     EXPECT_THAT(outcome.output, ::testing::HasSubstr(std::string("limner ") + name));

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <thread>
 
-#include "prepare/work.h"
+#include "runtime/root_work.h"
 #include "tests/prepare/prepare_testing.h"
 
 namespace limner::testing {

@@ -141,6 +141,47 @@ TEST(Files, FolderIsPublishedWhole) {
   EXPECT_THAT(folder.names(), ElementsAre("best"));
 }
 
+TEST(Files, CheckedFolderHasEveryBitAsPublished) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "best";
+  {
+    FolderWriter writer(path);
+    write_file(writer.path() / "weights", std::string(300, 'w'));
+    make_folder(writer.path() / "inner");
+    write_file(writer.path() / "inner" / "state.json", "{}");
+    writer.publish();
+  }
+  check_folder(path);
+  for (const char* name : {"weights", "inner/state.json", "checksums.json"}) {
+    const std::string bytes = read_file(path / name);
+    for (size_t bit = 0; bit < bytes.size() * 8; bit += 7) {
+      std::string flipped = bytes;
+      flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+      write_file(path / name, flipped);
+      expect_error(ExitCode::bad_data, {"best"}, [&] { check_folder(path); });
+    }
+    write_file(path / name, bytes);
+  }
+  check_folder(path);
+  write_file(path / "stranger", "x");
+  expect_error(ExitCode::bad_data, {"stranger", "not listed"}, [&] { check_folder(path); });
+  fs::remove(path / "stranger");
+  fs::remove(path / "weights");
+  expect_error(ExitCode::bad_data, {"weights", "missing"}, [&] { check_folder(path); });
+  fs::remove(path / "checksums.json");
+  expect_error(ExitCode::missing_input, {"checksums.json"}, [&] { check_folder(path); });
+}
+
+TEST(Files, UnfinishedFilesOfKilledProcessesAreRemoved) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "file", "x");
+  write_file(folder.path() / "file.tmp-host-17", "half");
+  make_folder(folder.path() / "best.tmp-host-17" / "inner");
+  remove_unfinished(folder.path());
+  EXPECT_THAT(folder.names(), ElementsAre("file"));
+  remove_unfinished(folder.path() / "missing");
+}
+
 TEST(Files, UnpublishedFolderLeavesNothing) {
   const TemporaryFolder folder;
   {

@@ -172,6 +172,50 @@ TEST(Train, MaskedTokensMayBeGuessedBesideTheHeads) {
   EXPECT_NEAR(summary["test"]["loss"].get<double>(), sum, 1e-9);
 }
 
+TEST(Train, AStepThatIsNotFiniteNeverReachesACheckpoint) {
+  for (const char* policy : {"stop", "skip"}) {
+    TemporaryFolder folder;
+    SyntheticRun synthetic(folder.path());
+    TrainSettings& settings = synthetic.settings().train;
+    settings.heads[0].weight = 1e300;  // infinite as the f32 that the gradients are
+    settings.bad_step = policy;
+    settings.save_steps = 1;
+    expect_error(ExitCode::bad_config,
+                 std::string(policy) == "stop"
+                     ? std::vector<std::string>{"not finite in step 1 ", " 1 bad steps"}
+                     : std::vector<std::string>{"not finite in step 10 ", " 10 bad steps"},
+                 [&] { train(synthetic.run()); });
+    if (!fs::exists(synthetic.run().checkpoints())) continue;
+    for (const std::string& name : names_in(synthetic.run().checkpoints())) {
+      if (name == "best") continue;  // holds the model alone
+      for (const float weight : flat(synthetic.run().checkpoints() / name, "weights"))
+        ASSERT_TRUE(std::isfinite(weight));
+    }
+  }
+}
+
+TEST(Train, SpikesAreSkippedAndTheRunGoesOnAlike) {
+  TemporaryFolder folder, whole_folder;
+  SyntheticRun parts(folder.path()), whole(whole_folder.path());
+  for (SyntheticRun* run : {&parts, &whole}) {
+    run->settings().train.bad_step = "skip";
+    run->settings().train.spike_factor = 1.3;
+    run->settings().train.max_grad_norm = 0.0;
+  }
+  train(whole.run());
+  expect_error(ExitCode::interrupted, {"train"},
+               [&] { train_until(parts.run(), stop_at_step(parts.run(), 13)); });
+  train(parts.run());
+  expect_same_course(whole, parts);
+  EXPECT_EQ(whole.summary()["steps"], whole.summary()["planned_steps"]);
+  // Something was skipped: without the rule the weights are others.
+  TemporaryFolder plain_folder;
+  SyntheticRun plain(plain_folder.path());
+  plain.settings().train.max_grad_norm = 0.0;
+  train(plain.run());
+  EXPECT_NE(flat(last_checkpoint(plain), "weights"), flat(last_checkpoint(whole), "weights"));
+}
+
 TEST(Train, GoesOnFromAnOlderCheckpointWhenTheNewestIsTorn) {
   TemporaryFolder folder, whole_folder;
   SyntheticRun synthetic(folder.path()), whole(whole_folder.path());

@@ -1,4 +1,4 @@
-#include "prepare/work.h"
+#include "runtime/root_work.h"
 
 namespace limner {
 
@@ -20,7 +20,7 @@ void Heartbeat::beat() {
 void wait_for_root(const Communicator& communicator, const char* stage) {
   while (true) {
     Signal signal = Signal::working;
-    communicator.broadcast_value(signal, 0, stage);
+    communicator.broadcast_value(signal, 0, stage, Patience::unlimited);
     if (signal == Signal::done) return;
     if (stop_agreed(communicator)) interrupted(stage);
   }

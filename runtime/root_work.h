@@ -9,8 +9,8 @@
 
 namespace limner {
 
-// Handed to the work; beat() is to be called at least every few seconds. Once a second it tells the others
-// that work goes on, and asks all whether a signal arrived (ExitCode::interrupted).
+// Handed to the work, which calls beat() as often as it can: a signal is obeyed there. At most once a second
+// it asks all ranks whether a signal arrived (ExitCode::interrupted).
 class Heartbeat {
  public:
   Heartbeat(const Communicator& communicator, const char* stage)
