@@ -41,7 +41,7 @@ TEST(Ranks, GiveTheSameProfile) {
     EXPECT_TRUE(read_file(entry.path()) == read_file(other)) << entry.path().filename();
     ++files;
   }
-  EXPECT_EQ(files, 6);
+  EXPECT_EQ(files, 10);
 }
 
 }  // namespace
