@@ -9,6 +9,7 @@ namespace limner {
 namespace {
 
 constexpr size_t words_shown = 10;
+constexpr double told_about = 0.05;  // less agreement with a category is not worth a sentence
 
 std::string topic_card(const ProfileResults& results, size_t index) {
   const Topic& topic = results.topics.topics[index];
@@ -60,7 +61,7 @@ Section topics_section(const ReportInputs& inputs) {
   for (size_t index = 0; index < topics.topics.size(); ++index) cards += topic_card(inputs.results, index);
   section.body = "<div class=\"cards\">\n" + cards + "</div>\n";
   for (const TopicAgreement& agreement : topics.agreements) {
-    if (std::isnan(agreement.information)) continue;
+    if (!(agreement.information >= told_about)) continue;
     section.body += fmt::format(
         "<p class=\"note\">The largest topic of a text and its {} share {} of what they tell (normalised "
         "mutual information, {} texts).</p>\n",

@@ -8,7 +8,9 @@ import json
 import pathlib
 
 import numpy as np
+import scipy.sparse
 from sklearn.decomposition import LatentDirichletAllocation
+from sklearn.decomposition._online_lda_fast import _dirichlet_expectation_2d
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import ndcg_score, normalized_mutual_info_score, top_k_accuracy_score
 from sklearn.metrics.pairwise import cosine_similarity
@@ -55,9 +57,7 @@ def topic_case(kind, topics, alpha, eta, batches):
                       learning_offset=10, learning_decay=0.7, max_doc_update_iter=100, mean_change_tol=1e-3)
     model._init_latent_vars(len(terms), dtype=np.float64)
     model.components_ = start.copy()
-    from sklearn.decomposition._online_lda_fast import _dirichlet_expectation_2d
     model.exp_dirichlet_component_ = np.exp(_dirichlet_expectation_2d(model.components_))
-    import scipy.sparse
     rows = scipy.sparse.csr_matrix(counts)
     size = -(-len(texts) // batches)
     for first in list(range(0, len(texts), size)) * 2:
