@@ -65,6 +65,11 @@ std::string profile_fingerprint(const Run& run) {
   std::vector<std::string> parts{print_section(run.settings, "profile"), numbers_that_matter(run),
                                  sha256_file(run.prepared()),
                                  sha256_file(run.embeddings() / "manifest.json")};
+  const ProfileSettings& settings = run.settings.profile;
+  for (const std::optional<std::string>& file :
+       {settings.rules, settings.words.dictionary, settings.words.stop_words}) {
+    if (file) parts.push_back(sha256_file(*file));
+  }
   for (const fs::path& optional :
        {run.quality(), run.train_folder() / "summary.json", run.train_folder() / "metrics.jsonl"}) {
     if (fs::exists(optional)) parts.push_back(sha256_file(optional));

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "profile/blocks.h"
-#include "profile/words.h"
 #include "runtime/progress.h"
 
 namespace limner {
@@ -66,8 +65,8 @@ double similarity_to(const Assignment& assignment, const Eigen::RowVectorXd& vec
 // Words, items and near texts of one block.
 class BlockDescriber {
  public:
-  BlockDescriber(const Assignment& assignment, bool quote_texts)
-      : assignment_(assignment), quote_texts_(quote_texts) {}
+  BlockDescriber(const Assignment& assignment, bool quote_texts, WordCutter& cutter)
+      : assignment_(assignment), quote_texts_(quote_texts), cutter_(cutter) {}
 
   std::string describe(const PreparedReader& prepared, const EmbeddingsReader& embeddings, int64_t first,
                        int64_t count) {
@@ -114,7 +113,7 @@ class BlockDescriber {
  private:
   const Assignment& assignment_;
   bool quote_texts_;
-  WordCutter cutter_;
+  WordCutter& cutter_;
 };
 
 }  // namespace
@@ -210,10 +209,10 @@ std::vector<SegmentDescription> describe_segments(const PreparedReader& prepared
                                                   const EmbeddingsReader& embeddings,
                                                   const Customers& customers,
                                                   const Segmentation& segmentation, bool quote_texts,
-                                                  const Communicator& communicator) {
+                                                  WordCutter& cutter, const Communicator& communicator) {
   const Assignment assignment = share_assignment(customers, segmentation, prepared.customers(), communicator);
   const int64_t segments = assignment.centroids.rows();
-  BlockDescriber describer(assignment, quote_texts);
+  BlockDescriber describer(assignment, quote_texts, cutter);
   TermCounts words(segments), items(segments);
   std::vector<NearestTexts> nearest(static_cast<size_t>(segments), NearestTexts(typical_texts));
   Progress progress("segments", prepared.rows(), "rows", communicator.root());

@@ -10,6 +10,7 @@
 #include "extract/shards.h"
 #include "profile/customers.h"
 #include "profile/segments.h"
+#include "profile/words.h"
 #include "runtime/communicator.h"
 #include "tables/prepared.h"
 
@@ -75,6 +76,6 @@ std::vector<SegmentDescription> describe_segments(const PreparedReader& prepared
                                                   const EmbeddingsReader& embeddings,
                                                   const Customers& customers,
                                                   const Segmentation& segmentation, bool quote_texts,
-                                                  const Communicator& communicator);
+                                                  WordCutter& cutter, const Communicator& communicator);
 
 }  // namespace limner

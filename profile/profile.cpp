@@ -110,6 +110,18 @@ void publish(const Run& run, const ProfileResults& results) {
   write_json(folder.path() / "segments.json", segments_json(results));
   write_json(folder.path() / "regression.json", regression_json(results));
   write_json(folder.path() / "fairness.json", fairness_json(results));
+  if (results.topics.count() > 0) {
+    write_topics_hdf5(folder.path() / "topics.h5", results.topics);
+    write_json(folder.path() / "topics.json", topics_json(results));
+  }
+  if (!results.recommendations.empty()) {
+    write_recommendations_jsonl(folder.path() / "recommendations.jsonl", results);
+    write_json(folder.path() / "recommendation.json", recommendation_json(results));
+  }
+  if (!results.actions.rules.empty())
+    write_actions_csv(folder.path() / "actions.csv", results.actions, results.customers.ids);
+  if (!results.actions.audiences.empty())
+    write_audiences_csv(folder.path() / "audiences.csv", results.actions, results.customers.ids);
   write_file(folder.path() / "report.html", render_report(read_report_inputs(run, results)));
   folder.publish();
   log_info("profile: {}", (run.profile_folder() / "report.html").string());
@@ -147,8 +159,17 @@ void profile(const Run& run) {
                              kept_components)
             .scores;
   });
+  WordCutter cutter(settings.words);
   results.descriptions = describe_segments(prepared, embeddings, results.customers, results.segmentation,
-                                           settings.report.show_texts, ranks);
+                                           settings.report.show_texts, cutter, ranks);
+  const Vocabulary vocabulary = count_vocabulary(prepared, cutter, settings.words, ranks);
+  results.topics = find_topics(
+      prepared, results.customers, cutter, vocabulary,
+      {settings.topics, static_cast<uint64_t>(run.settings.run.seed), run.threads(), run.directory()}, ranks);
+  results.key_phrases = find_key_phrases(prepared, results.customers, cutter, vocabulary,
+                                         settings.words.keywords, settings.report.show_texts, ranks);
+  results.recommendations =
+      recommend_items(prepared, embeddings, settings.recommendations, ranks, run.threads());
   results.neighbors = nearest_customers(results.customers.mean, settings.neighbors, ranks, run.threads());
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     results.provenance = embeddings.provenance();
@@ -161,6 +182,10 @@ void profile(const Run& run) {
     results.map = map_customers(components, run.threads());
     fit_regressions(run, prepared, components, results, heartbeat);
     heartbeat.beat();
+    if (settings.rules) {
+      const std::vector<CustomerColumn> table = customer_table(results);
+      results.actions = apply_rules(read_rules(*settings.rules, table), table);
+    }
     publish(run, results);
   });
 }

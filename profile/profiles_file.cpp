@@ -117,6 +117,22 @@ Json neighbors_json(const ProfileResults& results, size_t index) {
   return entries;
 }
 
+Json keywords_json(const KeyPhrases& phrases) {
+  Json words = Json::array();
+  for (const Keyword& word : phrases.words)
+    words.push_back({{"word", word.word}, {"score", rounded(word.score)}});
+  return words;
+}
+
+// Shares of the topics, in their order; null without a text that has words.
+Json topics_of(const ProfileResults& results, size_t index) {
+  const auto row = results.topics.customers.row(static_cast<int64_t>(index));
+  if (std::isnan(row[0])) return nullptr;
+  Json shares = Json::array();
+  for (const double share : row) shares.push_back(rounded(share));
+  return shares;
+}
+
 Json record(const ProfileResults& results, size_t index) {
   const Customers& customers = results.customers;
   const auto segment = static_cast<size_t>(results.segmentation.segment[index]);
@@ -141,6 +157,17 @@ Json record(const ProfileResults& results, size_t index) {
   if (!customers.heads.empty()) {
     json["predictions"] = predictions_json(customers, index);
     of_model.push_back("predictions");
+  }
+  if (!results.key_phrases.empty()) {
+    const KeyPhrases& phrases = results.key_phrases[index];
+    json["keywords"] = keywords_json(phrases);
+    json["key_sentence"] = phrases.row < 0 ? Json() : Json{{"row", phrases.row}, {"text", phrases.sentence}};
+    of_rows.push_back("keywords");
+    of_rows.push_back("key_sentence");
+  }
+  if (results.topics.count() > 0) {
+    json["topics"] = topics_of(results, index);
+    of_rows.push_back("topics");
   }
   if (results.neighbors.per_customer > 0) {
     json["neighbors"] = neighbors_json(results, index);
@@ -195,6 +222,8 @@ void write_profiles_hdf5(const fs::path& path, const ProfileResults& results) {
     file.attribute(name, "classes", head.classes);
     file.attribute(name, "kind", head.kind);
   }
+  if (results.topics.count() > 0)
+    out.matrix("/topic", hdf5::Type::f32, results.topics.count(), floats(results.topics.customers).data());
   if (results.neighbors.per_customer > 0) {
     out.matrix("/neighbor", hdf5::Type::i32, results.neighbors.per_customer,
                results.neighbors.customer.data());

@@ -84,7 +84,8 @@ std::string render_report(const ReportInputs& inputs) {
   std::string menu, body;
   for (const auto& make :
        {summary_section, quality_section, training_section, evaluation_section, map_section, heat_section,
-        cards_section, regression_section, fairness_section, customers_section, provenance_section}) {
+        cards_section, topics_section, regression_section, fairness_section, recommendations_section,
+        actions_section, customers_section, provenance_section}) {
     const Section section = make(inputs);
     if (section.body.empty() && section.lead.empty()) continue;
     menu += fmt::format("<a href=\"#{}\">{}</a>", section.id, section.menu);

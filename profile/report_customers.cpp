@@ -39,6 +39,7 @@ Json column_names(const ProfileResults& results) {
     columns.push_back({{"name", regression.target.name}, {"kind", regression.logistic() ? "t" : "n"}});
     columns.push_back({{"name", regression.target.name + ", predicted"}, {"kind", kind}});
   }
+  if (!results.key_phrases.empty()) columns.push_back({{"name", "keywords"}, {"kind", "t"}});
   if (results.neighbors.per_customer > 0) columns.push_back({{"name", "most alike"}, {"kind", "c"}});
   return columns;
 }
@@ -47,6 +48,13 @@ std::string commonest_classes(const HeadAverages& head, int64_t row) {
   int64_t best = 0;
   head.mean.row(row).maxCoeff(&best);
   return fmt::format("{} {}", head.classes[static_cast<size_t>(best)], percent_text(head.mean(row, best)));
+}
+
+std::string first_keywords(const KeyPhrases& phrases) {
+  std::string text;
+  for (size_t i = 0; i < std::min<size_t>(3, phrases.words.size()); ++i)
+    text += (i > 0 ? ", " : "") + phrases.words[i].word;
+  return text;
 }
 
 Json customer_row(const ProfileResults& results, size_t index) {
@@ -74,6 +82,7 @@ Json customer_row(const ProfileResults& results, size_t index) {
     }
     row.push_back(rounded(regression.predicted[index]));
   }
+  if (!results.key_phrases.empty()) row.push_back(first_keywords(results.key_phrases[index]));
   if (results.neighbors.per_customer > 0) {
     Json alike = Json::array();
     const auto per_customer = static_cast<size_t>(results.neighbors.per_customer);

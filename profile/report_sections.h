@@ -20,10 +20,18 @@ Section evaluation_section(const ReportInputs& inputs);
 Section map_section(const ReportInputs& inputs);
 Section heat_section(const ReportInputs& inputs);
 Section cards_section(const ReportInputs& inputs);
+Section topics_section(const ReportInputs& inputs);
 Section regression_section(const ReportInputs& inputs);
 Section fairness_section(const ReportInputs& inputs);
+Section recommendations_section(const ReportInputs& inputs);
+Section actions_section(const ReportInputs& inputs);
 Section customers_section(const ReportInputs& inputs);
 Section provenance_section(const ReportInputs& inputs);
+
+// Sentences of the summary; empty where there is no such result.
+std::string describe_topics(const ReportInputs& inputs);
+std::string describe_recommendations(const ReportInputs& inputs);
+std::string describe_actions(const ReportInputs& inputs);
 
 // The data of the page's script: points of the map, traits to colour it by, rows of the table of customers.
 Json page_data(const ReportInputs& inputs);

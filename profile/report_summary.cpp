@@ -210,11 +210,14 @@ Section summary_section(const ReportInputs& inputs) {
   std::string part;
   for (const Json& head : evaluated_heads(inputs.training, part))
     sentences.push_back(describe_head(head, part));
+  sentences.push_back(describe_topics(inputs));
   for (const Regression& regression : inputs.results.regressions)
     sentences.push_back(describe_regression(regression));
   for (const GroupComparison& comparison : inputs.results.comparisons) {
     sentences.push_back(describe_fairness(comparison));
   }
+  sentences.push_back(describe_recommendations(inputs));
+  sentences.push_back(describe_actions(inputs));
   sentences.push_back(describe_rows(inputs.quality));
   std::string body = tiles(inputs) + "<ul class=\"findings\">\n";
   for (const std::string& sentence : sentences) {

@@ -7,15 +7,6 @@
 namespace limner {
 namespace {
 
-Json sources_of(const ProfileResults& results) {
-  return {{"rows", results.provenance.rows},
-          {"prepared_sha256", results.provenance.prepared_sha256},
-          {"model_sha256", results.provenance.model_sha256},
-          {"tokenizer_sha256", results.provenance.tokenizer_sha256},
-          {"extract_settings_sha256", results.provenance.settings_sha256},
-          {"profile_settings_sha256", results.settings_sha256}};
-}
-
 Json terms_json(const std::vector<TypicalTerm>& terms, const char* name) {
   Json list = Json::array();
   for (const TypicalTerm& term : terms) {
@@ -148,6 +139,15 @@ Json comparison_json(const GroupComparison& comparison) {
 
 }  // namespace
 
+Json sources_json(const ProfileResults& results) {
+  return {{"rows", results.provenance.rows},
+          {"prepared_sha256", results.provenance.prepared_sha256},
+          {"model_sha256", results.provenance.model_sha256},
+          {"tokenizer_sha256", results.provenance.tokenizer_sha256},
+          {"extract_settings_sha256", results.provenance.settings_sha256},
+          {"profile_settings_sha256", results.settings_sha256}};
+}
+
 Json rounded(double value) {
   if (!std::isfinite(value)) return nullptr;
   return std::strtod(fmt::format("{:.6g}", value).c_str(), nullptr);
@@ -169,6 +169,17 @@ std::string ProfileResults::segment_title(size_t segment) const {
   return title.empty() ? fmt::format("Segment {}", segment + 1) : title;
 }
 
+int64_t ProfileResults::customers_of_topic(size_t topic) const {
+  int64_t count = 0;
+  for (int64_t row = 0; row < topics.customers.rows(); ++row) {
+    Eigen::Index largest = 0;
+    if (std::isnan(topics.customers(row, 0))) continue;
+    topics.customers.row(row).maxCoeff(&largest);
+    count += static_cast<size_t>(largest) == topic ? 1 : 0;
+  }
+  return count;
+}
+
 Json segments_json(const ProfileResults& results) {
   const Segmentation& segmentation = results.segmentation;
   Json tried = Json::array(), segments = Json::array();
@@ -179,7 +190,7 @@ Json segments_json(const ProfileResults& results) {
     segments.push_back(segment_json(results, segment));
   }
   return {{"format_version", 1},
-          {"sources", sources_of(results)},
+          {"sources", sources_json(results)},
           {"geometry", segmentation.geometry == Geometry::cosine ? "cosine" : "euclidean"},
           {"k", segmentation.count()},
           {"k_chosen_by_silhouette", segmentation.k_chosen},
@@ -194,14 +205,14 @@ Json regression_json(const ProfileResults& results) {
   Json regressions = Json::array();
   for (const Regression& regression : results.regressions)
     regressions.push_back(regression_entry(regression));
-  return {{"format_version", 1}, {"sources", sources_of(results)}, {"regressions", regressions}};
+  return {{"format_version", 1}, {"sources", sources_json(results)}, {"regressions", regressions}};
 }
 
 Json fairness_json(const ProfileResults& results) {
   Json comparisons = Json::array();
   for (const GroupComparison& comparison : results.comparisons)
     comparisons.push_back(comparison_json(comparison));
-  return {{"format_version", 1}, {"sources", sources_of(results)}, {"comparisons", comparisons}};
+  return {{"format_version", 1}, {"sources", sources_json(results)}, {"comparisons", comparisons}};
 }
 
 }  // namespace limner

@@ -531,12 +531,63 @@ struct ReportSettings {
   }
 };
 
+struct WordSettings {
+  std::optional<std::string> dictionary;
+  std::optional<std::string> stop_words;
+  int64_t min_texts = 5;
+  double max_share = 0.3;
+  int64_t most = 20000;
+  int64_t keywords = 6;
+  template <class V>
+  void visit(V& v) {
+    v.field("dictionary", dictionary, "File of words that are cut as one, one a line (UTF-8).");
+    v.field("stop_words", stop_words, "File of words left out beside the built-in Chinese and English ones.");
+    v.field("min_texts", min_texts, "Words in fewer texts stay out of topics and keywords.", Range{1, 1e9});
+    v.field("max_share", max_share, "Words in a larger share of the texts stay out.", Range{0.001, 1});
+    v.field("most", most, "Words kept, the most frequent.", Range{10, 1e6});
+    v.field("keywords", keywords, "Keywords listed per customer; 0: none, and no key sentence.",
+            Range{0, 100});
+  }
+};
+
+struct TopicSettings {
+  Auto<int64_t> k;
+  Auto<double> alpha;
+  double eta = 0.05;
+  int64_t passes = 10;
+  int64_t texts_per_batch = 4096;
+  template <class V>
+  void visit(V& v) {
+    v.field("k", k, "Topics of the texts; 0: none. auto: 10 where there are 200 texts with words, else none.",
+            Range{0, 1000});
+    v.field("alpha", alpha, "Prior of a text's topics. auto: 1 / k.", Range{1e-6, 100});
+    v.field("eta", eta, "Prior of a topic's words.", Range{1e-6, 100});
+    v.field("passes", passes, "Passes over the texts.", Range{1, 10000});
+    v.field("texts_per_batch", texts_per_batch, "Texts between two updates of the topics.", Range{128, 1e7});
+  }
+};
+
+struct RecommendationSettings {
+  int64_t count = 10;
+  int64_t neighbors = 50;
+  template <class V>
+  void visit(V& v) {
+    v.field("count", count, "Items recommended per customer where the table has items; 0: none.",
+            Range{0, 1000});
+    v.field("neighbors", neighbors, "Similar items kept per item.", Range{1, 10000});
+  }
+};
+
 struct ProfileSettings {
   Auto<double> half_life_days;
   SegmentSettings segments;
   std::vector<RegressionSettings> regressions;
   int64_t neighbors = 5;
   int64_t min_customers = 2;
+  WordSettings words;
+  TopicSettings topics;
+  RecommendationSettings recommendations;
+  std::optional<std::string> rules;
   FairnessSettings fairness;
   ReportSettings report;
   template <class V>
@@ -549,6 +600,10 @@ struct ProfileSettings {
     v.field("regressions", regressions, "Models of customer fields from vectors and attributes.");
     v.field("neighbors", neighbors, "Nearest customers listed per customer.", Range{0, 1000});
     v.field("min_customers", min_customers, "Fewer customers are refused.", Range{2, 1e9});
+    v.field("words", words, "How texts are cut into words, and which words count.");
+    v.field("topics", topics, "Topics of the texts (latent Dirichlet allocation).");
+    v.field("recommendations", recommendations, "Items for every customer.");
+    v.field("rules", rules, "File of rule-based segments, actions and audiences (docs/report.md).");
     v.field("fairness", fairness, "Comparison of the models over groups of customers.");
     v.field("report", report, "report.html.");
   }

@@ -164,6 +164,41 @@ TEST_F(WholeProfile, ReportStandsAlone) {
   EXPECT_THAT(report, Not(HasSubstr(folder->path().string())));
 }
 
+TEST(Profile, TopicsOfAnEmptyCorpus) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 20});
+  settings.profile.words.min_texts = 1000000;
+  settings.profile.topics.k.value = 3;
+  try {
+    run(settings);
+    FAIL() << "topics of no words";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::bad_data);
+    EXPECT_THAT(error.what(), HasSubstr("profile.words.min_texts"));
+  }
+  settings.profile.topics.k.value.reset();  // auto: no topics, and no section about them
+  run(settings);
+  EXPECT_FALSE(fs::exists(folder.path() / "profile" / "topics.json"));
+  EXPECT_THAT(read_file(folder.path() / "profile" / "report.html"), Not(HasSubstr("id=\"topics\"")));
+}
+
+TEST(Profile, RulesBecomeActions) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 60});
+  write_file(folder.path() / "rules.yaml",
+             "segments:\n"
+             "  - name: big spenders\n"
+             "    when: [{column: spend, at_least: 130}, {column: texts, above: 1}]\n"
+             "    action: call\n"
+             "audiences:\n"
+             "  - {name: at risk, score: churned predicted, most: 7}\n");
+  settings.profile.rules = (folder.path() / "rules.yaml").string();
+  run(settings);
+  EXPECT_THAT(read_file(folder.path() / "profile" / "actions.csv"), HasSubstr(",big spenders,call,,\r\n"));
+  EXPECT_THAT(read_file(folder.path() / "profile" / "audiences.csv"), HasSubstr("at risk,7,"));
+  EXPECT_THAT(read_file(folder.path() / "profile" / "report.html"), HasSubstr("big spenders"));
+}
+
 TEST(Profile, RerunReplacesTheFolderWithTheSameBytes) {
   const TemporaryFolder folder;
   const Settings settings = write_run_folder(folder.path(), {.customers = 60});
@@ -172,7 +207,7 @@ TEST(Profile, RerunReplacesTheFolderWithTheSameBytes) {
   for (const auto& entry : fs::directory_iterator(folder.path() / "profile")) {
     before[entry.path().filename()] = read_file(entry.path());
   }
-  EXPECT_EQ(before.size(), 6u);
+  EXPECT_EQ(before.size(), 10u);
   write_file(folder.path() / "profile" / "old.txt", "left over");
   run(settings);
   EXPECT_FALSE(fs::exists(folder.path() / "profile" / "old.txt"));

@@ -9,8 +9,8 @@ window.addEventListener("load", () => {
   const find = (selector) => document.querySelector(selector);
   const change = (element, name) => element.dispatchEvent(new Event(name, {bubbles: true}));
   try {
-    for (const id of ["summary", "quality", "training", "model", "map", "heat", "segments", "regression", "fairness",
-      "customers", "provenance"]) {
+    for (const id of ["summary", "quality", "training", "model", "map", "heat", "segments", "topics", "regression", "fairness",
+      "recommendations", "customers", "provenance"]) {
       const section = document.getElementById(id);
       check(section && section.offsetHeight > 80, "section " + id + " is missing or flat");
       check(find(`nav a[href="#${id}"]`), "the menu lacks " + id);

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/profile/reference.h"
+#include "tests/runtime/temporary_folder.h"
+
 namespace limner {
 namespace {
 
@@ -39,6 +42,43 @@ TEST(Words, MixedAndOdd) {
   EXPECT_THAT(cutter.distinct_words(""), ElementsAre());
   EXPECT_THAT(cutter.distinct_words("123 --- 😀 a I"), ElementsAre());
   EXPECT_THAT(cutter.distinct_words("\xff\xfe broken bytes"), Contains("broken"));
+}
+
+TEST(Words, RepetitionsAndOrder) {
+  WordCutter cutter;
+  EXPECT_THAT(cutter.words("guitar and string, guitar"), ElementsAre("guitar", "string", "guitar"));
+}
+
+TEST(Words, TheUsersDictionaryAndStopWords) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "words.txt", "# goods\n充电宝\n充电\nNoise Gate\nart\n");
+  write_file(folder.path() / "stop.txt", "质量\nGuitar\n");
+  WordSettings settings;
+  settings.dictionary = (folder.path() / "words.txt").string();
+  settings.stop_words = (folder.path() / "stop.txt").string();
+  WordCutter cutter(settings);
+  EXPECT_THAT(cutter.words("这个充电宝质量好"), Contains("充电宝"));
+  EXPECT_THAT(cutter.words("这个充电宝质量好"), Not(Contains("质量")));
+  EXPECT_THAT(cutter.words("my guitar has a noise gate"), ElementsAre("noise gate"));
+  EXPECT_THAT(cutter.words("start art"), ElementsAre("start", "art"));  // not inside a word
+}
+
+TEST(Words, BadLists) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "words.txt", "good\nb\xff\n");
+  WordSettings settings;
+  settings.dictionary = (folder.path() / "words.txt").string();
+  const auto [code, message] = error_of([&] { WordCutter cutter(settings); });
+  EXPECT_EQ(code, ExitCode::bad_data);
+  EXPECT_THAT(message, testing::HasSubstr("words.txt:2"));
+  settings.dictionary = "missing.txt";
+  EXPECT_EQ(error_of([&] { WordCutter cutter(settings); }).first, ExitCode::missing_input);
+}
+
+TEST(Words, Sentences) {
+  WordCutter cutter;
+  EXPECT_THAT(cutter.sentences("It broke.  Twice!\n物流很快。味道不错！"),
+              ElementsAre("It broke.", "Twice!", "物流很快。", "味道不错！"));
 }
 
 }  // namespace

@@ -1,0 +1,65 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "profile/results.h"
+
+namespace limner {
+namespace {
+
+constexpr double microseconds_per_day = 86400e6;
+
+template <class Values>
+CustomerColumn numbers(const std::string& name, const Values& values) {
+  CustomerColumn column;
+  column.name = name;
+  column.numbers.assign(values.begin(), values.end());
+  return column;
+}
+
+CustomerColumn days_since_last_text(const Customers& customers) {
+  const int64_t newest = *std::max_element(customers.last_time.begin(), customers.last_time.end());
+  CustomerColumn column;
+  column.name = "days since last text";
+  for (const int64_t time : customers.last_time) {
+    column.numbers.push_back(time == missing_time
+                                 ? std::numeric_limits<double>::quiet_NaN()
+                                 : static_cast<double>(newest - time) / microseconds_per_day);
+  }
+  return column;
+}
+
+}  // namespace
+
+std::vector<CustomerColumn> customer_table(const ProfileResults& results) {
+  const Customers& customers = results.customers;
+  std::vector<CustomerColumn> table = results.columns;
+  table.push_back(numbers("texts", customers.texts));
+  table.push_back(numbers("tokens", customers.tokens));
+  if (customers.has_time()) table.push_back(days_since_last_text(customers));
+  table.push_back(numbers("segment", results.segmentation.segment));
+  for (double& segment : table.back().numbers) segment += 1;
+  for (const HeadAverages& head : customers.heads) {
+    for (Eigen::Index column = 0; column < head.mean.cols(); ++column) {
+      const Vector values = head.mean.col(column);
+      const std::string& name = head.classes[static_cast<size_t>(column)];
+      table.push_back(numbers(head.kind == "regression" ? head.name : head.name + " = " + name, values));
+    }
+  }
+  for (const Regression& regression : results.regressions)
+    table.push_back(numbers(regression.target.name + " predicted", regression.predicted));
+  for (Eigen::Index topic = 0; topic < results.topics.customers.cols(); ++topic) {
+    const Vector values = results.topics.customers.col(topic);
+    table.push_back(numbers(fmt::format("topic {}", topic + 1), values));
+  }
+  if (!results.recommendations.empty()) {
+    CustomerColumn& items = table.emplace_back();
+    items.name = "items";
+    for (const int64_t index : customers.table_index) {
+      items.numbers.push_back(static_cast<double>(results.recommendations.taken[static_cast<size_t>(index)]));
+    }
+  }
+  return table;
+}
+
+}  // namespace limner
