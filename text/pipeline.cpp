@@ -1,6 +1,10 @@
 #include "text/pipeline.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cctype>
+#include <cmath>
 #include <set>
 #include <unordered_map>
 
@@ -73,6 +77,28 @@ Vocabulary read_byte_pairs(const JsonObject& model, Pipeline& pipeline) {
   return vocabulary;
 }
 
+// A score as `tokenizers` reads it, which decides ties: the digits as a whole number, then one division or
+// multiplication by a power of ten. Its result may differ in the last bit from the nearest number, which
+// `score` is.
+double score_from_digits(double score) {
+  if (!std::isfinite(score) || score == 0) return score;
+  const std::string shortest = fmt::format("{}", score);
+  std::string digits;
+  int exponent = 0;
+  bool behind_point = false;
+  size_t index = 0;
+  for (; index < shortest.size() && shortest[index] != 'e'; ++index) {
+    if (shortest[index] == '.') behind_point = true;
+    if (std::isdigit(static_cast<unsigned char>(shortest[index])) == 0) continue;
+    digits += shortest[index];
+    if (behind_point) --exponent;
+  }
+  if (index < shortest.size()) exponent += std::stoi(shortest.substr(index + 1));
+  const auto whole = static_cast<double>(std::stoull(digits));
+  const double power = std::stod(fmt::format("1e{}", std::abs(exponent)));
+  return std::copysign(exponent < 0 ? whole / power : whole * power, score);
+}
+
 Vocabulary read_unigram(const JsonObject& model, Pipeline& pipeline) {
   model.allow_only({"type", "unk_id", "vocab", "byte_fallback"});
   const Value& list = model.at("vocab");
@@ -84,7 +110,7 @@ Vocabulary read_unigram(const JsonObject& model, Pipeline& pipeline) {
       fail(ExitCode::bad_data, "{}: model.vocab has {}, which is no text and score", model.file(),
            value.dump());
     vocabulary.emplace_back(value[0].get<std::string>(), static_cast<int32_t>(vocabulary.size()));
-    scored.emplace_back(vocabulary.back().first, value[1].get<double>());
+    scored.emplace_back(vocabulary.back().first, score_from_digits(value[1].get<double>()));
   }
   if (model.has("unk_id")) pipeline.unknown_id = static_cast<int32_t>(model.count("unk_id"));
   pipeline.model = std::make_unique<Unigram>(scored, pipeline.unknown_id,
