@@ -341,7 +341,7 @@ def forward(checkpoint, batch: dict, dtype=torch.float32) -> dict:
     elif kind == "masked_language_model":
         places = [(row, position, token) for row, targets in enumerate(batch["targets"]) for position, token in targets]
         rows, positions, tokens = (torch.tensor(column) for column in zip(*places))
-        loss = F.cross_entropy(answer.logits[rows, positions], tokens)
+        loss = F.cross_entropy(answers[0].logits[rows, positions], tokens)
     else:
         result["logits"] = torch.cat([answer.logits for answer in answers])
         loss = head_loss(result["logits"], kind, batch["labels"], batch.get("class_weights"))
