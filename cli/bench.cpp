@@ -259,7 +259,7 @@ void bench_train(const Options& options, Backend& backend, int64_t repeats) {
       for (const int64_t row : batch.rows) labels.classes.push_back(static_cast<int32_t>(row % 2));
       backend.fill_zero(model.gradients());
       model.forward(batch, Purpose::training, static_cast<uint64_t>(step));
-      model.backward(batch, {labels}, model.label_weights({labels}), [](int) {});
+      model.backward(batch, {labels}, model.loss_weights(batch, {labels}), [](int) {});
       const double norm = std::sqrt(backend.sum_of_squares(model.gradients()));
       backend.adamw(model.weights(), model.shadow(), first_moment, second_moment, model.gradients(),
                     {5e-5f, 0.9f, 0.999f, 1e-8f, 0.01f, ++step,

@@ -32,6 +32,7 @@ int check_command(const Arguments& arguments, Communicator& communicator) {
              train.truncated_rows);
   fmt::print("tokens per epoch          {}\n", train.tokens_per_epoch);
   fmt::print("optimizer steps           {}\n", train.steps);
+  if (train.pretraining_steps > 0) fmt::print("pretraining steps         {}\n", train.pretraining_steps);
   fmt::print("memory per rank, train    {}\n", mebibytes(train.bytes_per_rank));
   fmt::print("one checkpoint            {}\n", mebibytes(train.checkpoint_bytes));
   fmt::print("rows to extract           {} ({} tokens)\n", extract.rows, extract.tokens);

@@ -198,7 +198,9 @@ std::vector<std::string> read_weights(const std::filesystem::path& folder, const
     }
     for (const FilePart& part : file_parts(spec, family, prefix, classifier)) {
       const auto name = find_tensor(files, part.name);
-      if (!name && (spec.role == Role::pooler || spec.role == Role::projection)) {
+      const bool may_be_missing =
+          spec.role == Role::pooler || spec.role == Role::projection || spec.role == Role::language;
+      if (!name && may_be_missing) {
         missing.push_back(spec.name);
         continue;
       }
@@ -220,7 +222,9 @@ void write_weights(const std::filesystem::path& folder, const ParameterTable& ta
                    const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights) {
   convert_regressions(table, heads, weights, Unit::target);
   const std::string classifier = classifier_head(family, heads, head_input);
-  const std::string prefix = classifier.empty() ? "" : family.names.prefix;
+  const bool language = std::any_of(table.all().begin(), table.all().end(),
+                                    [](const ParamSpec& spec) { return spec.role == Role::language; });
+  const std::string prefix = classifier.empty() && !language ? "" : family.names.prefix;
   std::vector<NamedTensor> tensors;
   for (const ParamSpec& spec : table.all()) {
     for (const FilePart& part : file_parts(spec, family, prefix, classifier)) {
@@ -241,7 +245,7 @@ void save_model(Model& model, const std::filesystem::path& folder, Pooling pooli
                 int64_t max_length) {
   Json config = model.config().to_json();
   const Family& family = family_named(model.config().family);
-  record_heads(config, family, model.heads(), model.head_input());
+  record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
   write_json(folder / "config.json", config);
   write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
                 model.download_weights());

@@ -54,12 +54,15 @@ struct ModelConfig {
   bool projection_bias = true;
   Activation projection_activation = Activation::tanh;
   Pooling projection_pooling = Pooling::cls;
+  // Weight of the masked language model's loss beside those of the heads; 0: the model has no such head.
+  double language_weight = 0.0;
   int32_t pad_id = 0;
   Json source;  // the config.json it came from, to write back what we do not use
 
   int64_t head_size() const { return head_width > 0 ? head_width : hidden / heads; }
   int64_t window(int64_t layer) const { return windows.empty() ? 0 : windows[static_cast<size_t>(layer)]; }
   AttentionShape attention(int64_t layer, const Dropout& dropout) const;
+  bool has_language_head() const { return language_weight > 0.0; }
   // Outputs of the feed-forward layer's first product.
   int64_t inner_products() const { return feed_forward == FeedForward::gated ? 2 * inner : inner; }
   // What heads read where nothing else is said: a decoder's last token, the family's layer where the weights

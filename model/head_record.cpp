@@ -127,11 +127,12 @@ std::string classifier_head(const Family& family, const std::vector<HeadSpec>& h
 }
 
 void record_heads(Json& config, const Family& family, const std::vector<HeadSpec>& heads,
-                  HeadInput head_input) {
+                  HeadInput head_input, bool language_head) {
   for (const char* key : {"id2label", "label2id", "num_labels", "problem_type", record_key})
     config.erase(key);
   const bool classifier = !classifier_head(family, heads, head_input).empty();
-  config["architectures"] = Json::array({classifier ? family.head.classifier : family.head.model});
+  const char* const bare = language_head ? "BertForMaskedLM" : family.head.model;
+  config["architectures"] = Json::array({classifier ? family.head.classifier : bare});
   if (classifier) {
     const HeadSpec& head = heads.front();
     const auto classes = head.kind == "regression" ? std::vector<std::string>{head.field} : head.classes;

@@ -197,23 +197,19 @@ void Heads::forward(HeadActivations& saved, const HeadParameters& weights, const
   }
 }
 
-HeadLosses Heads::backward(HeadParameters& gradients, const Tensor& dhidden, HeadActivations& saved,
-                           const HeadParameters& weights, const Packing& packing,
-                           std::optional<uint64_t> dropout_key, const std::vector<HeadLabels>& labels,
-                           const std::vector<double>& total_weight) const {
-  require(!heads_.empty(), "backward of a model without heads");
-  require(total_weight.size() == heads_.size(), "{} total weights for {} heads", total_weight.size(),
-          heads_.size());
+std::vector<double> Heads::backward(HeadParameters& gradients, const Tensor& dhidden, HeadActivations& saved,
+                                    const HeadParameters& weights, const Packing& packing,
+                                    std::optional<uint64_t> dropout_key,
+                                    const std::vector<HeadLabels>& labels,
+                                    std::span<const double> total_weight) const {
   const Tensor input = classified(saved);
   const Tensor dinput = projects() ? saved.dprojected : saved.dvector;
-  HeadLosses result{{}, label_weights(labels)};
+  std::vector<double> sums;
   for (size_t head = 0; head < heads_.size(); ++head) {
     const double total = total_weight[head];
-    require(total > 0 || result.weight[head] == 0, "head '{}' has labels but a total weight of {}",
-            heads_[head].name, total);
     const double scale = total > 0 ? heads_[head].weight / total : 0.0;
     const Tensor& dlogits = saved.dlogits[head];
-    result.sum.push_back(head_loss(head, dlogits, saved, labels[head], static_cast<float>(scale)));
+    sums.push_back(head_loss(head, dlogits, saved, labels[head], static_cast<float>(scale)));
     Linear& gradient = gradients.classifiers[head];
     backend_.linear_backward_weight(gradient.weight, gradient.bias, dlogits, input);
     backend_.linear_backward_input(dinput, head == 0 ? Write::overwrite : Write::add, dlogits,
@@ -222,15 +218,15 @@ HeadLosses Heads::backward(HeadParameters& gradients, const Tensor& dhidden, Hea
   drop(dinput, dropout(dropout_key, DropoutPlace::head), packing);
   if (projects()) project_backward(gradients, saved, weights, packing, dropout_key);
   backend_.pool_backward(dhidden, Write::overwrite, saved.dvector, saved.argmax, packing, pooling_);
-  return result;
+  return sums;
 }
 
-HeadLosses Heads::losses(HeadActivations& saved, const std::vector<HeadLabels>& labels) const {
-  HeadLosses result{{}, label_weights(labels)};
+std::vector<double> Heads::losses(HeadActivations& saved, const std::vector<HeadLabels>& labels) const {
+  std::vector<double> sums;
   for (size_t head = 0; head < heads_.size(); ++head) {
-    result.sum.push_back(head_loss(head, {}, saved, labels[head], 1.0f));
+    sums.push_back(head_loss(head, {}, saved, labels[head], 1.0f));
   }
-  return result;
+  return sums;
 }
 
 double Heads::head_loss(size_t head, const Tensor& dlogits, HeadActivations& saved, const HeadLabels& labels,

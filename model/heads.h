@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -52,13 +53,14 @@ class Heads {
   void forward(HeadActivations& saved, const HeadParameters& weights, const Tensor& hidden,
                const Packing& packing, std::optional<uint64_t> dropout_key) const;
   // Writes dhidden, T [tokens, hidden], and adds to the parameters' gradients: the gradient of the sum over
-  // heads of head.weight * (sum of losses) / total_weight[head]. The key is forward's.
-  HeadLosses backward(HeadParameters& gradients, const Tensor& dhidden, HeadActivations& saved,
-                      const HeadParameters& weights, const Packing& packing,
-                      std::optional<uint64_t> dropout_key, const std::vector<HeadLabels>& labels,
-                      const std::vector<double>& total_weight) const;
+  // heads of head.weight * (sum of losses) / total_weight[head]. Returns each head's sum. The key is
+  // forward's.
+  std::vector<double> backward(HeadParameters& gradients, const Tensor& dhidden, HeadActivations& saved,
+                               const HeadParameters& weights, const Packing& packing,
+                               std::optional<uint64_t> dropout_key, const std::vector<HeadLabels>& labels,
+                               std::span<const double> total_weight) const;
 
-  HeadLosses losses(HeadActivations& saved, const std::vector<HeadLabels>& labels) const;
+  std::vector<double> losses(HeadActivations& saved, const std::vector<HeadLabels>& labels) const;
   std::vector<double> label_weights(const std::vector<HeadLabels>& labels) const;
   std::vector<std::vector<float>> predictions(HeadActivations& saved) const;
 

@@ -13,9 +13,10 @@ struct HeadLabels {
                                // 1 (NaN in every class: row missing)
 };
 
-// Per head: the sum over rows of weighted losses and the sum of their weights (class weight of a single-label
-// row's class, else 1; 0 where the label is missing), on this rank.
-struct HeadLosses {
+// Per objective: the sum over rows (masked language model: guessed tokens) of weighted losses and the sum of
+// their weights (class weight of a single-label row's class, else 1; 0 where the label is missing), on this
+// rank.
+struct Losses {
   std::vector<double> sum, weight;
 };
 

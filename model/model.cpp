@@ -7,6 +7,7 @@
 #include "model/checkpoint.h"
 #include "model/family.h"
 #include "model/heads.h"
+#include "model/language_head.h"
 #include "model/transformer.h"
 
 namespace limner {
@@ -19,6 +20,7 @@ struct Limit {
 // Everything one batch needs, in the order it lies in the arena.
 struct Activations {
   HeadActivations heads;
+  LanguageHeadActivations language;
   Tensor pooled, pooled_argmax;  // Model::pooled: f32, i32 [rows, hidden]
   EncoderActivations encoder;
 };
@@ -29,6 +31,7 @@ Activations lay_out(Arena& arena, const ModelConfig& config, const std::vector<H
   a.heads = Heads::lay_out(arena, config, heads, purpose, rows);
   a.pooled = arena.take(DType::f32, {rows, config.hidden});
   a.pooled_argmax = arena.take(DType::i32, {rows, config.hidden});
+  a.language = LanguageHead::lay_out(arena, config, type, purpose, tokens);
   a.encoder = Transformer::lay_out(arena, config, type, purpose, tokens);
   return a;
 }
@@ -72,9 +75,12 @@ struct Model::State {
   Tensor weights, shadow, gradients;
   EncoderParameters encoder_weights, encoder_gradients;
   HeadParameters head_weights, head_gradients;
+  LanguageHeadParameters language_weights, language_gradients;
 
   Transformer encoder;
   Heads head_layer;
+  LanguageHead language_head;
+  std::vector<Objective> objectives;
   std::array<Limit, 2> limits{};  // by purpose
 
   // The last forward.
@@ -92,14 +98,19 @@ struct Model::State {
         precision(precision_),
         table(config, heads, head_input),
         encoder(backend, config, precision),
-        head_layer(backend, config, heads, head_input) {
+        head_layer(backend, config, heads, head_input),
+        language_head(backend, config) {
+    for (const HeadSpec& head : heads) objectives.push_back({head.name, head.weight});
+    if (config.has_language_head()) objectives.push_back({"masked_language_model", config.language_weight});
     weights_memory = backend.allocate(table.elements() * dtype_bytes(DType::f32));
     weights = flat(weights_memory, DType::f32);
     if (precision == DType::bf16) {
       shadow_memory = backend.allocate(table.elements() * dtype_bytes(DType::bf16));
       shadow = flat(shadow_memory, DType::bf16);
     }
-    encoder_weights = encoder_parameters(table, config, precision == DType::bf16 ? shadow : weights, weights);
+    const Tensor& matrices = precision == DType::bf16 ? shadow : weights;
+    encoder_weights = encoder_parameters(table, config, matrices, weights);
+    language_weights = language_head_parameters(config, table, matrices, weights);
     head_weights = head_parameters(table, config, heads, head_input, weights);
   }
 
@@ -113,6 +124,7 @@ struct Model::State {
     gradients = flat(gradients_memory, DType::f32);
     encoder_gradients = encoder_parameters(table, config, gradients, gradients);
     head_gradients = head_parameters(table, config, heads, head_input, gradients);
+    language_gradients = language_head_parameters(config, table, gradients, gradients);
   }
 
   void check_fits(const Batch& batch, Purpose wanted) const {
@@ -261,14 +273,24 @@ std::vector<std::vector<float>> Model::predictions(const Output& output) {
   return s.head_layer.predictions(s.last.heads);
 }
 
-std::vector<double> Model::label_weights(const std::vector<HeadLabels>& labels) const {
-  return state_->head_layer.label_weights(labels);
+const std::vector<Model::Objective>& Model::objectives() const { return state_->objectives; }
+
+std::vector<double> Model::loss_weights(const Batch& batch, const std::vector<HeadLabels>& labels) const {
+  std::vector<double> weights = state_->head_layer.label_weights(labels);
+  if (state_->config.has_language_head()) weights.push_back(static_cast<double>(batch.target_ids.size()));
+  return weights;
 }
 
-Model::Loss Model::evaluate_loss(const std::vector<HeadLabels>& labels) {
+Model::Loss Model::evaluate_loss(const Batch& batch, const std::vector<HeadLabels>& labels) {
   State& s = *state_;
-  if (s.rows == 0) return {std::vector<double>(s.heads.size()), s.head_layer.label_weights(labels)};
-  return s.head_layer.losses(s.last.heads, labels);
+  s.check_is_last(batch);
+  Loss loss{std::vector<double>(s.heads.size()), loss_weights(batch, labels)};
+  if (s.rows > 0) loss.sum = s.head_layer.losses(s.last.heads, labels);
+  if (s.config.has_language_head()) {
+    loss.sum.push_back(
+        s.language_head.loss(s.last.language, s.language_weights, s.last.encoder.hidden(), batch));
+  }
+  return loss;
 }
 
 Model::Loss Model::backward(const Batch& batch, const std::vector<HeadLabels>& labels,
@@ -277,14 +299,34 @@ Model::Loss Model::backward(const Batch& batch, const std::vector<HeadLabels>& l
   State& s = *state_;
   require(s.purpose == Purpose::training, "backward without a training forward before it");
   s.check_is_last(batch);
+  require(!s.objectives.empty(), "backward of a model with nothing to learn");
+  require(total_weight.size() == s.objectives.size(), "{} total weights for {} objectives",
+          total_weight.size(), s.objectives.size());
+  Loss loss{std::vector<double>(s.objectives.size()), loss_weights(batch, labels)};
   const int head_layer = static_cast<int>(s.config.layers) + 1;
   if (s.rows == 0) {
     for (int layer = head_layer; layer >= 0; --layer) on_layer(layer);
-    return {std::vector<double>(s.heads.size()), s.head_layer.label_weights(labels)};
+    return loss;
+  }
+  for (size_t i = 0; i < s.objectives.size(); ++i) {
+    require(total_weight[i] > 0 || loss.weight[i] == 0, "'{}' has labels but a total weight of {}",
+            s.objectives[i].name, total_weight[i]);
   }
   const Packing packing = packing_of(batch);
-  Loss loss = s.head_layer.backward(s.head_gradients, s.last.encoder.gradient, s.last.heads, s.head_weights,
-                                    packing, s.dropout_key, labels, total_weight);
+  const Tensor& dhidden = s.last.encoder.gradient;
+  if (s.heads.empty()) {
+    s.backend.fill_zero(dhidden);
+  } else {
+    const std::vector<double> sums =
+        s.head_layer.backward(s.head_gradients, dhidden, s.last.heads, s.head_weights, packing, s.dropout_key,
+                              labels, std::span(total_weight).first(s.heads.size()));
+    std::copy(sums.begin(), sums.end(), loss.sum.begin());
+  }
+  if (s.config.has_language_head() && loss.weight.back() > 0) {
+    loss.sum.back() = s.language_head.backward(
+        s.language_gradients, dhidden, s.last.language, s.language_weights, s.last.encoder.hidden(), batch,
+        static_cast<float>(s.config.language_weight / total_weight.back()));
+  }
   on_layer(head_layer);
   s.encoder.backward(s.encoder_gradients, s.last.encoder, s.encoder_weights, batch, packing, s.dropout_key,
                      on_layer);

@@ -69,16 +69,23 @@ class Model {
   // unit. One a head: rows x outputs, on the host.
   std::vector<std::vector<float>> predictions(const Output& output);
 
-  using Loss = HeadLosses;
-  // The weights of a batch's labels alone, to be summed over ranks before backward.
-  std::vector<double> label_weights(const std::vector<HeadLabels>& labels) const;
-  // Adds the gradient of sum over heads of head.weight * (sum of losses) / total_weight[head] to gradients().
-  // total_weight: over all ranks and accumulated batches. on_layer(l) is called as soon as layer l's
-  // gradients are complete, from the last layer to 0.
+  // What backward minimises: the heads' losses, in their order, then the masked language model's if the model
+  // has one (ModelConfig::language_weight).
+  struct Objective {
+    std::string name;
+    double weight;
+  };
+  const std::vector<Objective>& objectives() const;
+  using Loss = Losses;  // one entry an objective
+  // The weights of a batch's labels and targets alone, to be summed over ranks before backward.
+  std::vector<double> loss_weights(const Batch& batch, const std::vector<HeadLabels>& labels) const;
+  // Adds the gradient of sum over objectives of weight * (sum of losses) / total_weight[objective] to
+  // gradients(). total_weight: over all ranks and accumulated batches. on_layer(l) is called as soon as layer
+  // l's gradients are complete, from the last layer to 0.
   Loss backward(const Batch& batch, const std::vector<HeadLabels>& labels,
                 const std::vector<double>& total_weight, const std::function<void(int layer)>& on_layer);
-  // Loss without gradient (after any forward).
-  Loss evaluate_loss(const std::vector<HeadLabels>& labels);
+  // Loss without gradient (after a forward of this batch).
+  Loss evaluate_loss(const Batch& batch, const std::vector<HeadLabels>& labels);
 
   ~Model();
   Model(Model&&) noexcept;

@@ -78,6 +78,18 @@ class TableBuilder {
     add_encoder_norm(norm_after_feed_forward(config_, index));
   }
 
+  // The decoder's matrix is the word embeddings.
+  void add_language_head() {
+    if (config_.family != "bert") {
+      fail(ExitCode::bad_config, "masked language modelling is there for the bert family; the model is {}",
+           config_.family);
+    }
+    add_linear("cls.predictions.transform.dense", config_.hidden, config_.hidden, true, {},
+               Decay::weight_decay, Role::language);
+    add_norm("cls.predictions.transform.LayerNorm", true, Role::language);
+    add("cls.predictions.bias", {config_.vocabulary}, Decay::none, Init::zeros, Role::language);
+  }
+
   void add_top(const std::vector<HeadSpec>& heads, HeadInput head_input) {
     const FamilyHead& head_names = family_named(config_.family).head;
     const bool read = head_input == HeadInput::pooler && !heads.empty();
@@ -87,6 +99,7 @@ class TableBuilder {
       add_linear("pooler.dense", hidden, hidden, true, {}, decays ? Decay::weight_decay : Decay::none,
                  Role::pooler);
     }
+    if (config_.has_language_head()) add_language_head();
     if (read && head_names.projection != nullptr && !head_names.projection_in_encoder) {
       add_linear(head_names.projection, hidden, hidden, config_.projection_bias, {}, Decay::weight_decay,
                  Role::projection);

@@ -11,9 +11,9 @@ namespace limner {
 
 enum class Decay : uint8_t { none, weight_decay };
 enum class Init : uint8_t { normal, zeros, ones };
-// Where a parameter belongs, which decides its name in the file and whether it may be missing there: a
-// pooler, the projection before the classifiers, and the classifiers may.
-enum class Role : uint8_t { encoder, pooler, projection, head };
+// Where a parameter belongs, which decides its name in the file and whether it may be missing there: all but
+// the encoder's may.
+enum class Role : uint8_t { encoder, pooler, language, projection, head };
 enum class Storage : uint8_t { plain, transposed };  // transposed: [in, out] in the file
 
 struct ParamSpec {

@@ -12,15 +12,22 @@ namespace limner {
 struct Run {
   Settings settings;
   Communicator& communicator;
+  // Empty; or "pretraining", whose files stand in folders of that name below train/ and checkpoints/.
+  std::string training_phase = "";
 
   std::filesystem::path directory() const { return settings.run.directory; }
   std::filesystem::path prepared() const { return directory() / "prepared" / "prepared.h5"; }
   std::filesystem::path quality() const { return directory() / "prepared" / "quality.json"; }
-  std::filesystem::path train_folder() const { return directory() / "train"; }
-  std::filesystem::path checkpoints() const { return directory() / "checkpoints"; }
+  std::filesystem::path train_folder() const { return of_phase(directory() / "train"); }
+  std::filesystem::path checkpoints() const { return of_phase(directory() / "checkpoints"); }
   std::filesystem::path embeddings() const { return directory() / "embeddings"; }
   std::filesystem::path profile_folder() const { return directory() / "profile"; }
   int threads() const;  // per rank, resolved
+
+ private:
+  std::filesystem::path of_phase(const std::filesystem::path& folder) const {
+    return training_phase.empty() ? folder : folder / training_phase;
+  }
 };
 
 // run.json: one entry a stage {fingerprint, seconds, ranks, threads, host, version, finished_at}, merged by

@@ -335,14 +335,47 @@ struct HeadSettings {
   }
 };
 
+struct MaskedLanguageModelSettings {
+  double weight = 0.0;
+  double mask_probability = 0.15;
+  bool whole_words = true;
+  template <class V>
+  void visit(V& v) {
+    v.field("weight", weight,
+            "Share of this loss beside the heads' in fine-tuning; 0: only in pretraining, if there is one.",
+            Range{0, 1e6});
+    v.field("mask_probability", mask_probability, "Share of a row's tokens that the model must guess.",
+            Range{0.01, 0.9});
+    v.field("whole_words", whole_words, "Tokens of one word are hidden together.");
+  }
+};
+
+struct PretrainingSettings {
+  double num_train_epochs = 0;
+  double learning_rate = 5e-4;
+  template <class V>
+  void visit(V& v) {
+    v.field("num_train_epochs", num_train_epochs,
+            "Passes of masked language modelling over the training rows' texts before fine-tuning starts; 0: "
+            "none. All else is as for fine-tuning.",
+            Range{0, 1e6});
+    v.field("learning_rate", learning_rate, "Highest learning rate of pretraining.", Range{0, 10});
+  }
+};
+
 struct TrainSettings {
   std::vector<HeadSettings> heads;
+  MaskedLanguageModelSettings masked_language_model;
+  PretrainingSettings pretraining;
   int64_t max_tokens_per_batch = 8192;
   int64_t gradient_accumulation_steps = 1;
   double num_train_epochs = 3;
   int64_t max_steps = 0;
   double learning_rate = 5e-5;
   std::string lr_scheduler_type = "linear";
+  double lr_power = 1.0;
+  double lr_end_ratio = 0.0;
+  double decay_ratio = 0.1;
   double warmup_ratio = 0.06;
   int64_t warmup_steps = 0;
   double weight_decay = 0.01;
@@ -361,6 +394,9 @@ struct TrainSettings {
   template <class V>
   void visit(V& v) {
     v.field("heads", heads, "What the model learns to predict; several at once.");
+    v.field("masked_language_model", masked_language_model,
+            "Guessing hidden tokens: needs no labels, so every text teaches.");
+    v.field("pretraining", pretraining, "Masked language modelling before fine-tuning.");
     v.field("max_tokens_per_batch", max_tokens_per_batch,
             "Tokens of one global batch (over all ranks, before accumulation).", Range{16, 1e8});
     v.field("gradient_accumulation_steps", gradient_accumulation_steps, "Batches per optimizer step.",
@@ -368,8 +404,14 @@ struct TrainSettings {
     v.field("num_train_epochs", num_train_epochs, "Passes over the training rows.", Range{0, 1e6});
     v.field("max_steps", max_steps, "Optimizer steps; 0: by num_train_epochs.", Range{0, 1e12});
     v.field("learning_rate", learning_rate, "Highest learning rate.", Range{0, 10});
-    v.field("lr_scheduler_type", lr_scheduler_type, "Decay after the warm-up.",
-            OneOf{{"linear", "cosine", "constant"}});
+    v.field("lr_scheduler_type", lr_scheduler_type,
+            "Decay after the warm-up. warmup_stable_decay: constant, then linear over the last decay_ratio.",
+            OneOf{{"linear", "cosine", "constant", "polynomial", "warmup_stable_decay"}});
+    v.field("lr_power", lr_power, "Power of the polynomial schedule.", Range{0.01, 100});
+    v.field("lr_end_ratio", lr_end_ratio, "Share of the learning rate that every schedule ends at.",
+            Range{0, 1});
+    v.field("decay_ratio", decay_ratio, "Share of the steps in which warmup_stable_decay falls.",
+            Range{0, 1});
     v.field("warmup_ratio", warmup_ratio, "Share of the steps in which the learning rate rises from 0.",
             Range{0, 1});
     v.field("warmup_steps", warmup_steps, "Steps of the warm-up; 0: by warmup_ratio.", Range{0, 1e12});

@@ -13,6 +13,8 @@ struct Batch {
   std::vector<int32_t> cu_lengths;  // rows + 1
   std::vector<int64_t> rows;        // the prepared row of each row of the batch
   int32_t max_length = 0;
+  // Language modelling: places in `ids`, ascending, and the tokens to be guessed there.
+  std::vector<int32_t> target_places, target_ids;
 
   int64_t row_count() const { return static_cast<int64_t>(rows.size()); }
   int64_t token_count() const { return static_cast<int64_t>(ids.size()); }

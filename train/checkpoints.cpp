@@ -27,7 +27,7 @@ Json state_json(const TrainState& state, const std::string& fingerprint) {
           {"best_metric", state.best_metric ? Json(*state.best_metric) : Json(nullptr)},
           {"best_step", state.best_step},
           {"evaluations_without_better", state.evaluations_without_better},
-          {"window", {{"steps", state.window.steps}, {"head_loss", state.window.head_loss}}}};
+          {"window", {{"steps", state.window.steps}, {"losses", state.window.losses}}}};
 }
 
 TrainState parse_state(const Json& json) {
@@ -41,7 +41,7 @@ TrainState parse_state(const Json& json) {
   json.at("best_step").get_to(state.best_step);
   json.at("evaluations_without_better").get_to(state.evaluations_without_better);
   json.at("window").at("steps").get_to(state.window.steps);
-  json.at("window").at("head_loss").get_to(state.window.head_loss);
+  json.at("window").at("losses").get_to(state.window.losses);
   return state;
 }
 

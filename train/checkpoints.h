@@ -16,7 +16,7 @@ namespace limner {
 // Sums over the steps since the last line of metrics. Per rank; a checkpoint holds the sum over ranks.
 struct LossWindow {
   int64_t steps = 0;
-  std::vector<double> head_loss;  // one a head: sum over the steps of the step's mean loss
+  std::vector<double> losses;  // one a head: sum over the steps of the step's mean loss
 };
 
 // Where training stands. With the weights and moments it decides everything that follows: batches and random

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "runtime/error.h"
+#include "runtime/random.h"
 #include "text/batcher.h"
 
 namespace limner {
@@ -14,12 +15,13 @@ constexpr int64_t comfortable_tokens = 2048;
 
 // Everything a block of rows contributes, in row order. It travels to rank 0 as bytes.
 struct BlockResult {
-  std::vector<double> loss_sum, loss_weight;    // one a head
+  std::vector<double> loss_sum, loss_weight;    // one an objective
   std::vector<std::vector<float>> predictions;  // one a head: rows x outputs
 
-  BlockResult(const std::vector<HeadSpec>& heads, int64_t rows)
-      : loss_sum(heads.size(), 0.0), loss_weight(heads.size(), 0.0) {
-    for (const HeadSpec& head : heads) predictions.emplace_back(static_cast<size_t>(rows * head.outputs()));
+  BlockResult(const Model& model, int64_t rows)
+      : loss_sum(model.objectives().size(), 0.0), loss_weight(model.objectives().size(), 0.0) {
+    for (const HeadSpec& head : model.heads())
+      predictions.emplace_back(static_cast<size_t>(rows * head.outputs()));
   }
 
   // Calls f(data, bytes) for each part: one list for writing and reading.
@@ -53,25 +55,43 @@ std::vector<BlockRange> blocks_of(const SplitRows& part) {
   return blocks;
 }
 
-BlockResult evaluate_block(Model& model, const SplitRows& part, const BlockRange& block,
-                           const TokenCache& tokens, const Labels& labels, int64_t max_tokens) {
-  BlockResult result(model.heads(), block.count);
+// Puts a batch's predictions where its rows stand in the block.
+void take_predictions(BlockResult& result, const Model& model,
+                      const std::vector<std::vector<float>>& predictions, const std::vector<int64_t>& batch) {
+  for (size_t head = 0; head < predictions.size(); ++head) {
+    const int64_t width = model.heads()[head].outputs();
+    for (size_t i = 0; i < batch.size(); ++i) {
+      std::copy_n(predictions[head].data() + static_cast<int64_t>(i) * width, width,
+                  result.predictions[head].data() + batch[i] * width);
+    }
+  }
+}
+
+BlockResult evaluate_block(Model& model, const TrainingData& data, const SplitRows& part,
+                           const BlockRange& block, int64_t max_tokens) {
+  BlockResult result(model, block.count);
+  const auto add_loss = [&](const Model::Loss& loss, size_t objective) {
+    result.loss_sum[objective] += loss.sum[objective];
+    result.loss_weight[objective] += loss.weight[objective];
+  };
+  const size_t heads = model.heads().size();
   const std::span<const int32_t> lengths =
       std::span(part.lengths).subspan(static_cast<size_t>(block.first), static_cast<size_t>(block.count));
   for (const std::vector<int64_t>& batch : range_batches(lengths, max_tokens)) {
     std::vector<int64_t> rows;
     for (const int64_t index : batch) rows.push_back(part.rows[static_cast<size_t>(block.first + index)]);
-    const Model::Output output = model.forward(pack_rows(tokens, rows), Purpose::inference);
-    const Model::Loss loss = model.evaluate_loss(labels.of_rows(rows));
-    const std::vector<std::vector<float>> predictions = model.predictions(output);
-    for (size_t head = 0; head < predictions.size(); ++head) {
-      result.loss_sum[head] += loss.sum[head];
-      result.loss_weight[head] += loss.weight[head];
-      const int64_t width = model.heads()[head].outputs();
-      for (size_t i = 0; i < batch.size(); ++i) {
-        std::copy_n(predictions[head].data() + static_cast<int64_t>(i) * width, width,
-                    result.predictions[head].data() + batch[i] * width);
-      }
+    const std::vector<HeadLabels> labels = data.labels.of_rows(rows);
+    Batch packed = pack_rows(data.tokens, rows);
+    if (heads > 0) {
+      const Model::Output output = model.forward(packed, Purpose::inference);
+      const Model::Loss loss = model.evaluate_loss(packed, labels);
+      for (size_t head = 0; head < heads; ++head) add_loss(loss, head);
+      take_predictions(result, model, model.predictions(output), batch);
+    }
+    if (data.masking) {  // the heads' metrics are of whole texts, so this is a forward of its own
+      data.masking->hide(packed, stable_hash("evaluation"));
+      model.forward(packed, Purpose::inference);
+      add_loss(model.evaluate_loss(packed, labels), heads);
     }
   }
   return result;
@@ -92,28 +112,40 @@ HeadMetrics head_metrics(const HeadSpec& head, const HeadLabels& truth, const st
   return metrics;
 }
 
+// The mean loss of an objective; undefined without a label.
+double mean_loss(const std::vector<BlockResult>& blocks, size_t objective) {
+  double sum = 0.0, weight = 0.0;
+  for (const BlockResult& block : blocks) {
+    sum += block.loss_sum[objective];
+    weight += block.loss_weight[objective];
+  }
+  return weight > 0.0 ? sum / weight : undefined_metric;
+}
+
 // Rank 0: blocks in row order become metrics.
 Evaluation combine(const Model& model, const SplitRows& part, const Labels& labels,
                    const std::vector<BlockResult>& blocks) {
   Evaluation evaluation;
   evaluation.rows = part.count();
+  const auto add_loss = [&](size_t objective) {
+    const double loss = mean_loss(blocks, objective);
+    if (std::isnan(loss)) return loss;
+    evaluation.loss =
+        (std::isnan(evaluation.loss) ? 0.0 : evaluation.loss) + model.objectives()[objective].weight * loss;
+    return loss;
+  };
   const std::vector<HeadLabels> truth = labels.of_rows(part.rows);
   for (size_t head = 0; head < model.heads().size(); ++head) {
-    const HeadSpec& spec = model.heads()[head];
     std::vector<float> predictions;
-    double sum = 0.0, weight = 0.0;
     for (const BlockResult& block : blocks) {
       predictions.insert(predictions.end(), block.predictions[head].begin(), block.predictions[head].end());
-      sum += block.loss_sum[head];
-      weight += block.loss_weight[head];
     }
-    HeadMetrics metrics = head_metrics(spec, truth[head], predictions, labels.training_mean(head));
-    if (weight > 0.0) {
-      metrics.loss = sum / weight;
-      evaluation.loss = (std::isnan(evaluation.loss) ? 0.0 : evaluation.loss) + spec.weight * metrics.loss;
-    }
+    HeadMetrics metrics =
+        head_metrics(model.heads()[head], truth[head], predictions, labels.training_mean(head));
+    metrics.loss = add_loss(head);
     evaluation.heads.push_back(std::move(metrics));
   }
+  if (model.config().has_language_head()) evaluation.language_loss = add_loss(model.heads().size());
   return evaluation;
 }
 
@@ -123,31 +155,35 @@ int64_t evaluation_tokens(int64_t max_tokens_per_batch, int32_t longest_row) {
   return std::max<int64_t>(std::min(max_tokens_per_batch, comfortable_tokens), longest_row);
 }
 
-Evaluation evaluate(Model& model, const SplitRows& part, const TokenCache& tokens, const Labels& labels,
-                    const Communicator& ranks, int64_t max_tokens) {
+Evaluation evaluate(Model& model, const TrainingData& data, const SplitRows& part, const Communicator& ranks,
+                    int64_t max_tokens) {
   const std::vector<BlockRange> blocks = blocks_of(part);
   std::string mine;
   for (size_t i = static_cast<size_t>(ranks.rank()); i < blocks.size();
        i += static_cast<size_t>(ranks.size())) {
-    evaluate_block(model, part, blocks[i], tokens, labels, max_tokens).append_to(mine);
+    evaluate_block(model, data, part, blocks[i], max_tokens).append_to(mine);
   }
   const std::vector<std::string> gathered = ranks.gather(mine, 0, "gather predictions");
   if (!ranks.root()) return {};
   std::vector<std::string_view> parts(gathered.begin(), gathered.end());
   std::vector<BlockResult> results;
   for (size_t i = 0; i < blocks.size(); ++i) {
-    results.emplace_back(model.heads(), blocks[i].count);
+    results.emplace_back(model, blocks[i].count);
     results.back().take_from(parts[i % parts.size()]);
   }
-  return combine(model, part, labels, results);
+  return combine(model, part, data.labels, results);
 }
 
 Json evaluation_json(const Evaluation& evaluation) {
   Json heads = Json::array();
   for (const HeadMetrics& metrics : evaluation.heads) heads.push_back(metrics_json(metrics));
-  return {{"rows", evaluation.rows},
-          {"loss", std::isnan(evaluation.loss) ? Json(nullptr) : Json(evaluation.loss)},
-          {"heads", heads}};
+  const auto number = [](double value) { return std::isnan(value) ? Json(nullptr) : Json(value); };
+  Json json{{"rows", evaluation.rows}, {"loss", number(evaluation.loss)}, {"heads", heads}};
+  if (!std::isnan(evaluation.language_loss)) {
+    json["masked_language_model"] = {{"loss", evaluation.language_loss},
+                                     {"perplexity", std::exp(evaluation.language_loss)}};
+  }
+  return json;
 }
 
 }  // namespace limner

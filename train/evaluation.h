@@ -12,7 +12,8 @@ namespace limner {
 
 struct Evaluation {
   int64_t rows = 0;
-  double loss = undefined_metric;  // sum over heads of weight * mean loss; undefined without a labelled row
+  double loss = undefined_metric;  // sum over objectives of weight * mean loss; undefined without any
+  double language_loss = undefined_metric;  // mean over guessed tokens, if the model is a language model
   std::vector<HeadMetrics> heads;
 };
 
@@ -21,9 +22,9 @@ struct Evaluation {
 int64_t evaluation_tokens(int64_t max_tokens_per_batch, int32_t longest_row);
 
 // All ranks together; the result is whole at rank 0 only. Rows go to ranks in fixed blocks, each row once.
-// The model is planned for at least `max_tokens`.
-Evaluation evaluate(Model& model, const SplitRows& part, const TokenCache& tokens, const Labels& labels,
-                    const Communicator& ranks, int64_t max_tokens);
+// The model is planned for at least `max_tokens`. The tokens hidden are the same in every call.
+Evaluation evaluate(Model& model, const TrainingData& data, const SplitRows& part, const Communicator& ranks,
+                    int64_t max_tokens);
 
 Json evaluation_json(const Evaluation& evaluation);
 

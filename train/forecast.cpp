@@ -82,6 +82,18 @@ ForecastRows forecast_rows(const Preview& preview, const Tokenizer& tokenizer, i
   return rows;
 }
 
+// Weights, gradients, moments, activations, and the copy from which a checkpoint is written.
+int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits) {
+  const ParameterTable parameters(plan.config, heads, plan.head_input);
+  const int64_t arena = std::max(Model::predict_bytes(plan.config, heads, plan.precision, Purpose::training,
+                                                      limits.train_tokens, limits.train_rows),
+                                 Model::predict_bytes(plan.config, heads, plan.precision, Purpose::inference,
+                                                      limits.evaluation_tokens, limits.evaluation_rows));
+  const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
+  const int64_t shadow = plan.precision == DType::bf16 ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
+  return 3 * weights + shadow + Optimizer::bytes(parameters) + arena;
+}
+
 TrainForecast forecast(const Run& run) {
   const Settings& settings = run.settings;
   check_heads(settings.train.heads);
@@ -103,12 +115,7 @@ TrainForecast forecast(const Run& run) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
   const BatchLimits limits =
       batch_limits(settings.train, rows.train, {&rows.others}, run.communicator.size());
-  const int64_t arena = std::max(Model::predict_bytes(plan.config, heads, plan.precision, Purpose::training,
-                                                      limits.train_tokens, limits.train_rows),
-                                 Model::predict_bytes(plan.config, heads, plan.precision, Purpose::inference,
-                                                      limits.evaluation_tokens, limits.evaluation_rows));
   const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
-  const int64_t shadow = plan.precision == DType::bf16 ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
   const int64_t tokens_file = (rows.train.tokens + rows.others.tokens) * 4 + preview.rows * 8;
   // Of a row: part, prepared row, length, place in a batch, and a label a head.
   const int64_t row_bytes = 32 + 8 * static_cast<int64_t>(heads.size());
@@ -118,11 +125,17 @@ TrainForecast forecast(const Run& run) {
   forecast.rows = rows.train.count();
   forecast.tokens_per_epoch = rows.train.tokens;
   forecast.truncated_rows = rows.truncated;
-  forecast.steps = count_steps(settings.train, rows.train.lengths, static_cast<uint64_t>(settings.run.seed));
-  // Weights, gradients, and the copy from which a checkpoint is written.
-  forecast.bytes_per_rank = base_bytes + 3 * weights + shadow + Optimizer::bytes(parameters) + arena +
-                            tokens_file + preview.rows * row_bytes + product_bytes +
-                            (run.communicator.size() > 1 ? exchange_bytes : 0);
+  const auto seed = static_cast<uint64_t>(settings.run.seed);
+  forecast.steps = count_steps(settings.train, rows.train.lengths, seed);
+  int64_t model_memory = model_bytes(plan, heads, limits);
+  if (settings.train.pretraining.num_train_epochs > 0) {
+    const Settings pretraining = pretraining_settings(settings);
+    forecast.pretraining_steps = count_steps(pretraining.train, rows.train.lengths, seed);
+    plan.config.language_weight = pretraining.train.masked_language_model.weight;
+    model_memory = std::max(model_memory, model_bytes(plan, {}, limits));
+  }
+  forecast.bytes_per_rank = base_bytes + model_memory + tokens_file + preview.rows * row_bytes +
+                            product_bytes + (run.communicator.size() > 1 ? exchange_bytes : 0);
   forecast.checkpoint_bytes = 2 * weights + Optimizer::bytes(parameters);  // for others, and to go on from
   return forecast;
 }

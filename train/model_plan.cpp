@@ -57,12 +57,28 @@ ModelPlan plan_model(const Settings& settings) {
     plan.config.embedding_dropout = plan.config.hidden_dropout = probability;
     plan.config.attention_dropout = plan.config.head_dropout = probability;
   }
+  plan.config.language_weight = settings.train.masked_language_model.weight;
   plan.head_input = head_input_of(settings.train.pooling, plan.config);
   plan.precision = select_precision(settings.runtime);
   plan.max_length = max_length_of(settings, plan.config, sentence);
   plan.pooling = sentence.present ? sentence.pooling : pooling_like(plan.head_input, plan.config);
   plan.normalize = sentence.present ? sentence.normalize : true;
   return plan;
+}
+
+Settings pretraining_settings(const Settings& settings) {
+  Settings pretraining = settings;
+  TrainSettings& train = pretraining.train;
+  train.heads.clear();
+  train.masked_language_model.weight = 1.0;
+  train.num_train_epochs = train.pretraining.num_train_epochs;
+  train.learning_rate = train.pretraining.learning_rate;
+  train.pretraining = {};
+  train.max_steps = 0;
+  train.eval_steps = train.save_steps = 0;
+  train.early_stopping_patience = 0;
+  train.metric_for_best_model = "auto";
+  return pretraining;
 }
 
 }  // namespace limner

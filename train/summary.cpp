@@ -8,7 +8,11 @@
 namespace limner {
 namespace {
 
-void log_heads(const char* part, const Evaluation& evaluation) {
+void log_metrics(const char* part, const Evaluation& evaluation) {
+  if (std::isfinite(evaluation.language_loss)) {
+    log_info("train: {} masked language model: loss {:.4f}, perplexity {:.1f}", part,
+             evaluation.language_loss, std::exp(evaluation.language_loss));
+  }
   for (const HeadMetrics& head : evaluation.heads) {
     std::string line;
     for (const char* name : {"accuracy", "macro_f1", "micro_f1", "auc", "r2", "rmse", "baseline_rmse"}) {
@@ -56,8 +60,8 @@ void write_summary(const Run& run, const SummaryFacts& facts, const Model& model
   summary["test"] = evaluation_json(test);
   write_json(run.train_folder() / "summary.json", summary);
 
-  log_heads("validation", validation);
-  log_heads("test", test);
+  log_metrics("validation", validation);
+  log_metrics("test", test);
   log_info("train: {} steps, {:.0f} tokens/s, best at step {}, {:.1f} s", state.step, tokens_per_second,
            state.best_step, seconds);
 }

@@ -17,16 +17,21 @@
 namespace limner {
 namespace {
 
+constexpr const char* pretraining_phase = "pretraining";
+
 double mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 // What is wrong whatever the data hold.
 void check_settings(const Settings& settings) {
   const TrainSettings& train = settings.train;
   check_heads(train.heads);
-  if (train.heads.empty() && (train.num_train_epochs > 0 || train.max_steps > 0)) {
-    fail(ExitCode::bad_config,
-         "train.heads: empty, so there is nothing to learn; name a head, or set "
-         "train.num_train_epochs to 0 to publish the model as it is");
+  const bool trains = train.num_train_epochs > 0 || train.max_steps > 0;
+  if (trains && train.heads.empty() && train.masked_language_model.weight <= 0) {
+    fail(
+        ExitCode::bad_config,
+        "train.heads: empty, so there is nothing to learn; name a head, give "
+        "train.masked_language_model.weight a value, or set train.num_train_epochs to 0 to publish the model "
+        "as it is");
   }
 }
 
@@ -118,15 +123,11 @@ int64_t state_bytes(Model& model) {
          Optimizer::bytes(model.parameters());
 }
 
-}  // namespace
-
-void train(const Run& run) { train_until(run, stop_requested); }
-
-void train_until(const Run& run, const std::function<bool()>& stop) {
+// One training from its tokenizer to its summary.
+void train_phase(const Run& run, const std::function<bool()>& stop) {
   const auto started = std::chrono::steady_clock::now();
   const Settings& settings = run.settings;
   const Communicator& ranks = run.communicator;
-  check_settings(settings);
   ModelPlan plan = plan_model(settings);
   const PreparedReader prepared(run.prepared());
   const std::vector<Split> split = prepared.split(0, prepared.rows());
@@ -141,9 +142,14 @@ void train_until(const Run& run, const std::function<bool()>& stop) {
   TokenCache::make(tokens_path, {tokenizer.sha256(), prepared_sha256, plan.max_length}, prepared, tokenizer,
                    ranks, run.threads(), stop);
   const TokenCache tokens(tokens_path);
-  const TrainingData data{tokens, labels, SplitRows::of(Split::train, split, tokens),
-                          SplitRows::of(Split::validation, split, tokens),
-                          SplitRows::of(Split::test, split, tokens)};
+  const MaskedLanguageModelSettings& language = settings.train.masked_language_model;
+  const TrainingData data{
+      tokens,
+      labels,
+      language.weight > 0 ? std::optional(TokenMasking(tokenizer, language)) : std::nullopt,
+      SplitRows::of(Split::train, split, tokens),
+      SplitRows::of(Split::validation, split, tokens),
+      SplitRows::of(Split::test, split, tokens)};
   check_rows(data, settings.train, run.prepared());
 
   const std::unique_ptr<Backend> backend = select_backend(run.settings.runtime, run.threads(), ranks);
@@ -173,13 +179,48 @@ void train_until(const Run& run, const std::function<bool()>& stop) {
 
   // What is reported is what was published.
   checkpoints.load_best();
-  const Evaluation validation =
-      evaluate(model, data.validation, tokens, labels, ranks, limits.evaluation_tokens);
-  const Evaluation test = evaluate(model, data.test, tokens, labels, ranks, limits.evaluation_tokens);
+  const Evaluation validation = evaluate(model, data, data.validation, ranks, limits.evaluation_tokens);
+  const Evaluation test = evaluate(model, data, data.test, ranks, limits.evaluation_tokens);
   if (!ranks.root()) return;
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   write_summary(run, facts, model, data, trainer.state(), checkpoints, validation, test, seconds);
   fs::remove(tokens_path);  // a copy of customers' words that nobody needs any more
+}
+
+// Masked language modelling first, unless it stands there already. Returns the checkpoint to fine-tune.
+fs::path pretrain(const Run& run, const std::function<bool()>& stop) {
+  const Run pretraining{pretraining_settings(run.settings), run.communicator, pretraining_phase};
+  fs::path best = pretraining.checkpoints() / "best";
+  std::string fingerprint;
+  bool current = false;
+  if (run.communicator.root()) {
+    fingerprint =
+        fingerprint_of(pretraining, plan_model(pretraining.settings), "", sha256_file(run.prepared()));
+    current = fs::exists(best) && recorded_fingerprint(run, pretraining_phase) == fingerprint;
+  }
+  run.communicator.broadcast_value(current, 0, "agree on pretraining");
+  if (current) {
+    log_info("pretraining: inputs and settings unchanged, skipped");
+    return best;
+  }
+  const auto started = std::chrono::steady_clock::now();
+  train_phase(pretraining, stop);
+  run.communicator.barrier("end pretraining");
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  record_stage(run, pretraining_phase, fingerprint, seconds);
+  return best;
+}
+
+}  // namespace
+
+void train(const Run& run) { train_until(run, stop_requested); }
+
+void train_until(const Run& run, const std::function<bool()>& stop) {
+  check_settings(run.settings);
+  if (run.settings.train.pretraining.num_train_epochs <= 0) return train_phase(run, stop);
+  Run fine_tuning = run;
+  fine_tuning.settings.model.checkpoint = pretrain(run, stop).string();
+  train_phase(fine_tuning, stop);
 }
 
 }  // namespace limner

@@ -21,6 +21,10 @@
 //     or r2, rmse, mae, baseline_rmse (predicting the mean of the training rows)}]}
 //   both of the best checkpoint; an undefined number is null
 //
+// With train.pretraining, train/pretraining/ and checkpoints/pretraining/ hold the same files of the masked
+// language modelling before: train/loss/masked_language_model, validation/masked_language_model/loss, and in
+// summary.json masked_language_model {loss, perplexity} of each part.
+//
 // train/tokenizer/: the vocabulary learned from the training rows. train/tokens.cache: all rows' tokens,
 // removed at the end.
 #pragma once
@@ -38,7 +42,8 @@ void train(const Run& run);
 
 // What `limner check` prints before a run; reads the prepared rows or the head of the raw table.
 struct TrainForecast {
-  int64_t parameters, steps, tokens_per_epoch, rows, truncated_rows, bytes_per_rank, checkpoint_bytes;
+  int64_t parameters, steps, pretraining_steps, tokens_per_epoch, rows, truncated_rows, bytes_per_rank,
+      checkpoint_bytes;
 };
 TrainForecast forecast_train(const Run& run);
 

@@ -28,8 +28,8 @@ Trainer::Trainer(const Parts& parts, const TrainState& state)
       best_(BestMetric::parse(settings_.metric_for_best_model, parts.model.heads())),
       sync_(parts.backend, ranks_, parts.model.parameters(), parts.model.gradients()) {
   // The window of a checkpoint is a sum over ranks: one of them goes on with it.
-  if (!ranks_.root() || state_.window.head_loss.empty()) {
-    state_.window.head_loss.assign(parts_.model.heads().size(), 0.0);
+  if (!ranks_.root() || state_.window.losses.empty()) {
+    state_.window.losses.assign(parts_.model.objectives().size(), 0.0);
   }
   if (ranks_.root()) {
     metrics_ = std::make_unique<MetricsWriter>(parts_.run.train_folder(), state_.step > 0, state_.step + 1);
@@ -70,11 +70,15 @@ void Trainer::make_batches() {
 }
 
 Trainer::Share Trainer::share_of(const std::vector<int64_t>& batch) const {
-  Share share;
+  std::vector<int64_t> rows;
   for (const int64_t index : rank_share(batch, parts_.data.train.lengths, ranks_.rank(), ranks_.size())) {
-    share.rows.push_back(parts_.data.train.rows[static_cast<size_t>(index)]);
+    rows.push_back(parts_.data.train.rows[static_cast<size_t>(index)]);
   }
-  share.labels = parts_.data.labels.of_rows(share.rows);
+  Share share{pack_rows(parts_.data.tokens, rows), parts_.data.labels.of_rows(rows)};
+  if (parts_.data.masking) {
+    parts_.data.masking->hide(share.batch, stable_hash(fmt::format("mask {}", state_.epoch),
+                                                       static_cast<uint64_t>(parts_.run.settings.run.seed)));
+  }
   return share;
 }
 
@@ -86,14 +90,14 @@ Trainer::StepEnd Trainer::step() {
   std::vector<Share> shares;
   int64_t tokens = 0;
   // One small sum tells every rank the weight of all labels, and whether a rank wants to stop.
-  std::vector<double> agreed(parts_.model.heads().size() + 1, 0.0);
+  std::vector<double> agreed(parts_.model.objectives().size() + 1, 0.0);
   for (int64_t i = 0; i < count; ++i) {
     const std::vector<int64_t>& batch = batches_[static_cast<size_t>(state_.batch + i)];
     for (const int64_t index : batch) tokens += parts_.data.train.lengths[static_cast<size_t>(index)];
     shares.push_back(share_of(batch));
-    if (shares.back().rows.empty()) continue;
-    const std::vector<double> weights = parts_.model.label_weights(shares.back().labels);
-    for (size_t head = 0; head < weights.size(); ++head) agreed[head] += weights[head];
+    const std::vector<double> weights = parts_.model.loss_weights(shares.back().batch, shares.back().labels);
+    for (size_t objective = 0; objective < weights.size(); ++objective)
+      agreed[objective] += weights[objective];
   }
   agreed.back() = parts_.stop() ? 1.0 : 0.0;
   ranks_.sum(std::span(agreed), "agree on a step");
@@ -122,21 +126,22 @@ void Trainer::compute_gradients(const std::vector<Share>& shares, const std::vec
   parts_.backend.fill_zero(parts_.model.gradients());
   const uint64_t dropout_key = stable_hash(fmt::format("dropout {}", state_.step),
                                            static_cast<uint64_t>(parts_.run.settings.run.seed));
-  std::vector<double> divisor = total_weight;  // a head without labels in this step has nothing to divide
+  std::vector<double> divisor =
+      total_weight;  // an objective without labels in this step has nothing to divide
   for (double& weight : divisor) weight = weight > 0.0 ? weight : 1.0;
   for (size_t i = 0; i < shares.size(); ++i) {
     const bool last = i + 1 == shares.size();
-    if (shares[i].rows.empty()) {
+    const Batch& batch = shares[i].batch;
+    if (batch.row_count() == 0) {
       if (last) sync_.all_layers_done();
       continue;
     }
-    const Batch batch = pack_rows(parts_.data.tokens, shares[i].rows);
     parts_.model.forward(batch, Purpose::training, dropout_key);
     const Model::Loss loss = parts_.model.backward(batch, shares[i].labels, divisor, [&](int layer) {
       if (last) sync_.layer_done(layer);
     });
-    for (size_t head = 0; head < divisor.size(); ++head) {
-      state_.window.head_loss[head] += loss.sum[head] / divisor[head];
+    for (size_t objective = 0; objective < divisor.size(); ++objective) {
+      state_.window.losses[objective] += loss.sum[objective] / divisor[objective];
     }
   }
   sync_.finish();
@@ -163,19 +168,19 @@ bool Trainer::stopped_early() const {
 
 // Afterwards rank 0 holds the sum over ranks, the others nothing.
 void Trainer::sum_window() {
-  ranks_.sum(std::span(state_.window.head_loss), "sum losses");
-  if (!ranks_.root()) std::fill(state_.window.head_loss.begin(), state_.window.head_loss.end(), 0.0);
+  ranks_.sum(std::span(state_.window.losses), "sum losses");
+  if (!ranks_.root()) std::fill(state_.window.losses.begin(), state_.window.losses.end(), 0.0);
 }
 
 void Trainer::log() {
   sum_window();
   if (ranks_.root()) {
-    const auto& heads = parts_.model.heads();
+    const std::vector<Model::Objective>& objectives = parts_.model.objectives();
     std::vector<std::pair<std::string, double>> values{{"train/loss", 0.0}};
-    for (size_t head = 0; head < heads.size(); ++head) {
-      const double loss = state_.window.head_loss[head] / static_cast<double>(state_.window.steps);
-      values.front().second += heads[head].weight * loss;
-      values.emplace_back("train/loss/" + heads[head].name, loss);
+    for (size_t i = 0; i < objectives.size(); ++i) {
+      const double loss = state_.window.losses[i] / static_cast<double>(state_.window.steps);
+      values.front().second += objectives[i].weight * loss;
+      values.emplace_back("train/loss/" + objectives[i].name, loss);
     }
     const double part =
         batches_.empty() ? 0.0 : static_cast<double>(state_.batch) / static_cast<double>(batches_.size());
@@ -187,15 +192,15 @@ void Trainer::log() {
     progress_->update(state_.step - first_step_, fmt::format("loss {:.4f}", values.front().second));
   }
   state_.window.steps = 0;
-  std::fill(state_.window.head_loss.begin(), state_.window.head_loss.end(), 0.0);
+  std::fill(state_.window.losses.begin(), state_.window.losses.end(), 0.0);
   window_tokens_ = 0;
   window_seconds_ = 0.0;
 }
 
 void Trainer::evaluate() {
   const SplitRows& part = parts_.data.validation;
-  const Evaluation evaluation = limner::evaluate(parts_.model, part, parts_.data.tokens, parts_.data.labels,
-                                                 ranks_, parts_.evaluation_tokens);
+  const Evaluation evaluation =
+      limner::evaluate(parts_.model, parts_.data, part, ranks_, parts_.evaluation_tokens);
   double metric = ranks_.root() ? best_.of(evaluation) : 0.0;
   ranks_.broadcast_value(metric, 0, "share the validation metric");
   // The first model is the best one so far, whatever it is worth; without validation rows the newest.
@@ -212,6 +217,9 @@ void Trainer::evaluate() {
   }
   if (!ranks_.root() || part.count() == 0) return;
   std::vector<std::pair<std::string, double>> values{{"validation/loss", evaluation.loss}};
+  if (std::isfinite(evaluation.language_loss)) {
+    values.emplace_back("validation/masked_language_model/loss", evaluation.language_loss);
+  }
   for (const HeadMetrics& head : evaluation.heads) {
     for (const char* name : {"loss", "accuracy", "macro_f1", "micro_f1", "auc", "r2", "rmse", "mae"}) {
       const double value = *head.find(name);

@@ -41,7 +41,7 @@ class Trainer {
  private:
   enum class StepEnd : uint8_t { done, stop };
   struct Share {  // this rank's rows of one global batch
-    std::vector<int64_t> rows;
+    Batch batch;
     std::vector<HeadLabels> labels;
   };
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "text/batch.h"
 #include "train/labels.h"
 #include "train/token_cache.h"
+#include "train/token_masking.h"
 
 namespace limner {
 
@@ -24,6 +26,7 @@ struct SplitRows {
 struct TrainingData {
   const TokenCache& tokens;
   const Labels& labels;
+  std::optional<TokenMasking> masking;  // with the objective of a masked language model
   SplitRows train, validation, test;
 };
 

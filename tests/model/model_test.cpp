@@ -40,7 +40,7 @@ std::vector<HeadLabels> three_labels() {
           {{}, {24.0f, 11.0f, missing, missing, 21.5f}}};
 }
 
-double total_loss(const Model& model, const HeadLosses& loss, const std::vector<double>& weights) {
+double total_loss(const Model& model, const Losses& loss, const std::vector<double>& weights) {
   double total = 0.0;
   for (size_t head = 0; head < model.heads().size(); ++head) {
     if (weights[head] > 0) total += model.heads()[head].weight * loss.sum[head] / weights[head];
@@ -84,7 +84,7 @@ TEST_P(Gradients, EqualCentralDifferences) {
   const Batch batch = make_batch(lengths, model.config());
   model.plan(Purpose::training, batch.token_count(), batch.row_count());
   const auto labels = three_labels();
-  const std::vector<double> weights = model.label_weights(labels);
+  const std::vector<double> weights = model.loss_weights(batch, labels);
   const std::optional<uint64_t> key = GetParam().dropout ? std::optional<uint64_t>(77) : std::nullopt;
   const std::vector<float> gradient = gradients_of(model, *backend, batch, labels, weights, key);
   const std::vector<float> start = model.download_weights();
@@ -100,7 +100,7 @@ TEST_P(Gradients, EqualCentralDifferences) {
       }
       backend->upload(model.weights(), moved.data());
       model.forward(batch, Purpose::training, key);
-      losses[side] = total_loss(model, model.evaluate_loss(labels), weights);
+      losses[side] = total_loss(model, model.evaluate_loss(batch, labels), weights);
     }
     backend->upload(model.weights(), start.data());
     return (losses[1] - losses[0]) / (2 * step);
@@ -239,7 +239,7 @@ TEST_F(ModelTest, Bf16StaysNearF32) {
           rounded = make_model(*backend_, three_heads(), input, DType::bf16);
     const Batch batch = make_batch(lengths, exact.config());
     const auto labels = three_labels();
-    const std::vector<double> weights = exact.label_weights(labels);
+    const std::vector<double> weights = exact.loss_weights(batch, labels);
     exact.plan(Purpose::training, 64, 8);
     rounded.plan(Purpose::training, 64, 8);
     EXPECT_EQ(rounded.shadow().dtype, DType::bf16);
@@ -312,7 +312,7 @@ TEST_F(ModelTest, HeadWithoutLabelsLeavesNoTrace) {
   both.plan(Purpose::training, 64, 8);
   one.plan(Purpose::training, 64, 8);
   const HeadLabels labels{{2, 0, -1, 1, 1}, {}}, none{{-1, -1, -1, -1, -1}, {}};
-  EXPECT_EQ(both.label_weights({labels, none}), (std::vector<double>{4.0, 0.0}));
+  EXPECT_EQ(both.loss_weights(batch, {labels, none}), (std::vector<double>{4.0, 0.0}));
   const auto a = gradients_of(both, *backend_, batch, {labels, none}, {4.0, 0.0});
   const auto b = gradients_of(one, *backend_, batch, {labels}, {4.0});
   for (const ParamSpec& spec : both.parameters().all()) {
@@ -347,7 +347,7 @@ TEST_F(ModelTest, ClassWeightsAsByHand) {
     for (size_t c = 0; c < 3; ++c) total += std::exp(static_cast<double>(logits[row * 3 + c]));
     sum += head.class_weight[label] * (std::log(total) - logits[row * 3 + label]);
   }
-  const HeadLosses loss = model.evaluate_loss({labels});
+  const Losses loss = model.evaluate_loss(batch, {labels});
   EXPECT_NEAR(loss.sum[0], sum, 1e-5);
   EXPECT_DOUBLE_EQ(loss.weight[0], 2.5 + 0.5 + 1.0 + 2.5);
 }
@@ -375,7 +375,7 @@ TEST_F(ModelTest, HalfBatchesAddUpToOne) {
   model.plan(Purpose::training, 64, 8);
   const Batch whole = make_batch(lengths, model.config());
   const auto labels = three_labels();
-  const std::vector<double> weights = model.label_weights(labels);
+  const std::vector<double> weights = model.loss_weights(whole, labels);
   const auto at_once = gradients_of(model, *backend_, whole, labels, weights, 9);
 
   const Batch first = make_batch({5, 1}, model.config()),
@@ -389,9 +389,9 @@ TEST_F(ModelTest, HalfBatchesAddUpToOne) {
   };
   backend_->fill_zero(model.gradients());
   model.forward(first, Purpose::training, 9);
-  HeadLosses loss = model.backward(first, part(0, 2), weights, ignore_layer);
+  Losses loss = model.backward(first, part(0, 2), weights, ignore_layer);
   model.forward(second, Purpose::training, 9);
-  const HeadLosses rest = model.backward(second, part(2, 5), weights, ignore_layer);
+  const Losses rest = model.backward(second, part(2, 5), weights, ignore_layer);
   expect_near(values(model.gradients()), at_once, 1e-5);
   for (size_t head = 0; head < 3; ++head) {
     EXPECT_DOUBLE_EQ(loss.weight[head] + rest.weight[head], weights[head]);
@@ -403,12 +403,13 @@ TEST_F(ModelTest, LayersAreReportedWhenComplete) {
   model.plan(Purpose::training, 64, 8);
   const Batch batch = make_batch(lengths, model.config());
   const auto labels = three_labels();
-  const auto final_gradients = gradients_of(model, *backend_, batch, labels, model.label_weights(labels));
+  const auto final_gradients =
+      gradients_of(model, *backend_, batch, labels, model.loss_weights(batch, labels));
   backend_->fill_zero(model.gradients());
   model.forward(batch, Purpose::training);
   std::vector<int> order;
   int64_t covered = 0;
-  model.backward(batch, labels, model.label_weights(labels), [&](int layer) {
+  model.backward(batch, labels, model.loss_weights(batch, labels), [&](int layer) {
     order.push_back(layer);
     const LayerRange range = model.parameters().layer_range(layer);
     covered += range.elements;
@@ -431,8 +432,7 @@ TEST_F(ModelTest, BatchWithoutRows) {
   EXPECT_EQ(model.pooled(empty, Pooling::mean, true).elements(), 0);
   const std::vector<HeadLabels> labels(3);
   std::vector<int> order;
-  const HeadLosses loss =
-      model.backward(empty, labels, {1, 1, 1}, [&](int layer) { order.push_back(layer); });
+  const Losses loss = model.backward(empty, labels, {1, 1, 1}, [&](int layer) { order.push_back(layer); });
   EXPECT_EQ(order, (std::vector<int>{3, 2, 1, 0}));
   EXPECT_EQ(loss.sum, (std::vector<double>{0, 0, 0}));
   for (const float value : values(model.gradients())) ASSERT_EQ(value, 0.0f);

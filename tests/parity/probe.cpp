@@ -58,6 +58,12 @@ Batch read_batch(const Json& json) {
       batch.segments.push_back(segments[position]);
       batch.positions.push_back(static_cast<int32_t>(position));
     }
+    if (json.contains("targets")) {
+      for (const Json& target : json["targets"][row]) {
+        batch.target_places.push_back(batch.cu_lengths.back() + target.at(0).get<int32_t>());
+        batch.target_ids.push_back(target.at(1).get<int32_t>());
+      }
+    }
     batch.cu_lengths.push_back(static_cast<int32_t>(batch.ids.size()));
     batch.rows.push_back(static_cast<int64_t>(row));
     batch.max_length = std::max(batch.max_length, static_cast<int32_t>(ids.size()));
@@ -85,12 +91,15 @@ Model load_model(Backend& backend, const fs::path& checkpoint, const Json& input
   HeadInput head_input = HeadInput::mean;
   std::vector<HeadSpec> heads = read_heads(checkpoint, head_input);
   const std::string kind = input.at("kind").get<std::string>();
-  if (kind == "none") heads.clear();
-  require(kind == "none" || (heads.size() == 1 && heads[0].kind == kind), "{}: one head of kind {} is wanted",
+  ModelConfig config = ModelConfig::read(checkpoint);
+  if (kind == "masked_language_model") config.language_weight = 1.0;
+  const bool bare = kind == "none" || config.has_language_head();
+  if (bare) heads.clear();
+  require(bare || (heads.size() == 1 && heads[0].kind == kind), "{}: one head of kind {} is wanted",
           checkpoint.string(), kind);
   if (input.contains("class_weights"))
     heads[0].class_weight = input["class_weights"].get<std::vector<float>>();
-  Model model(backend, ModelConfig::read(checkpoint), heads, head_input, DType::f32);
+  Model model(backend, config, heads, head_input, DType::f32);
   const auto missing = model.load(checkpoint);
   require(missing.empty(), "{}: not in the checkpoint: {}", checkpoint.string(), fmt::join(missing, ", "));
   return model;

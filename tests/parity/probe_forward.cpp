@@ -30,10 +30,11 @@ void add_pooled(Results& results, Backend& backend, Model& model, const Batch& b
   results.add("pooler", pooler);
 }
 
-// The head's loss and, in model.gradients(), its gradient.
-double head_loss(Model& model, const Batch& batch, const Json& labels_json) {
-  const std::vector<HeadLabels> labels{read_labels(model.heads()[0], labels_json)};
-  const std::vector<double> weights = model.label_weights(labels);
+// The loss of the one objective and, in model.gradients(), its gradient.
+double objective_loss(Model& model, const Batch& batch, const Json& json) {
+  std::vector<HeadLabels> labels;
+  if (!model.heads().empty()) labels.push_back(read_labels(model.heads()[0], json.at("labels")));
+  const std::vector<double> weights = model.loss_weights(batch, labels);
   return model.backward(batch, labels, weights, [](int) {}).sum[0] / weights[0];
 }
 
@@ -88,13 +89,14 @@ void forward(const fs::path& checkpoint, const fs::path& input, const fs::path& 
   add_pooled(results, *backend, model, batch);
   const bool head = !model.heads().empty();
   if (head) results.add("logits", answer.logits[0]);
-  const double loss = head ? head_loss(model, batch, json.at("labels")) : sine_loss(*backend, model, batch);
+  const bool objective = !model.objectives().empty();
+  const double loss = objective ? objective_loss(model, batch, json) : sine_loss(*backend, model, batch);
   results.add("loss", {1}, {static_cast<float>(loss)});
 
   std::vector<float> gradients(static_cast<size_t>(model.gradients().elements()));
   backend->download(gradients.data(), model.gradients());
   results.add_parameters("grad.", model, gradients, fs::absolute(output).parent_path());
-  if (!head) results.erase("grad.pooler.");  // out of the loss's reach
+  if (!objective) results.erase("grad.pooler.");  // out of the loss's reach
   results.write(output);
 }
 

@@ -71,10 +71,10 @@ void train(const fs::path& checkpoint, const fs::path& input, const fs::path& ou
   std::vector<float> losses, norms, rates;
   for (size_t step = 0; step < batches.size(); ++step) {
     const std::vector<HeadLabels> labels{read_labels(model.heads()[0], plan["batches"][step].at("labels"))};
-    const std::vector<double> weights = model.label_weights(labels);
+    const std::vector<double> weights = model.loss_weights(batches[step], labels);
     backend->fill_zero(model.gradients());
     model.forward(batches[step], Purpose::training);
-    const HeadLosses loss = model.backward(batches[step], labels, weights, [](int) {});
+    const Losses loss = model.backward(batches[step], labels, weights, [](int) {});
     const double norm = std::sqrt(backend->sum_of_squares(model.gradients()));
     const double rate = learning_rate(plan, static_cast<int64_t>(step));
     losses.push_back(static_cast<float>(loss.sum[0] / weights[0]));

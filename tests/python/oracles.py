@@ -13,7 +13,8 @@ Input of `forward` (dropout is off; rows are token ids as they stand, special to
 
     {"rows": [[2, 17, 9, 3], [2, 5, 3]],        rows of different lengths
      "segments": [[0, 0, 1, 1], [0, 0, 0]],     optional token types, 0 when absent
-     "kind": "single_label",                    single_label | multi_label | regression | none
+     "kind": "single_label",                    single_label | multi_label | regression | masked_language_model | none
+     "targets": [[[1, 25]], [[1, 9]]],          masked_language_model: [position, token to be guessed there] of each row
      "labels": [3, null],                       class number | list of 0/1 | number or list of numbers; null = does not count
      "class_weights": [1.0, 2.5, ...]}          optional, single_label only
 
@@ -29,7 +30,7 @@ Output of `forward`, all float32, rows packed one after the other with no paddin
                                                 loss does not reach is absent
 
 Loss: cross entropy (weighted by class and divided by the sum of the weights used), binary cross entropy with logits, mean
-squared error; the mean runs over the labels that count. For kind none, where there is no head, it is
+squared error; the mean runs over the labels (or targets) that count. For kind none, where there is no head, it is
 mean over all elements i of hidden.L, flattened, of hidden.L[i] * sin(i + 1), which reaches every token of every layer.
 
 Input of `train`:
@@ -79,6 +80,10 @@ RANDOM_MODELS = {
                         epsilon=1e-12, kind="single_label", classes=2),
     "encoder": dict(hidden=36, heads=3, inner=70, layers=2, vocabulary=131, positions=40, activation="gelu",
                     epsilon=1e-12, kind="none", classes=0),
+    "masked": dict(hidden=36, heads=3, inner=70, layers=2, vocabulary=131, positions=40, activation="gelu",
+                   epsilon=1e-12, kind="masked_language_model", classes=0),
+    "masked_long": dict(hidden=40, heads=5, inner=97, layers=1, vocabulary=1031, positions=400, activation="gelu_new",
+                        epsilon=1e-5, kind="masked_language_model", classes=0),
     "encoder_without_pooler": dict(hidden=48, heads=4, inner=128, layers=3, vocabulary=131, positions=40,
                                    activation="gelu_new", epsilon=1e-12, kind="none", classes=0, pooler=False),
 }
@@ -125,7 +130,9 @@ def save_random_bert(name: str, directory, seed: int = 17) -> Path:
         vocab_size=shape["vocabulary"], hidden_size=shape["hidden"], num_hidden_layers=shape["layers"],
         num_attention_heads=shape["heads"], intermediate_size=shape["inner"], hidden_act=shape["activation"],
         max_position_embeddings=shape["positions"], layer_norm_eps=shape["epsilon"], type_vocab_size=2)
-    if shape["classes"]:
+    if shape["kind"] == "masked_language_model":
+        model = transformers.BertForMaskedLM(config)
+    elif shape["classes"]:
         config.num_labels = shape["classes"]
         config.problem_type = PROBLEM_TYPES[shape["kind"]]
         model = transformers.BertForSequenceClassification(config)
@@ -231,6 +238,9 @@ def forward_input(name: str, seed: int = 17, rows: int = 9, missing_labels: bool
         batch["labels"] = [random_label(shape, row, dice) for row in batch["rows"]]
         if missing_labels:
             batch["labels"][::3] = [None] * len(batch["labels"][::3])
+    if shape["kind"] == "masked_language_model":
+        batch["targets"] = [[[position, dice.randrange(shape["vocabulary"])] for position in range(len(row)) if dice.random() < 0.4]
+                            for row in batch["rows"]]
     return batch
 
 
@@ -248,7 +258,8 @@ def training_input(name: str, seed: int = 17, steps: int = 100, rows: int = 16) 
 
 def load_model(checkpoint, kind: str, dtype=torch.float32):
     """The checkpoint with its head, or bare for kind none; dropout off; plain attention, which is the easiest to trust."""
-    family = transformers.AutoModel if kind == "none" else transformers.AutoModelForSequenceClassification
+    family = {"none": transformers.AutoModel, "masked_language_model": transformers.AutoModelForMaskedLM}.get(
+        kind, transformers.AutoModelForSequenceClassification)
     poolers = json.loads((Path(checkpoint) / "config.json").read_text())["model_type"] in SEGMENT_FAMILIES
     options = {"add_pooling_layer": False} if poolers and kind == "none" and not has_pooler(checkpoint) else {}
     model = family.from_pretrained(str(checkpoint), attn_implementation="eager", dtype=dtype, local_files_only=True, **options)
@@ -327,6 +338,10 @@ def forward(checkpoint, batch: dict, dtype=torch.float32) -> dict:
     if kind == "none":
         flat = result[f"hidden.{len(answers[0].hidden_states) - 1}"].reshape(-1)
         loss = (flat * torch.sin(torch.arange(1, len(flat) + 1, dtype=torch.float64)).to(dtype)).mean()
+    elif kind == "masked_language_model":
+        places = [(row, position, token) for row, targets in enumerate(batch["targets"]) for position, token in targets]
+        rows, positions, tokens = (torch.tensor(column) for column in zip(*places))
+        loss = F.cross_entropy(answers[0].logits[rows, positions], tokens)
     else:
         result["logits"] = torch.cat([answer.logits for answer in answers])
         loss = head_loss(result["logits"], kind, batch["labels"], batch.get("class_weights"))

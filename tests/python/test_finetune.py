@@ -1,5 +1,6 @@
 """all-MiniLM-L6-v2 fine-tuned by the program on real reviews: its folder opens elsewhere, with the program's own numbers."""
 
+import shutil
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -45,3 +46,14 @@ def test_sentence_transformers_and_transformers_agree(run, texts):
     assert len(texts) == len(ours["vectors"]) > ROWS * 0.9
     theirs = {"vectors": oracles.sentence_vectors(best, texts).numpy(), "logits": oracles.text_logits(best, texts, 128).numpy()}
     assert report(compare(theirs, ours, TOLERANCE))
+
+
+def test_pretraining_opens_as_a_masked_language_model(limner, run, workspace):
+    folder = workspace / "pretrained"
+    shutil.copytree(run / "prepared", folder / "prepared")
+    limner("train", CONFIGURATION, f"run.directory={folder}", "model.architecture.layers=1", "model.architecture.hidden=24",
+           "model.architecture.heads=2", "model.architecture.inner=40", "model.vocabulary.size=400", "model.max_length=32",
+           "train.pretraining.num_train_epochs=1", "train.num_train_epochs=0.1")
+    _, loading = transformers.AutoModelForMaskedLM.from_pretrained(folder / "checkpoints" / "pretraining" / "best", local_files_only=True,
+                                                                   output_loading_info=True)
+    assert not loading["missing_keys"] and not loading["unexpected_keys"] and not loading["mismatched_keys"]

@@ -26,6 +26,7 @@ TEST(TrainRanks, SameLossesAndMetricsAsOneRank) {
   limner::Run run = shared_run(folder.path() / "many");
   run.settings.train.gradient_accumulation_steps = 2;
   run.settings.train.heads.push_back({.name = "stars", .field = "stars", .kind = "regression"});
+  run.settings.train.masked_language_model.weight = 0.3;
   train(run);
   world().barrier("trained");
   if (!world().root()) return;
@@ -56,6 +57,7 @@ TEST(TrainRanks, RanksWithoutRowsTakePart) {
   limner::Run run = shared_run(folder.path() / "many");
   run.settings.train.max_tokens_per_batch = 16;
   run.settings.train.max_steps = 12;
+  run.settings.train.masked_language_model.weight = 1.0;
   train(run);
   world().barrier("trained");
   if (!world().root()) return;

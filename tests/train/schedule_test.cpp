@@ -34,6 +34,33 @@ TEST(Schedule, Linear) {
   EXPECT_EQ(learning_rate(settings, 120, 100), 0.0);
 }
 
+TEST(Schedule, PolynomialFallsByItsPower) {
+  TrainSettings settings = with("polynomial", 0.1);
+  settings.lr_power = 2.0;
+  EXPECT_DOUBLE_EQ(learning_rate(settings, 10, 100), 0.5);
+  EXPECT_DOUBLE_EQ(learning_rate(settings, 55, 100), 0.5 * 0.25);
+  EXPECT_EQ(learning_rate(settings, 100, 100), 0.0);
+}
+
+TEST(Schedule, WarmupStableDecayHoldsThenFalls) {
+  TrainSettings settings = with("warmup_stable_decay", 0.1);
+  settings.decay_ratio = 0.2;  // of the 90 steps after the warm-up
+  for (const int64_t step : {10, 40, 82}) EXPECT_DOUBLE_EQ(learning_rate(settings, step, 100), 0.5);
+  EXPECT_NEAR(learning_rate(settings, 91, 100), 0.25, 1e-15);
+  EXPECT_EQ(learning_rate(settings, 100, 100), 0.0);
+  settings.decay_ratio = 0.0;
+  EXPECT_DOUBLE_EQ(learning_rate(settings, 99, 100), 0.5);
+}
+
+TEST(Schedule, EverySchedulesEndCanBeRaised) {
+  for (const char* type : {"linear", "cosine", "polynomial", "warmup_stable_decay"}) {
+    TrainSettings settings = with(type, 0.1);
+    settings.lr_end_ratio = 0.2;
+    EXPECT_DOUBLE_EQ(learning_rate(settings, 10, 100), 0.5) << type;
+    EXPECT_NEAR(learning_rate(settings, 100, 100), 0.1, 1e-15) << type;
+  }
+}
+
 TEST(Schedule, Cosine) {
   const TrainSettings settings = with("cosine", 0.0, 20);
   for (int64_t step = 20; step < 100; step += 7) {

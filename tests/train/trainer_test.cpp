@@ -13,9 +13,9 @@ namespace limner::testing {
 namespace {
 
 // Says stop when asked for the n-th time by the training loop.
-std::function<bool()> stop_at_step(const Run& run, int64_t step) {
-  return [&run, step, asked = int64_t{-1}]() mutable {
-    if (!fs::exists(run.train_folder() / "metrics.jsonl")) return false;  // still reading rows
+std::function<bool()> stop_at_step(const fs::path& train_folder, int64_t step) {
+  return [train_folder, step, asked = int64_t{-1}]() mutable {
+    if (!fs::exists(train_folder / "metrics.jsonl")) return false;  // still reading rows
     return ++asked == step;
   };
 }
@@ -111,13 +111,65 @@ TEST(Train, StopAndResumeIsTheSameToTheLastBit) {
   train(whole.run());
   for (const int64_t step : {4, 9}) {
     expect_error(ExitCode::interrupted, {"train", "again"},
-                 [&] { train_until(parts.run(), stop_at_step(parts.run(), step)); });
+                 [&] { train_until(parts.run(), stop_at_step(parts.run().train_folder(), step)); });
     EXPECT_FALSE(fs::exists(parts.run().train_folder() / "summary.json"));
     make_folder(parts.run().checkpoints() / "step-00000099.tmp-host-1");  // of a process killed while saving
   }
   train(parts.run());
   EXPECT_FALSE(fs::exists(parts.run().checkpoints() / "step-00000099.tmp-host-1"));
   expect_same_course(whole, parts);
+}
+
+Json pretraining_summary(SyntheticRun& run) {
+  return read_json(run.run().directory() / "train" / "pretraining" / "summary.json");
+}
+
+double masked_loss(const Json& summary) {
+  return summary["test"]["masked_language_model"]["loss"].get<double>();
+}
+
+TEST(Train, PretrainingTeachesTheTextsAndResumesToTheLastBit) {
+  TemporaryFolder whole_folder, parts_folder;
+  SyntheticRun whole(whole_folder.path()), parts(parts_folder.path());
+  for (SyntheticRun* run : {&whole, &parts}) {
+    run->settings().train.pretraining = {.num_train_epochs = 12, .learning_rate = 5e-3};
+    run->settings().train.num_train_epochs = 1;
+  }
+  train(whole.run());
+  const Json summary = pretraining_summary(whole);
+  // Guessing at random among the words seen costs the logarithm of their number.
+  EXPECT_LT(masked_loss(summary), 0.8 * std::log(summary["vocabulary"].get<double>()));
+  EXPECT_TRUE(summary["test"]["heads"].empty());
+
+  const fs::path folder = parts.run().directory() / "train" / "pretraining";
+  expect_error(ExitCode::interrupted, {"train", "again"},
+               [&] { train_until(parts.run(), stop_at_step(folder, 20)); });
+  EXPECT_FALSE(fs::exists(folder / "summary.json"));
+  train(parts.run());
+  expect_same_course(whole, parts);
+  EXPECT_EQ(masked_loss(pretraining_summary(parts)), masked_loss(summary));
+
+  // What stands is not trained again; another number of epochs is.
+  const auto written = fs::last_write_time(folder / "summary.json");
+  parts.settings().train.learning_rate = 4e-3;
+  train(parts.run());
+  EXPECT_EQ(fs::last_write_time(folder / "summary.json"), written);
+  parts.settings().train.pretraining.num_train_epochs = 1;
+  train(parts.run());
+  EXPECT_GT(masked_loss(pretraining_summary(parts)), masked_loss(summary));
+}
+
+TEST(Train, MaskedTokensMayBeGuessedBesideTheHeads) {
+  TemporaryFolder folder;
+  SyntheticRun synthetic(folder.path());
+  synthetic.settings().train.masked_language_model.weight = 0.5;
+  synthetic.settings().train.num_train_epochs = 14;
+  train(synthetic.run());
+  const Json summary = synthetic.summary();
+  EXPECT_GE(summary["test"]["heads"][0]["accuracy"].get<double>(), 0.9);
+  double sum = 0.5 * masked_loss(summary);
+  for (const Json& head : summary["test"]["heads"]) sum += head["loss"].get<double>();
+  EXPECT_NEAR(summary["test"]["loss"].get<double>(), sum, 1e-9);
 }
 
 TEST(Train, GoesOnFromAnOlderCheckpointWhenTheNewestIsTorn) {
