@@ -1,5 +1,6 @@
 #include "runtime/watchdog.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -144,6 +145,7 @@ void Watchdog::State::say_farewell() {
 }
 
 void Watchdog::State::watch() {
+  pthread_setname_np(pthread_self(), "limner-watch");  // for `ps -L`, and for tests
   Clock::duration silence{};
   Clock::time_point last_look = Clock::now();
   std::unique_lock<std::mutex> lock(mutex);
