@@ -32,7 +32,7 @@ struct ProfileResults {
   ShardProvenance provenance;
   std::string settings_sha256;  // of the section `profile`
 
-  std::string segment_title(size_t segment) const;  // its three most typical words, or "Segment 2"
+  std::string segment_title(size_t segment) const;  // its three most typical words; without words its traits
 };
 
 // The files of profile/, into an existing folder (docs/report.md describes them).
