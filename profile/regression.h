@@ -79,9 +79,7 @@ struct Regression {
   std::optional<FeatureSetScores> held_out;  // the last set's scores over them, if there are at least ten
 
   // "churned", or "churned (boosting)" where the target has several models.
-  std::string title() const {
-    return name == target.name ? name : target.name + " (" + settings.kind + ")";
-  }
+  std::string title() const { return name == target.name ? name : target.name + " (" + settings.kind + ")"; }
   bool two_classes() const { return target.outcome == Outcome::two_classes; }
   // What to quote: of the held-out customers where a head saw the target, else of all.
   const FeatureSetScores& honest_scores() const {
