@@ -22,6 +22,12 @@ int check_command(const Arguments& arguments, Communicator& communicator) {
     if (communicator.root()) fmt::print("{}", print_settings(run.settings));
     return 0;
   }
+  if (!run.has_texts()) {
+    if (communicator.root()) {
+      fmt::print("texts                     none: prepare and profile are all there is to do\n");
+    }
+    return 0;
+  }
   const TrainForecast train = forecast_train(run);
   const ExtractForecast extract = forecast_extract(run);
   if (!communicator.root()) return 0;

@@ -84,8 +84,8 @@ void inspect_hdf5(const fs::path& file) {
 
 void inspect_tokenizer(const fs::path& path) {
   const Tokenizer tokenizer = Tokenizer::load(fs::is_directory(path) ? path : path.parent_path());
-  fmt::print("tokenizer {}\n  kind        {}\n  vocabulary  {}\n  sha256      {}\n", path.string(), tokenizer.kind(),
-             tokenizer.vocabulary_size(), tokenizer.sha256());
+  fmt::print("tokenizer {}\n  kind        {}\n  vocabulary  {}\n  sha256      {}\n", path.string(),
+             tokenizer.kind(), tokenizer.vocabulary_size(), tokenizer.sha256());
 }
 
 void inspect_run(const fs::path& folder) {

@@ -27,8 +27,7 @@ int run_stages(const Arguments& arguments, Communicator& communicator, const cha
       run_stage(stage, run, Again::always);
     }
   }
-  if (which == Which::all && communicator.root())
-    fmt::print("{}\n", (run.profile_folder() / "report.html").string());
+  if (which == Which::all && communicator.root()) fmt::print("{}\n", run.profile_result().string());
   return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "cli/stages.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "cli/version.h"
@@ -63,12 +64,23 @@ std::string extract_fingerprint(const Run& run) {
 
 std::string profile_fingerprint(const Run& run) {
   std::vector<std::string> parts{print_section(run.settings, "profile"), numbers_that_matter(run),
-                                 sha256_file(run.prepared()),
-                                 sha256_file(run.embeddings() / "manifest.json")};
+                                 sha256_file(run.prepared())};
+  if (run.has_texts()) parts.push_back(sha256_file(run.embeddings() / "manifest.json"));
   const ProfileSettings& settings = run.settings.profile;
   for (const std::optional<std::string>& file :
        {settings.rules, settings.words.dictionary, settings.words.stop_words}) {
     if (file) parts.push_back(sha256_file(*file));
+  }
+  if (settings.fitted_from) {
+    const fs::path folder = fs::path(*settings.fitted_from) / "models";
+    if (!fs::is_directory(folder)) {
+      fail(ExitCode::missing_input, "{} is missing; profile.fitted_from wants the folder profile/ of a run",
+           folder.string());
+    }
+    std::vector<fs::path> models;
+    for (const auto& entry : fs::directory_iterator(folder)) models.push_back(entry.path());
+    std::sort(models.begin(), models.end());
+    for (const fs::path& model : models) parts.push_back(sha256_file(model));
   }
   for (const fs::path& optional :
        {run.quality(), run.train_folder() / "summary.json", run.train_folder() / "metrics.jsonl"}) {
@@ -83,12 +95,15 @@ const std::vector<Stage>& stages() {
   static constexpr auto prepared = [](const Run& run) { return run.prepared(); };
   static constexpr auto summary = [](const Run& run) { return run.train_folder() / "summary.json"; };
   static constexpr auto manifest = [](const Run& run) { return run.embeddings() / "manifest.json"; };
-  static constexpr auto report = [](const Run& run) { return run.profile_folder() / "report.html"; };
+  static constexpr auto vectors = [](const Run& run) {
+    return run.has_texts() ? run.embeddings() / "manifest.json" : run.prepared();
+  };
+  static constexpr auto report = [](const Run& run) { return run.profile_result(); };
   static const std::vector<Stage> table = {
-      {"prepare", prepare, nullptr, nullptr, prepare_fingerprint, prepared},
-      {"train", train, prepared, "prepare", train_fingerprint, summary},
-      {"extract", extract, prepared, "prepare", extract_fingerprint, manifest},
-      {"profile", profile, manifest, "extract", profile_fingerprint, report},
+      {"prepare", prepare, nullptr, false, prepare_fingerprint, prepared},
+      {"train", train, prepared, true, train_fingerprint, summary},
+      {"extract", extract, prepared, true, extract_fingerprint, manifest},
+      {"profile", profile, vectors, false, profile_fingerprint, report},
   };
   return table;
 }
@@ -98,10 +113,16 @@ void run_stage(const Stage& stage, const Run& run, Again again) {
   ranks.set_phase(stage.name);
   std::string fingerprint;  // of rank 0, which alone reads the inputs and writes run.json
   bool current = false;
+  if (stage.of_texts && !run.has_texts()) {
+    if (again == Again::if_changed) return;
+    fail(ExitCode::bad_config,
+         "prepare.sources: none maps `text`: there is nothing to {}; run `limner profile`", stage.name);
+  }
   if (ranks.root()) {
     if (stage.input && !fs::exists(stage.input(run))) {
+      const bool prepared = stage.input(run) == run.prepared();
       fail(ExitCode::missing_input, "{} is missing: run `limner {}` first", stage.input(run).string(),
-           stage.before);
+           prepared ? "prepare" : "extract");
     }
     make_folder(run.directory());
     // Parts of one extraction share the directory: what is unfinished there may be another's.

@@ -11,9 +11,9 @@ namespace limner {
 struct Stage {
   const char* name;
   void (*run)(const Run&);
-  // What the stage before left, and that stage's name; null for the first.
+  // What the stage before left; null for the first.
   std::filesystem::path (*input)(const Run&);
-  const char* before;
+  bool of_texts;  // has nothing to do in a run without texts
   // SHA-256 over the settings and input files that decide the stage's result.
   std::string (*fingerprint)(const Run&);
   // A file that stands only after the stage has ended.

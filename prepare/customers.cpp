@@ -102,9 +102,8 @@ CustomerTable read_customer_table(const SourcePlan& source, const PrepareSetting
   if (table.counts.read == table.counts.rejected) fail_without_rows(source.path, table.counts);
   if (table.counts.kept == 0) {
     fail(ExitCode::bad_data,
-         "{}: none of its {} customers wrote a text; does the column `{}` hold the same names as `customer` "
-         "of the "
-         "texts?",
+         "{}: none of its {} customers stands in the table that gives the rows; does the column `{}` hold "
+         "the same names as `customer` there?",
          source.path, table.counts.without_texts, source.columns.at("customer"));
   }
   return table;

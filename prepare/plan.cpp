@@ -59,8 +59,7 @@ void check_joined(const SourcePlan& source, const SourcePlan& texts) {
        texts.index);
 }
 
-void check_customer_source(const SourcePlan& source, const SourcePlan& texts) {
-  check_joined(source, texts);
+void check_no_text_keys(const SourcePlan& source) {
   for (const char* name : {"time", "item"}) {
     if (!source.columns.contains(name)) continue;
     fail(ExitCode::bad_config,
@@ -100,7 +99,7 @@ void check_interpolation(const PreparePlan& plan) {
          why);
   };
   for (const FieldPlan& field : plan.texts.fields) {
-    if (is_interpolation(field.missing) && (!plan.texts.time || !plan.texts.customer)) {
+    if (plan.texts.text && is_interpolation(field.missing) && (!plan.texts.time || !plan.texts.customer)) {
       refuse(field, fmt::format("wants times and customers; map `time` and `customer` in prepare.sources.{}",
                                 plan.texts.index));
     }
@@ -111,8 +110,19 @@ void check_interpolation(const PreparePlan& plan) {
         refuse(field, "wants rows in time; a customer has one value of it");
     }
   };
+  if (!plan.texts.text) refuse_all(plan.texts.fields);
   for (const SourcePlan& source : plan.customers) refuse_all(source.fields);
   if (plan.events) refuse_all(plan.events->fields);
+}
+
+// Without texts the first table of customers gives the rows, one a customer.
+void take_customers_as_rows(PreparePlan& plan) {
+  if (plan.customers.empty()) {
+    fail(ExitCode::bad_config, "prepare.sources: hold only events; name a table of texts or customers");
+  }
+  plan.texts = std::move(plan.customers.front());
+  plan.customers.erase(plan.customers.begin());
+  check_no_text_keys(plan.texts);
 }
 
 }  // namespace
@@ -145,14 +155,20 @@ PreparePlan make_plan(const PrepareSettings& settings) {
       plan.customers.push_back(std::move(source));
     }
   }
-  if (with_text.size() != 1) {
-    fail(ExitCode::bad_config, "prepare.sources: {} map `text`; exactly one must",
-         with_text.empty() ? "none" : std::to_string(with_text.size()));
+  if (with_text.size() > 1) {
+    fail(ExitCode::bad_config, "prepare.sources: {} map `text`; at most one may", with_text.size());
   }
-  for (const SourcePlan& source : plan.customers) check_customer_source(source, plan.texts);
+  if (with_text.empty()) take_customers_as_rows(plan);
+  for (const SourcePlan& source : plan.customers) {
+    check_joined(source, plan.texts);
+    check_no_text_keys(source);
+  }
   if (plan.events) check_joined(plan.events->source, plan.texts);
   check_field_settings(settings, names);
   check_interpolation(plan);
+  if (settings.near_duplicates.threshold && !plan.texts.text) {
+    fail(ExitCode::bad_config, "prepare.near_duplicates.threshold: is set, but no source maps `text`");
+  }
   if (settings.near_duplicates.threshold && settings.near_duplicates.within == "customer" &&
       !plan.texts.customer) {
     fail(ExitCode::bad_config,

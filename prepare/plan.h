@@ -40,7 +40,7 @@ struct EventPlan {
 };
 
 struct PreparePlan {
-  SourcePlan texts;
+  SourcePlan texts;                   // gives the rows; without `text` a row is a customer
   std::vector<SourcePlan> customers;  // joined on `customer`
   std::optional<EventPlan> events;    // joined on `customer`
 };

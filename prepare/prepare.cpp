@@ -33,7 +33,7 @@ std::vector<std::string> all_values(const Distinct& distinct) {
 std::vector<TypedField> type_fields(const PreparePlan& plan, JoinedRows& joined) {
   std::vector<TypedField> fields;
   for (size_t index = 0; index < plan.texts.fields.size(); ++index) {
-    fields.push_back(type_field(plan.texts.fields[index], joined.rows.fields[index], false));
+    fields.push_back(type_field(plan.texts.fields[index], joined.rows.fields[index], !plan.texts.text));
   }
   for (size_t table = 0; table < joined.tables.size(); ++table) {
     const auto& planned = plan.customers[table].fields;

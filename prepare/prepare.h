@@ -5,6 +5,9 @@
 //
 // Near-duplicates, which count as duplicates, are listed there too: "near-duplicate: of line 17".
 //
+// A configuration that maps no text prepares customers alone: the rows are those of its first table, one a
+// customer, their texts are empty, and every field is of customers.
+//
 // quality.json:
 //   format_version
 //   rows {read, prepared, duplicates, near_duplicates (of those), rejected}          of the source that holds
@@ -16,7 +19,8 @@
 //             nothing), orphans (customers who wrote texts and have no row here); of events: reference_time}]
 //   customers {count, with_attributes, orphans, without_texts, texts_per_customer {min, median, mean, max}}
 //       orphans wrote texts and are in no customer table; without_texts are only in the table and left out
-//   text {characters {min, p05, p25, median, p75, p95, p99, max, mean}, histogram [{from, to, count}],
+//   text (null without texts) {characters {min, p05, p25, median, p75, p95, p99, max, mean}, histogram
+//   [{from, to, count}],
 //         languages {han, latin, other, none}}           from <= characters < to; shares of texts by the
 //         script
 //                                                        of most letters

@@ -35,7 +35,7 @@ Json describe_sources(const Prepared& prepared) {
   const auto put = [&](const SourcePlan& source, const SourceCounts& counts, const char* holds) {
     by_index[source.index] = describe_source(source, counts, holds, prepared.source_sha256[source.index]);
   };
-  put(prepared.plan.texts, prepared.joined.rows.counts, "texts");
+  put(prepared.plan.texts, prepared.joined.rows.counts, prepared.plan.texts.text ? "texts" : "customers");
   for (size_t index = 0; index < prepared.joined.tables.size(); ++index) {
     const CustomerTable& table = prepared.joined.tables[index];
     put(prepared.plan.customers[index], table.counts, "customers");
@@ -54,8 +54,10 @@ Json describe_sources(const Prepared& prepared) {
 Json describe_customers(const Prepared& prepared) {
   const auto count = static_cast<size_t>(prepared.joined.rows.customer.values.size());
   std::vector<double> texts(count, 0.0);
-  for (const int32_t customer : prepared.joined.rows.customer.codes)
-    texts[static_cast<size_t>(customer)] += 1;
+  if (prepared.plan.texts.text) {
+    for (const int32_t customer : prepared.joined.rows.customer.codes)
+      texts[static_cast<size_t>(customer)] += 1;
+  }
   int64_t with_attributes = 0, without_texts = 0;
   for (size_t customer = 0; customer < count; ++customer) {
     with_attributes += std::any_of(prepared.joined.tables.begin(), prepared.joined.tables.end(),
@@ -256,7 +258,7 @@ Json describe_quality(const Prepared& prepared) {
   quality["rules"] = describe_rules(prepared);
   quality["sources"] = describe_sources(prepared);
   quality["customers"] = describe_customers(prepared);
-  quality["text"] = describe_text(prepared.joined.rows);
+  quality["text"] = prepared.plan.texts.text ? describe_text(prepared.joined.rows) : Json();
   quality["time"] = describe_time(prepared.joined.rows.times);
   quality["items"] = describe_items(prepared.joined.rows.item);
   quality["fields"] = fields;

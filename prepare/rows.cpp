@@ -70,7 +70,7 @@ uint64_t hash_row(const SourcePlan& source, const CleanRow& row) {
 const Rule* find_broken_rule(const SourcePlan& source, const CleanRow& row) {
   if (source.rules.empty()) return nullptr;
   std::vector<std::string_view> values(row.values.begin(), row.values.end());
-  values[source.text->slot] = row.text.text;
+  if (source.text) values[source.text->slot] = row.text.text;
   return first_broken(source.rules, values);
 }
 
@@ -78,16 +78,19 @@ CleanRow clean_row(const Record& record, const SourcePlan& source, const Prepare
   CleanRow row;
   row.problem = record.problem;
   if (!row.problem.none()) return row;
-  const std::string& raw = record.values[source.text->slot];
-  if (count_characters(raw) > settings.clean.max_characters) {
-    row.problem = {"value too long", "more than prepare.clean.max_characters"};
-    return row;
+  if (source.text) {
+    const std::string& raw = record.values[source.text->slot];
+    if (count_characters(raw) > settings.clean.max_characters) {
+      row.problem = {"value too long", "more than prepare.clean.max_characters"};
+      return row;
+    }
+    row.text = clean_text(raw, settings.clean);
+    row.problem = check_text(row.text, settings.clean);
   }
-  row.text = clean_text(raw, settings.clean);
   for (size_t slot = 0; slot < record.values.size(); ++slot) {
-    row.values.push_back(slot == source.text->slot ? std::string() : clean_value(record.values[slot]));
+    const bool is_text = source.text && slot == source.text->slot;
+    row.values.push_back(is_text ? std::string() : clean_value(record.values[slot]));
   }
-  row.problem = check_text(row.text, settings.clean);
   if (row.problem.none()) row.problem = check_keys(source, row);
   if (row.problem.none()) row.problem = check_values(source.fields, row.values);
   if (row.problem.none())
@@ -117,6 +120,12 @@ class Collector {
     if (near_) {
       if (const auto near = near_->find(row.text.text, row.bands, rows_.texts)) {
         drop_near(record, row, *near);
+        return;
+      }
+    }
+    if (!source_.text && source_.customer) {
+      if (const auto known = rows_.customer.values.find(row.of(source_.customer))) {
+        repeat_customer(record, row, static_cast<size_t>(*known));
         return;
       }
     }
@@ -183,6 +192,17 @@ class Collector {
     }
     rejects_.add_near_duplicate(rows_.counts, source_.path, record.line,
                                 rows_.lines[static_cast<size_t>(near)]);
+  }
+
+  // Of a table without texts, where the row of a customer has the customer's number.
+  void repeat_customer(const Record& record, const CleanRow& row, size_t customer) {
+    if (rows_.identity[customer] == row.identity) {
+      ++rows_.counts.duplicates;
+      return;
+    }
+    rejects_.add(rows_.counts, source_.path, record.line,
+                 {"customer stands twice with different values",
+                  fmt::format("first in line {}", rows_.lines[customer])});
   }
 
   bool is_duplicate(const CleanRow& row, const Codes& codes) const {

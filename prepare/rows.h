@@ -13,7 +13,8 @@
 
 namespace limner {
 
-// The rows that stay, in the order of the file; columns of equal length.
+// The rows that stay, in the order of the file; columns of equal length. Without a mapped text a row is a
+// customer and its text is empty.
 struct TextRows {
   std::vector<std::string> texts;
   std::vector<int64_t> characters;
@@ -29,8 +30,10 @@ struct TextRows {
   int64_t size() const { return static_cast<int64_t>(texts.size()); }
 };
 
-// Blocks of records are read one after the other and cleaned on `threads` threads; the result does not depend
-// on their number. Errors: those of the reader; no usable row (bad_data with the commonest reasons).
+// Of a customer who stands in a table without texts twice, the first row stays: an equal one is a duplicate,
+// another one is rejected. Blocks of records are read one after the other and cleaned on `threads` threads;
+// the result does not depend on their number. Errors: those of the reader; no usable row (bad_data with the
+// commonest reasons).
 TextRows read_texts(const SourcePlan& source, const PrepareSettings& settings, int threads,
                     RejectLog& rejects, Heartbeat& heartbeat);
 

@@ -47,7 +47,7 @@ std::vector<CustomerColumn> customer_table(const ProfileResults& results) {
     }
   }
   for (const Regression& regression : results.regressions)
-    table.push_back(numbers(regression.target.name + " predicted", regression.predicted));
+    table.push_back(numbers(regression.name + " predicted", regression.predicted));
   for (Eigen::Index topic = 0; topic < results.topics.customers.cols(); ++topic) {
     const Vector values = results.topics.customers.col(topic);
     table.push_back(numbers(fmt::format("topic {}", topic + 1), values));

@@ -228,4 +228,22 @@ Customers read_customers(const PreparedReader& prepared, const EmbeddingsReader&
   return customers;
 }
 
+Customers read_customers_without_texts(const PreparedReader& prepared) {
+  Customers customers;
+  customers.ids = prepared.customer_ids(0, prepared.customers());
+  const auto count = static_cast<size_t>(prepared.customers());
+  customers.table_index.resize(count);
+  std::iota(customers.table_index.begin(), customers.table_index.end(), 0);
+  customers.texts.assign(count, 0);
+  customers.tokens.assign(count, 0);
+  customers.training_texts.assign(count, 0);
+  customers.rows.resize(count);
+  const std::vector<int64_t> customer = prepared.customer_index(0, prepared.rows());
+  for (size_t row = 0; row < customer.size(); ++row) {
+    const auto number = static_cast<int64_t>(row);
+    customers.rows[static_cast<size_t>(customer[row])].emplace_back(number, number);
+  }
+  return customers;
+}
+
 }  // namespace limner

@@ -21,14 +21,15 @@ struct HeadAverages {
   Matrix mean;  // customers x classes
 };
 
-// Customers who wrote at least one text, in the order of prepared.h5. Every vector has one entry a customer.
+// Customers who wrote at least one text, in the order of prepared.h5; of a table without texts, all of them.
+// Every vector has one entry a customer.
 struct Customers {
   std::vector<std::string> ids;
   std::vector<int64_t> table_index;                            // index into prepared.h5's /customers
   std::vector<std::vector<std::pair<int64_t, int64_t>>> rows;  // ranges of rows [first, last], ascending
   std::vector<int64_t> texts, tokens, training_texts;
   std::vector<int64_t> first_time, last_time;  // microseconds; missing_time without a dated text
-  Matrix mean;                                 // customers x width
+  Matrix mean;                // customers x width; of a table without texts, AttributeVectors
   Matrix recent;              // recency-weighted mean; no rows without times; NaN without a dated text
   double half_life_days = 0;  // of the recency weights; 0: no recency-weighted mean
   int64_t without_texts = 0;  // customers of the table who wrote nothing: not profiled
@@ -36,6 +37,7 @@ struct Customers {
 
   int64_t count() const { return static_cast<int64_t>(ids.size()); }
   int64_t total_texts() const;
+  bool have_texts() const { return total_texts() > 0; }
   bool has_time() const { return !last_time.empty(); }
 };
 
@@ -44,6 +46,9 @@ struct Customers {
 // customer's newest text. Errors: a vector that is not finite (bad_data, naming the row).
 Customers read_customers(const PreparedReader& prepared, const EmbeddingsReader& embeddings,
                          const Auto<double>& half_life_days, const Communicator& communicator);
+
+// All customers of a table without texts: zero texts, no vectors.
+Customers read_customers_without_texts(const PreparedReader& prepared);
 
 // The pieces, on plain memory.
 struct SumLayout {

@@ -46,7 +46,7 @@ GroupScores score_group(const std::string& name, const std::vector<size_t>& memb
   scores.customers = std::ssize(members);
   scores.observed = mean(observed);
   scores.predicted = mean(predicted);
-  if (regression.logistic()) {
+  if (regression.two_classes()) {
     scores.probability = score_probabilities(observed, predicted, baseline);
     scores.selected = selection_rate(observed, predicted, nan);
     scores.true_positive_rate = selection_rate(observed, predicted, 1);
@@ -80,8 +80,12 @@ GroupComparison compare_groups(const CustomerColumn& column, const Regression& r
     fail(ExitCode::bad_config,
          "profile.fairness.groups: field '{}' is a number; name a category field of customers", column.name);
   }
-  GroupComparison result{column.name, regression.target.name, regression.settings.kind, {},
-                         {},          least_customers};
+  GroupComparison result;
+  result.field = column.name;
+  result.target = regression.name;
+  result.kind = regression.settings.kind;
+  result.two_classes = regression.two_classes();
+  result.least_customers = least_customers;
   std::vector<std::vector<size_t>> members(column.categories.size() + 1);  // the last one: missing
   for (size_t i = 0; i < column.codes.size(); ++i) {
     if (std::isnan(regression.predicted[i])) continue;
@@ -102,7 +106,7 @@ GroupComparison compare_groups(const CustomerColumn& column, const Regression& r
   gap("mean outcome", [](const GroupScores& g) { return g.observed; });
   gap("mean prediction", [](const GroupScores& g) { return g.predicted; });
   gap("bias", [](const GroupScores& g) { return g.predicted - g.observed; });
-  if (regression.logistic()) {
+  if (regression.two_classes()) {
     gap("share selected", [](const GroupScores& g) { return g.selected; });
     gap("true positive rate", [](const GroupScores& g) { return g.true_positive_rate; });
     gap("false positive rate", [](const GroupScores& g) { return g.false_positive_rate; });

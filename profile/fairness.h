@@ -32,6 +32,7 @@ struct GroupComparison {
   std::string field, target, kind;
   std::vector<GroupScores> groups;  // largest first; customers without a group are "missing"
   std::vector<Gap> gaps;
+  bool two_classes = false;
   int64_t least_customers = 0;  // smaller groups are listed but not compared
 };
 

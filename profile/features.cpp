@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "runtime/error.h"
+
 namespace limner {
 namespace {
 
@@ -37,8 +39,14 @@ class TableBuilder {
 void add_number(TableBuilder& builder, const CustomerColumn& column) {
   std::vector<double> missing;
   for (const double value : column.numbers) missing.push_back(std::isnan(value) ? 1 : 0);
-  builder.add({column.name, FeatureSource::attribute, ""}, column.numbers);
-  builder.add({column.name + " missing", FeatureSource::attribute, "known"}, std::move(missing));
+  Feature feature{column.name, FeatureSource::attribute, ""};
+  feature.field = column.field;
+  feature.category = column.category;
+  builder.add(feature, column.numbers);
+  feature.name += " missing";
+  feature.reference = "known";
+  feature.part = Feature::Part::missing_number;
+  builder.add(feature, std::move(missing));
 }
 
 void add_category(TableBuilder& builder, const CustomerColumn& column, int64_t least_customers) {
@@ -57,8 +65,11 @@ void add_category(TableBuilder& builder, const CustomerColumn& column, int64_t l
     if (counts[category] < least_customers) break;
     std::vector<double> values;
     for (const int32_t code : column.codes) values.push_back(place(code) == category ? 1 : 0);
-    builder.add({column.name + " = " + name(category), FeatureSource::attribute, name(order[0])},
-                std::move(values));
+    Feature feature{column.name + " = " + name(category), FeatureSource::attribute, name(order[0])};
+    feature.field = column.field;
+    feature.part = category == categories - 1 ? Feature::Part::missing_value : Feature::Part::value;
+    if (feature.part == Feature::Part::value) feature.value = name(category);
+    builder.add(std::move(feature), std::move(values));
   }
 }
 
@@ -91,12 +102,23 @@ FeatureTable prediction_features(const std::vector<HeadAverages>& heads) {
       const std::string name = head.kind == "regression"
                                    ? head.name
                                    : head.name + " = " + head.classes[static_cast<size_t>(column)];
-      builder.add({"predicted " + name, FeatureSource::prediction,
-                   reference < 0 ? "" : head.classes[static_cast<size_t>(reference)]},
-                  {values.data(), values.data() + values.size()});
+      Feature feature{"predicted " + name, FeatureSource::prediction,
+                      reference < 0 ? "" : head.classes[static_cast<size_t>(reference)]};
+      feature.field = head.name;
+      feature.category = head.classes[static_cast<size_t>(column)];
+      builder.add(std::move(feature), {values.data(), values.data() + values.size()});
     }
   }
   return builder.table(customers);
+}
+
+AttributeVectors attribute_vectors(const std::vector<CustomerColumn>& columns) {
+  FeatureTable table = attribute_features(columns);
+  if (table.features.empty()) {
+    fail(ExitCode::bad_data, "no field of customers has two different values: nothing tells customers apart");
+  }
+  const Standardizer standardizer(table.values);
+  return {std::move(table.features), standardizer, standardizer.apply(table.values)};
 }
 
 FeatureTable join(const FeatureTable& left, const FeatureTable& right) {

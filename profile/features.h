@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "profile/columns.h"
+#include "profile/linear.h"
 #include "profile/matrix.h"
+#include "runtime/files.h"
 
 namespace limner {
 
@@ -15,6 +17,10 @@ struct Feature {
   std::string name;  // "age", "region = north", "sentiment = positive"
   FeatureSource source = FeatureSource::attribute;
   std::string reference;  // of a category: what it is compared with; else empty
+  // Where it comes from, so that other customers get the same: a column (CustomerColumn) or a head and its
+  // class; of the column its number, whether it is missing, or whether it is `value`.
+  enum class Part : uint8_t { number, missing_number, value, missing_value } part = Part::number;
+  std::string field = "", category = "", value = "";
 };
 
 // customers x features; NaN where a number is missing.
@@ -31,6 +37,21 @@ FeatureTable attribute_features(const std::vector<CustomerColumn>& columns, int6
 
 // Mean predictions of every head; of a single_label head all but the class with the highest mean.
 FeatureTable prediction_features(const std::vector<HeadAverages>& heads);
+
+// The same features of other customers. Errors: as same_column; a head that they have not (bad_data).
+Matrix same_features(const std::vector<Feature>& features, const PreparedReader& prepared,
+                     const Customers& customers, const std::string& wanted_by);
+Json to_json(const std::vector<Feature>& features);
+std::vector<Feature> read_features(const Json& json);
+
+// What customers without texts are segmented and compared by: attributes, each with mean 0 and variance 1
+// (Standardizer), missing ones at the mean.
+struct AttributeVectors {
+  std::vector<Feature> features;
+  Standardizer standardizer;
+  Matrix values;  // customers x features
+};
+AttributeVectors attribute_vectors(const std::vector<CustomerColumn>& columns);
 
 // Side by side. The tables have the same customers.
 FeatureTable join(const FeatureTable& left, const FeatureTable& right);

@@ -1,6 +1,8 @@
 // Ridge and logistic regression with a quadratic penalty, solved exactly.
 #pragma once
 
+#include <utility>
+
 #include "profile/matrix.h"
 
 namespace limner {
@@ -29,6 +31,8 @@ Vector probabilities(const LinearModel& model, const Matrix& features);
 struct Standardizer {
   Eigen::RowVectorXd mean, deviation;  // deviation 0: constant
   explicit Standardizer(const Matrix& features);
+  Standardizer(Eigen::RowVectorXd means, Eigen::RowVectorXd deviations)
+      : mean(std::move(means)), deviation(std::move(deviations)) {}
   Matrix apply(const Matrix& features) const;
 };
 

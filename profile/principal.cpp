@@ -6,7 +6,8 @@ namespace limner {
 
 PrincipalComponents principal_components(const Matrix& rows, int64_t keep) {
   PrincipalComponents result;
-  const Matrix centred = rows.rowwise() - rows.colwise().mean();
+  result.mean = rows.colwise().mean();
+  const Matrix centred = rows.rowwise() - result.mean;
   const double divisor = std::max<double>(1.0, static_cast<double>(rows.rows() - 1));
   // The smaller of the two Gram matrices has the same non-zero eigenvalues.
   const bool wide = rows.cols() > rows.rows();

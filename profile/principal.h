@@ -6,9 +6,10 @@
 namespace limner {
 
 struct PrincipalComponents {
-  Matrix scores;    // customers x kept, columns by falling variance
-  Matrix axes;      // kept x width
-  Vector variance;  // of each column of scores
+  Matrix scores;            // customers x kept, columns by falling variance
+  Matrix axes;              // kept x width
+  Eigen::RowVectorXd mean;  // of the rows; scores = (rows - mean) axes'
+  Vector variance;          // of each column of scores
   double total_variance = 0;
 };
 

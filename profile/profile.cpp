@@ -4,9 +4,11 @@
 #include <memory>
 #include <set>
 
+#include "profile/new_customers.h"
 #include "profile/principal.h"
 #include "profile/report.h"
 #include "profile/results.h"
+#include "profile/saved_models.h"
 #include "runtime/log.h"
 #include "runtime/root_work.h"
 
@@ -31,6 +33,12 @@ void check_fields(const ProfileSettings& settings, const PreparedReader& prepare
       require_field(prepared, name, "profile.regressions: attributes");
     }
   }
+  std::set<std::pair<std::string, std::string>> models;
+  for (const RegressionSettings& regression : settings.regressions) {
+    if (models.emplace(regression.target, regression.kind).second) continue;
+    fail(ExitCode::bad_config, "profile.regressions: '{}' has two models of the kind {}; leave one out",
+         regression.target, regression.kind);
+  }
   for (const std::string& name : settings.fairness.groups) {
     const Field& field = require_field(prepared, name, "profile.fairness.groups");
     if (!field.of_customer || field.type != FieldType::category) {
@@ -39,19 +47,37 @@ void check_fields(const ProfileSettings& settings, const PreparedReader& prepare
   }
 }
 
+std::set<std::string> targets_of(const ProfileSettings& settings) {
+  std::set<std::string> targets;
+  for (const RegressionSettings& regression : settings.regressions) targets.insert(regression.target);
+  return targets;
+}
+
+// Fields of customers that are no target.
+std::vector<CustomerColumn> explaining_columns(const ProfileSettings& settings,
+                                               const ProfileResults& results) {
+  const std::set<std::string> targets = targets_of(settings);
+  std::vector<CustomerColumn> columns;
+  for (const CustomerColumn& column : results.columns) {
+    if (!targets.contains(column.field)) columns.push_back(column);
+  }
+  return columns;
+}
+
+// The target, with the kind where it has several models.
+std::string name_of(const RegressionSettings& regression, const ProfileSettings& settings) {
+  const auto same =
+      std::count_if(settings.regressions.begin(), settings.regressions.end(),
+                    [&](const RegressionSettings& other) { return other.target == regression.target; });
+  return same == 1 ? regression.target : regression.target + "." + regression.kind;
+}
+
 // Attributes of one regression: those named, or every field of customers that is no target.
 std::vector<CustomerColumn> attributes_of(const RegressionSettings& regression,
                                           const ProfileSettings& settings, const PreparedReader& prepared,
                                           const ProfileResults& results) {
+  if (regression.attributes.empty()) return explaining_columns(settings, results);
   std::vector<CustomerColumn> attributes;
-  if (regression.attributes.empty()) {
-    std::set<std::string> targets;
-    for (const RegressionSettings& other : settings.regressions) targets.insert(other.target);
-    for (const CustomerColumn& column : results.columns) {
-      if (!targets.contains(column.field)) attributes.push_back(column);
-    }
-    return attributes;
-  }
   for (const std::string& name : regression.attributes) {
     for (CustomerColumn& column : field_columns(prepared, results.customers, name)) {
       attributes.push_back(std::move(column));
@@ -79,6 +105,7 @@ void fit_regressions(const Run& run, const PreparedReader& prepared, const Matri
   inputs.predictions = prediction_features(results.customers.heads);
   inputs.components = components;
   inputs.training_texts = results.customers.training_texts;
+  inputs.texts = results.customers.have_texts();
   for (const RegressionSettings& regression : settings.regressions) {
     heartbeat.beat();
     inputs.attributes = attribute_features(attributes_of(regression, settings, prepared, results));
@@ -86,16 +113,17 @@ void fit_regressions(const Run& run, const PreparedReader& prepared, const Matri
     Regression& result = results.regressions.emplace_back(
         fit_regression(regression, make_target(column, regression), inputs,
                        static_cast<uint64_t>(run.settings.run.seed), run.threads()));
+    result.name = name_of(regression, settings);
     result.head_saw_target =
         std::any_of(run.settings.train.heads.begin(), run.settings.train.heads.end(),
                     [&](const HeadSettings& head) { return head.field == regression.target; });
     const FeatureSetScores& scores = result.honest_scores();
-    if (result.logistic()) {
-      log_info("profile: {}: AUC {:.3f}, log loss {:.3f} (base rate {:.3f})", regression.target,
+    if (result.two_classes()) {
+      log_info("profile: {}: AUC {:.3f}, log loss {:.3f} (base rate {:.3f})", result.name,
                scores.probability.auc, scores.probability.log_loss, scores.probability.baseline_log_loss);
     } else {
-      log_info("profile: {}: R2 {:.3f}, RMSE {:.4g} (mean baseline {:.4g})", regression.target,
-               scores.number.r2, scores.number.rmse, scores.number.baseline_rmse);
+      log_info("profile: {}: R2 {:.3f}, RMSE {:.4g} (mean baseline {:.4g})", result.name, scores.number.r2,
+               scores.number.rmse, scores.number.baseline_rmse);
     }
     for (const std::string& group : settings.fairness.groups) {
       results.comparisons.push_back(compare_groups(field_column(prepared, results.customers, group), result));
@@ -103,7 +131,8 @@ void fit_regressions(const Run& run, const PreparedReader& prepared, const Matri
   }
 }
 
-void publish(const Run& run, const ProfileResults& results) {
+void publish(const Run& run, const ProfileResults& results, const PrincipalComponents& components,
+             const AttributeVectors* attributes) {
   FolderWriter folder(run.profile_folder());
   write_profiles_hdf5(folder.path() / "profiles.h5", results);
   write_profiles_jsonl(folder.path() / "profiles.jsonl", results);
@@ -123,41 +152,63 @@ void publish(const Run& run, const ProfileResults& results) {
   if (!results.actions.audiences.empty())
     write_audiences_csv(folder.path() / "audiences.csv", results.actions, results.customers.ids);
   write_file(folder.path() / "report.html", render_report(read_report_inputs(run, results)));
+  write_models(folder.path() / "models", results, components, attributes);
   folder.publish();
   log_info("profile: {}", (run.profile_folder() / "report.html").string());
 }
 
-}  // namespace
+void check_customers(const Run& run, const Customers& customers) {
+  if (customers.count() >= run.settings.profile.min_customers) return;
+  fail(ExitCode::bad_data, "{} has {} customers{}; profile.min_customers is {}", run.prepared().string(),
+       customers.count(), customers.have_texts() ? " with texts" : "", run.settings.profile.min_customers);
+}
 
-void profile(const Run& run) {
+// Segments, and the principal components of what they are made of.
+PrincipalComponents segment_customers(const Run& run, Geometry geometry, ProfileResults& results,
+                                      Heartbeat& heartbeat) {
+  const Matrix& vectors = results.customers.mean;
+  results.segmentation = find_segments(vectors, geometry, run.settings.profile.segments,
+                                       static_cast<uint64_t>(run.settings.run.seed), run.threads());
+  log_info("profile: {} customers in {} segments, silhouette {:.3f}", results.customers.count(),
+           results.segmentation.count(), results.segmentation.silhouette);
+  return principal_components(geometry == Geometry::cosine ? unit_rows(vectors) : vectors, kept_components);
+}
+
+// What both ways end with, on rank 0. components: of the segments' vectors; attributes: those, without texts.
+void finish(const Run& run, const PreparedReader& prepared, const PrincipalComponents& components,
+            const AttributeVectors* attributes, ProfileResults& results, Heartbeat& heartbeat) {
+  const ProfileSettings& settings = run.settings.profile;
+  results.settings_sha256 = sha256(print_section(run.settings, "profile"));
+  results.has_items = prepared.has_items();
+  results.traits =
+      describe_traits(results.customers, compared_columns(settings, prepared, results), results.segmentation);
+  heartbeat.beat();
+  results.map = map_customers(components.scores, run.threads());
+  fit_regressions(run, prepared, attributes ? Matrix(components.scores.rows(), 0) : components.scores,
+                  results, heartbeat);
+  heartbeat.beat();
+  if (settings.rules) {
+    const std::vector<CustomerColumn> table = customer_table(results);
+    results.actions = apply_rules(read_rules(*settings.rules, table), table);
+  }
+  publish(run, results, components, attributes);
+}
+
+// Customers by what they wrote. What follows on all ranks is shared work; everything found is kept on rank 0.
+void profile_texts(const Run& run, const PreparedReader& prepared) {
   const ProfileSettings& settings = run.settings.profile;
   const Communicator& ranks = run.communicator;
-  const PreparedReader prepared(run.prepared());
   const EmbeddingsReader embeddings(run.embeddings(), EmbeddingsReader::Verify::sizes);
   check_inputs(run, prepared, embeddings);
-  check_fields(settings, prepared);
-
   // What follows is shared work or rank 0's alone; everything found is kept on rank 0. Between its pieces a
   // signal is obeyed.
   ProfileResults results;
-  Matrix components;
+  PrincipalComponents components;
   results.customers = read_customers(prepared, embeddings, settings.half_life_days, ranks);
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
-    const Customers& customers = results.customers;
-    if (customers.count() < settings.min_customers) {
-      fail(ExitCode::bad_data, "{} has {} customers with texts; profile.min_customers is {}",
-           run.prepared().string(), customers.count(), settings.min_customers);
-    }
+    check_customers(run, results.customers);
     const Geometry geometry = embeddings.provenance().normalize ? Geometry::cosine : Geometry::euclidean;
-    results.segmentation = find_segments(customers.mean, geometry, settings.segments,
-                                         static_cast<uint64_t>(run.settings.run.seed), run.threads());
-    log_info("profile: {} customers in {} segments, silhouette {:.3f}", customers.count(),
-             results.segmentation.count(), results.segmentation.silhouette);
-    heartbeat.beat();
-    components =
-        principal_components(geometry == Geometry::cosine ? unit_rows(customers.mean) : customers.mean,
-                             kept_components)
-            .scores;
+    components = segment_customers(run, geometry, results, heartbeat);
   });
   WordCutter cutter(settings.words);
   results.descriptions = describe_segments(prepared, embeddings, results.customers, results.segmentation,
@@ -173,21 +224,49 @@ void profile(const Run& run) {
   results.neighbors = nearest_customers(results.customers.mean, settings.neighbors, ranks, run.threads());
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     results.provenance = embeddings.provenance();
-    results.settings_sha256 = sha256(print_section(run.settings, "profile"));
-    results.has_items = prepared.has_items();
     results.columns = customer_columns(prepared, results.customers);
-    results.traits = describe_traits(results.customers, compared_columns(settings, prepared, results),
-                                     results.segmentation);
-    heartbeat.beat();
-    results.map = map_customers(components, run.threads());
-    fit_regressions(run, prepared, components, results, heartbeat);
-    heartbeat.beat();
-    if (settings.rules) {
-      const std::vector<CustomerColumn> table = customer_table(results);
-      results.actions = apply_rules(read_rules(*settings.rules, table), table);
-    }
-    publish(run, results);
+    finish(run, prepared, components, nullptr, results, heartbeat);
   });
+}
+
+// Customers by their attributes alone.
+void profile_attributes(const Run& run, const PreparedReader& prepared) {
+  const ProfileSettings& settings = run.settings.profile;
+  const Communicator& ranks = run.communicator;
+  ProfileResults results;
+  AttributeVectors attributes;
+  PrincipalComponents components;
+  work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
+    results.customers = read_customers_without_texts(prepared);
+    check_customers(run, results.customers);
+    results.columns = customer_columns(prepared, results.customers);
+    attributes = attribute_vectors(explaining_columns(settings, results));
+    results.customers.mean = attributes.values;
+    components = segment_customers(run, Geometry::euclidean, results, heartbeat);
+    results.descriptions.resize(static_cast<size_t>(results.segmentation.count()));
+  });
+  results.neighbors = nearest_customers(results.customers.mean, settings.neighbors, ranks, run.threads());
+  work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
+    results.provenance.rows = prepared.rows();
+    results.provenance.prepared_sha256 = prepared.sha256();
+    finish(run, prepared, components, &attributes, results, heartbeat);
+  });
+}
+
+}  // namespace
+
+void profile(const Run& run) {
+  if (run.settings.profile.fitted_from) {
+    profile_new_customers(run);
+    return;
+  }
+  const PreparedReader prepared(run.prepared());
+  check_fields(run.settings.profile, prepared);
+  if (prepared.has_texts()) {
+    profile_texts(run, prepared);
+  } else {
+    profile_attributes(run, prepared);
+  }
 }
 
 }  // namespace limner

@@ -100,8 +100,8 @@ Json regressions_json(const std::vector<Regression>& regressions, size_t index) 
   for (const Regression& regression : regressions) {
     Json entry{{"observed", rounded(regression.target.values[index])},
                {"predicted", rounded(regression.predicted[index])}};
-    if (regression.logistic()) entry["of"] = regression.target.positive;
-    entries[regression.target.name] = std::move(entry);
+    if (regression.two_classes()) entry["of"] = regression.target.positive;
+    entries[regression.name] = std::move(entry);
   }
   return entries;
 }
@@ -177,7 +177,7 @@ Json record(const ProfileResults& results, size_t index) {
                {"prepared", results.provenance.prepared_sha256.substr(0, 12)},
                {"model", results.provenance.model_sha256.substr(0, 12)},
                {"from_rows", std::move(of_rows)},
-               {"from_model", std::move(of_model)}};
+               {customers.have_texts() ? "from_model" : "from_attributes", std::move(of_model)}};
   if (!results.columns.empty()) {
     json["attributes"] = attributes_json(results.columns, index);
     sources["from_customer_tables"] = {"attributes"};
@@ -232,7 +232,7 @@ void write_profiles_hdf5(const fs::path& path, const ProfileResults& results) {
   }
   if (!results.regressions.empty()) file.group("/regression");
   for (const Regression& regression : results.regressions) {
-    const std::string group = "/regression/" + regression.target.name;
+    const std::string group = "/regression/" + regression.name;
     file.group(group);
     out.numbers(group + "/observed", hdf5::Type::f64, regression.target.values.data());
     out.numbers(group + "/predicted", hdf5::Type::f64, regression.predicted.data());

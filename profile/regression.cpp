@@ -17,6 +17,7 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t inner_folds = 3;
 constexpr int64_t most_components = 128;
 constexpr int64_t least_held_out = 10;
+constexpr int64_t importance_repeats = 5;
 
 using Indices = std::vector<int64_t>;
 
@@ -30,9 +31,10 @@ struct FeatureSet {
 struct Problem {
   const FeatureSet& set;
   const Vector& target;
-  bool logistic;
-  double l2;
+  const RegressionSettings& settings;
+  Outcome outcome;
   uint64_t seed;
+  bool two_classes() const { return outcome == Outcome::two_classes; }
 };
 
 Matrix design(const FeatureSet& set, const Indices& rows, int64_t components) {
@@ -51,18 +53,9 @@ Vector pick(const Vector& values, const Indices& rows) {
   return result;
 }
 
-LinearModel fit(const Problem& problem, const Matrix& features, const Vector& target) {
-  return problem.logistic ? fit_logistic(features, target, problem.l2)
-                          : fit_ridge(features, target, problem.l2);
-}
-
-Vector fit_and_predict(const Problem& problem, const Indices& fitting, const Indices& asked,
-                       int64_t components) {
-  const Matrix features = design(problem.set, fitting, components);
-  const Standardizer standardizer(features);
-  const LinearModel model = fit(problem, standardizer.apply(features), pick(problem.target, fitting));
-  const Matrix of_asked = standardizer.apply(design(problem.set, asked, components));
-  return problem.logistic ? probabilities(model, of_asked) : model.linear(of_asked);
+CustomerModelPointer fit(const Problem& problem, const Indices& rows, int64_t components) {
+  return fit_customer_model(problem.settings, problem.outcome, design(problem.set, rows, components),
+                            pick(problem.target, rows), problem.seed);
 }
 
 void split_fold(const Indices& rows, const Indices& folds, int64_t fold, Indices& fitting, Indices& asked) {
@@ -74,14 +67,17 @@ int64_t smaller_class(const Vector& target) {
   return std::min(positives, static_cast<int64_t>(target.size()) - positives);
 }
 
-// The number of components with the least inner out-of-fold loss; the smaller on a tie.
-int64_t choose_components(const Problem& problem, const Indices& rows, const std::string& purpose) {
+// The number of components with the least inner out-of-fold loss of a linear model; the smaller on a tie.
+int64_t choose_components(const Problem& of_kind, const Indices& rows, const std::string& purpose) {
+  RegressionSettings settings = of_kind.settings;
+  settings.kind = of_kind.two_classes() ? "logistic" : "ridge";
+  const Problem problem{of_kind.set, of_kind.target, settings, of_kind.outcome, of_kind.seed};
   const int64_t limit = std::min({problem.set.components.cols(), most_components, std::ssize(rows) / 3});
   const Vector target = pick(problem.target, rows);
   const bool too_few =
-      problem.logistic ? smaller_class(target) < inner_folds : std::ssize(rows) < 2 * inner_folds;
+      problem.two_classes() ? smaller_class(target) < inner_folds : std::ssize(rows) < 2 * inner_folds;
   if (limit == 0 || too_few) return 0;
-  const Indices folds = deal_folds({target.data(), target.data() + target.size()}, problem.logistic,
+  const Indices folds = deal_folds({target.data(), target.data() + target.size()}, problem.two_classes(),
                                    inner_folds, problem.seed, purpose);
   int64_t best = 0;
   double best_loss = std::numeric_limits<double>::infinity();
@@ -90,9 +86,10 @@ int64_t choose_components(const Problem& problem, const Indices& rows, const std
     for (int64_t fold = 0; fold < inner_folds; ++fold) {
       Indices fitting, asked;
       split_fold(rows, folds, fold, fitting, asked);
-      const Vector predicted = fit_and_predict(problem, fitting, asked, components);
+      const Vector predicted =
+          fit(problem, fitting, components)->predict(design(problem.set, asked, components));
       const Vector observed = pick(problem.target, asked);
-      if (problem.logistic) {
+      if (problem.two_classes()) {
         const std::vector<double> seen(observed.begin(), observed.end()),
             told(predicted.begin(), predicted.end());
         loss += score_probabilities(seen, told, told).log_loss * static_cast<double>(seen.size());
@@ -108,26 +105,92 @@ int64_t choose_components(const Problem& problem, const Indices& rows, const std
   return best;
 }
 
+// A model of one fold, and the customers left out of it.
+struct FoldModel {
+  CustomerModelPointer model;
+  int64_t components = 0;
+  std::vector<size_t> places;  // of the customers asked, in `rows`
+  Matrix features;             // theirs
+};
+
 struct OutOfFold {
   std::vector<double> predicted, baseline;  // an entry of `rows` each
+  std::vector<FoldModel> models;
 };
 
 OutOfFold predict_out_of_fold(const Problem& problem, const Indices& rows, const Indices& folds,
                               int64_t count, int threads) {
-  OutOfFold result{std::vector<double>(rows.size()), std::vector<double>(rows.size())};
+  OutOfFold result{std::vector<double>(rows.size()), std::vector<double>(rows.size()), {}};
+  result.models.resize(static_cast<size_t>(count));
   parallel_for(count, threads, [&](int64_t fold) {
+    FoldModel& of_fold = result.models[static_cast<size_t>(fold)];
     Indices fitting, asked;
     split_fold(rows, folds, fold, fitting, asked);
-    const int64_t components = choose_components(problem, fitting, fmt::format("profile/inner/{}", fold));
-    const Vector predicted = fit_and_predict(problem, fitting, asked, components);
-    const double mean = pick(problem.target, fitting).mean();
-    int64_t next = 0;
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (folds[i] != fold) continue;
-      result.predicted[i] = predicted[next++];
-      result.baseline[i] = mean;
+      if (folds[i] == fold) of_fold.places.push_back(i);
+    }
+    of_fold.components = choose_components(problem, fitting, fmt::format("profile/inner/{}", fold));
+    of_fold.model = fit(problem, fitting, of_fold.components);
+    of_fold.features = design(problem.set, asked, of_fold.components);
+    const Vector predicted = of_fold.model->predict(of_fold.features);
+    const double mean = pick(problem.target, fitting).mean();
+    for (size_t i = 0; i < of_fold.places.size(); ++i) {
+      result.predicted[of_fold.places[i]] = predicted[static_cast<int64_t>(i)];
+      result.baseline[of_fold.places[i]] = mean;
     }
   });
+  return result;
+}
+
+// R2 or ROC AUC.
+double quality(bool two_classes, const std::vector<double>& observed, const std::vector<double>& predicted,
+               const std::vector<double>& baseline) {
+  return two_classes ? area_under_curve(observed, predicted)
+                     : score_numbers(observed, predicted, baseline).r2;
+}
+
+// Columns [first, first + count) mixed among the customers asked.
+Matrix permuted(const Matrix& features, int64_t first, int64_t count, const Random& random) {
+  Matrix result = features;
+  const std::vector<int64_t> order = permutation(features.rows(), random);
+  for (int64_t row = 0; row < features.rows(); ++row) {
+    result.row(row).segment(first, count) =
+        features.row(order[static_cast<size_t>(row)]).segment(first, count);
+  }
+  return result;
+}
+
+// What is lost out of fold when a feature is permuted (Breiman 2001); the text components go together.
+std::vector<Importance> permutation_importance(const Problem& problem, const std::vector<double>& observed,
+                                               const OutOfFold& told, int threads) {
+  const int64_t fixed = problem.set.fixed.values.cols();
+  const bool texts = std::any_of(told.models.begin(), told.models.end(),
+                                 [](const FoldModel& fold) { return fold.components > 0; });
+  const double whole = quality(problem.two_classes(), observed, told.predicted, told.baseline);
+  std::vector<Importance> result;
+  for (int64_t feature = 0; feature < fixed + (texts ? 1 : 0); ++feature) {
+    std::vector<double> losses;
+    for (int64_t repeat = 0; repeat < importance_repeats; ++repeat) {
+      std::vector<double> predicted(observed.size());
+      parallel_for(std::ssize(told.models), threads, [&](int64_t fold) {
+        const FoldModel& model = told.models[static_cast<size_t>(fold)];
+        const Random random(problem.seed, fmt::format("profile/importance/{}/{}", feature, repeat),
+                            static_cast<uint64_t>(fold));
+        const Vector values = model.model->predict(
+            permuted(model.features, feature, feature < fixed ? 1 : model.components, random));
+        for (size_t i = 0; i < model.places.size(); ++i)
+          predicted[model.places[i]] = values[static_cast<int64_t>(i)];
+      });
+      losses.push_back(whole - quality(problem.two_classes(), observed, predicted, told.baseline));
+    }
+    const Eigen::Map<const Vector> loss(losses.data(), std::ssize(losses));
+    const double mean = loss.mean();
+    const bool of_texts = feature == fixed;
+    result.push_back({of_texts ? "texts" : problem.set.fixed.features[static_cast<size_t>(feature)].name,
+                      mean, std::sqrt((loss.array() - mean).square().mean())});
+  }
+  std::stable_sort(result.begin(), result.end(),
+                   [](const Importance& a, const Importance& b) { return a.loss > b.loss; });
   return result;
 }
 
@@ -140,17 +203,17 @@ void score(FeatureSetScores& scores, bool logistic, const std::vector<double>& o
   }
 }
 
-std::vector<Coefficient> coefficients_of(const Problem& problem, const Indices& rows, int64_t components) {
-  const Matrix features = design(problem.set, rows, components);
-  const Standardizer standardizer(features);
-  const LinearModel model = fit(problem, standardizer.apply(features), pick(problem.target, rows));
+std::vector<Coefficient> coefficients_of(const FeatureSet& set, const CustomerModel& fitted) {
   std::vector<Coefficient> result;
-  for (size_t i = 0; i < problem.set.fixed.features.size(); ++i) {
+  if (!fitted.linear()) return result;
+  const LinearModel& model = *fitted.linear();
+  const Standardizer& standardizer = *fitted.standardizer();
+  for (size_t i = 0; i < set.fixed.features.size(); ++i) {
     const auto column = static_cast<int64_t>(i);
     const double deviation = standardizer.deviation[column];
     if (deviation == 0) continue;  // constant among the customers with a target
     const double slope = model.coefficients[column];
-    result.push_back({problem.set.fixed.features[i], standardizer.mean[column], deviation, slope,
+    result.push_back({set.fixed.features[i], standardizer.mean[column], deviation, slope,
                       model.standard_errors[column], slope / deviation});
   }
   std::stable_sort(result.begin(), result.end(), [](const Coefficient& a, const Coefficient& b) {
@@ -163,6 +226,7 @@ std::vector<FeatureSet> feature_sets(const RegressionInputs& inputs) {
   std::vector<FeatureSet> sets;
   const bool attributes = !inputs.attributes.features.empty();
   if (attributes) sets.push_back({"attributes", inputs.attributes, Matrix(inputs.components.rows(), 0)});
+  if (!inputs.texts) return sets;
   sets.push_back({"texts", inputs.predictions, inputs.components});
   if (attributes) {
     sets.push_back({"attributes and texts", join(inputs.attributes, inputs.predictions), inputs.components});
@@ -183,55 +247,26 @@ void score_held_out(Regression& result, const Indices& rows, const std::vector<d
   result.held_out_customers = std::ssize(seen);
   if (result.held_out_customers < least_held_out || result.held_out_customers == std::ssize(rows)) return;
   result.held_out = result.sets.back();
-  score(*result.held_out, result.logistic(), seen, part);
+  score(*result.held_out, result.two_classes(), seen, part);
+}
+
+// Calibration and the threshold, of two classes; `told` is corrected.
+void calibrate(Regression& result, const std::vector<double>& observed, const Indices& folds,
+               OutOfFold& told) {
+  const std::vector<double> raw = told.predicted;
+  for (const char* method : {"none", "platt", "isotonic", "temperature"}) {
+    const std::vector<double> corrected = calibrate_out_of_fold(method, observed, raw, folds);
+    const ProbabilityScores scores = score_probabilities(observed, corrected, told.baseline);
+    result.calibrations.push_back(
+        {method, calibration_error(observed, corrected), scores.log_loss, scores.brier});
+    if (result.settings.calibration == method) told.predicted = corrected;
+  }
+  result.uncalibrated = raw;
+  result.calibration = fit_calibration(result.settings.calibration, observed, raw);
+  result.decision = choose_threshold(observed, told.predicted, result.settings.costs);
 }
 
 }  // namespace
-
-Target make_target(const CustomerColumn& column, const RegressionSettings& settings) {
-  Target target{settings.target, {}, "", ""};
-  const auto wrong = [&](const std::string& what) {
-    fail(ExitCode::bad_config, "profile.regressions: target '{}' {}", settings.target, what);
-  };
-  std::vector<double> values;
-  if (column.is_number) {
-    values = column.numbers;
-  } else {
-    for (const int32_t code : column.codes) values.push_back(code < 0 ? nan : code);
-  }
-  std::vector<double> distinct;
-  for (const double value : values) {
-    if (!std::isnan(value)) distinct.push_back(value);
-  }
-  if (distinct.empty())
-    fail(ExitCode::bad_data, "target '{}' is missing for every customer", settings.target);
-  std::sort(distinct.begin(), distinct.end());
-  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-
-  if (settings.kind == "ridge") {
-    if (!column.is_number)
-      wrong("is a category; ridge predicts a number (kind: logistic predicts two categories)");
-  } else {
-    if (distinct.size() > 2)
-      wrong(fmt::format("has {} different values; logistic wants two", distinct.size()));
-    const auto name = [&](double value) {
-      return column.is_number ? fmt::format("{}", value) : column.categories[static_cast<size_t>(value)];
-    };
-    if (distinct.size() == 2) {
-      target.negative = name(distinct[0]);
-      target.positive = name(distinct[1]);
-      for (double& value : values) {
-        if (!std::isnan(value)) value = value == distinct[1] ? 1 : 0;
-      }
-    }
-  }
-  if (distinct.size() < 2) {
-    fail(ExitCode::bad_data, "target '{}' has the same value for every customer: nothing can be predicted",
-         settings.target);
-  }
-  target.values = std::move(values);
-  return target;
-}
 
 std::vector<int64_t> deal_folds(const std::vector<double>& target, bool by_class, int64_t folds,
                                 uint64_t seed, const std::string& purpose) {
@@ -250,8 +285,12 @@ std::vector<int64_t> deal_folds(const std::vector<double>& target, bool by_class
 Regression fit_regression(const RegressionSettings& settings, Target target, const RegressionInputs& inputs,
                           uint64_t seed, int threads) {
   Regression result;
+  if (!inputs.texts && inputs.attributes.features.empty()) {
+    fail(ExitCode::bad_data, "regression of '{}': there is nothing to predict it from", settings.target);
+  }
   result.settings = settings;
   result.target = std::move(target);
+  result.name = settings.target;
   const std::vector<double>& values = result.target.values;
   Indices rows;
   std::vector<double> observed;
@@ -263,27 +302,44 @@ Regression fit_regression(const RegressionSettings& settings, Target target, con
   result.customers = std::ssize(rows);
   result.missing = std::ssize(values) - result.customers;
   const Vector target_values = Eigen::Map<const Vector>(values.data(), std::ssize(values));
-  const int64_t scarce = result.logistic() ? smaller_class(pick(target_values, rows)) : result.customers;
-  if (scarce < (result.logistic() ? 2 : 3)) {
+  const int64_t scarce = result.two_classes() ? smaller_class(pick(target_values, rows)) : result.customers;
+  if (scarce < (result.two_classes() ? 2 : 3)) {
     fail(ExitCode::bad_data, "regression of '{}': only {} customers {}; too few for folds", settings.target,
-         scarce, result.logistic() ? "are in the smaller class" : "have a value");
+         scarce, result.two_classes() ? "are in the smaller class" : "have a value");
   }
   result.folds = std::min(settings.folds, scarce);
-  const Indices folds = deal_folds(observed, result.logistic(), result.folds, seed, "profile/folds");
+  const Indices folds = deal_folds(observed, result.two_classes(), result.folds, seed, "profile/folds");
 
   result.predicted.assign(values.size(), nan);
   result.baseline.assign(values.size(), nan);
+  const std::vector<FeatureSet> sets = feature_sets(inputs);
+  const auto problem_of = [&](const FeatureSet& set) {
+    return Problem{set, target_values, settings, result.target.outcome, seed};
+  };
   OutOfFold told;
-  for (const FeatureSet& set : feature_sets(inputs)) {
-    const Problem problem{set, target_values, result.logistic(), settings.l2, seed};
+  for (const FeatureSet& set : sets) {
+    const Problem problem = problem_of(set);
     told = predict_out_of_fold(problem, rows, folds, result.folds, threads);
     FeatureSetScores& scores = result.sets.emplace_back();
     scores.name = set.name;
     scores.features = std::ssize(set.fixed.features);
     scores.components = choose_components(problem, rows, "profile/inner/all");
-    score(scores, result.logistic(), observed, told);
-    result.coefficients = coefficients_of(problem, rows, scores.components);
+    score(scores, result.two_classes(), observed, told);
   }
+  const FeatureSet& last = sets.back();
+  result.importance = permutation_importance(problem_of(last), observed, told, threads);
+  if (result.two_classes()) {
+    calibrate(result, observed, folds, told);
+    score(result.sets.back(), true, observed, told);
+    result.intervals = bootstrap_probabilities(observed, told.predicted, seed, threads);
+  } else {
+    result.intervals = bootstrap_numbers(observed, told.predicted, told.baseline, seed, threads);
+  }
+  result.associations = associate(last.fixed, target_values);
+  result.components = result.sets.back().components;
+  result.features = last.fixed.features;
+  result.model = fit(problem_of(last), rows, result.components);
+  result.coefficients = coefficients_of(last, *result.model);
   for (size_t i = 0; i < rows.size(); ++i) {
     result.predicted[static_cast<size_t>(rows[i])] = told.predicted[i];
     result.baseline[static_cast<size_t>(rows[i])] = told.baseline[i];

@@ -37,14 +37,15 @@ std::string render_section(const Section& section) {
 
 std::string subtitle(const ReportInputs& inputs) {
   const ProfileResults& results = inputs.results;
-  std::string text = counted(results.customers.count(), "customer", "customers") + " · " +
-                     counted(results.customers.total_texts(), "text", "texts") + " · " +
-                     counted(results.segmentation.count(), "segment", "segments");
+  std::string text = counted(results.customers.count(), "customer", "customers") + " · ";
+  if (results.customers.have_texts())
+    text += counted(results.customers.total_texts(), "text", "texts") + " · ";
+  text += counted(results.segmentation.count(), "segment", "segments");
   std::string latest;
   for (const char* stage : {"prepare", "train", "extract"}) {
     latest = std::max(latest, text_at(inputs.record, fmt::format("/stages/{}/finished_at", stage)));
   }
-  if (!latest.empty()) text += " · texts read on " + escape(latest.substr(0, 10));
+  if (!latest.empty()) text += " · data read on " + escape(latest.substr(0, 10));
   return text;
 }
 

@@ -10,7 +10,7 @@
 
   function showTip(circle, x, y) {
     const i = Number(circle.dataset.i), s = Number(circle.dataset.s);
-    const lines = [`Segment ${s + 1}: ${data.segments[s].title}`, `${data.texts[i]} ${data.texts[i] === 1 ? "text" : "texts"}`];
+    const lines = [`Segment ${s + 1}: ${data.segments[s].title}`, ...(data.texts[i] > 0 ? [`${data.texts[i]} ${data.texts[i] === 1 ? "text" : "texts"}`] : [])];
     if (trait && trait.values[i] < 0) lines.push(`${trait.name}: not known`);
     tip.textContent = lines.join("\n");
     tip.hidden = false;

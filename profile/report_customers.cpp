@@ -25,9 +25,8 @@ std::vector<size_t> listed_customers(const ProfileResults& results) {
 
 // Columns after the customer and the segment: heading and kind (n: number, t: text, p: share).
 Json column_names(const ProfileResults& results) {
-  Json columns = Json::array({{{"name", "customer"}, {"kind", "t"}},
-                              {{"name", "segment"}, {"kind", "s"}},
-                              {{"name", "texts"}, {"kind", "n"}}});
+  Json columns = Json::array({{{"name", "customer"}, {"kind", "t"}}, {{"name", "segment"}, {"kind", "s"}}});
+  if (results.customers.have_texts()) columns.push_back({{"name", "texts"}, {"kind", "n"}});
   if (results.customers.has_time()) columns.push_back({{"name", "last text"}, {"kind", "t"}});
   for (const HeadAverages& head : results.customers.heads) {
     const bool two = head.kind == "single_label" && head.classes.size() == 2;
@@ -35,9 +34,9 @@ Json column_names(const ProfileResults& results) {
     columns.push_back({{"name", two ? head.name + " = " + head.classes[1] : head.name}, {"kind", kind}});
   }
   for (const Regression& regression : results.regressions) {
-    const char* kind = regression.logistic() ? "p" : "n";
-    columns.push_back({{"name", regression.target.name}, {"kind", regression.logistic() ? "t" : "n"}});
-    columns.push_back({{"name", regression.target.name + ", predicted"}, {"kind", kind}});
+    const char* kind = regression.two_classes() ? "p" : "n";
+    columns.push_back({{"name", regression.title()}, {"kind", regression.two_classes() ? "t" : "n"}});
+    columns.push_back({{"name", regression.title() + ", predicted"}, {"kind", kind}});
   }
   if (!results.key_phrases.empty()) columns.push_back({{"name", "keywords"}, {"kind", "t"}});
   if (results.neighbors.per_customer > 0) columns.push_back({{"name", "most alike"}, {"kind", "c"}});
@@ -60,7 +59,8 @@ std::string first_keywords(const KeyPhrases& phrases) {
 Json customer_row(const ProfileResults& results, size_t index) {
   const Customers& customers = results.customers;
   const auto number = static_cast<int64_t>(index);
-  Json row{customers.ids[index], results.segmentation.segment[index], customers.texts[index]};
+  Json row{customers.ids[index], results.segmentation.segment[index]};
+  if (customers.have_texts()) row.push_back(customers.texts[index]);
   if (customers.has_time()) row.push_back(format_date(customers.last_time[index]));
   for (const HeadAverages& head : customers.heads) {
     if (head.kind == "regression") {
@@ -73,7 +73,7 @@ Json customer_row(const ProfileResults& results, size_t index) {
   }
   for (const Regression& regression : results.regressions) {
     const double observed = regression.target.values[index];
-    if (!regression.logistic()) {
+    if (!regression.two_classes()) {
       row.push_back(rounded(observed));
     } else {
       row.push_back(std::isnan(observed) ? ""
@@ -152,9 +152,11 @@ Section customers_section(const ReportInputs& inputs) {
   section.lead =
       listed < inputs.results.customers.ids.size()
           ? fmt::format(
-                "The {} customers who wrote most, of {}; all are in <code>profiles.jsonl</code> and "
+                "The {} customers {}, of {}; all are in <code>profiles.jsonl</code> and "
                 "<code>profiles.h5</code>.",
-                count_text(static_cast<int64_t>(listed)), count_text(inputs.results.customers.count()))
+                count_text(static_cast<int64_t>(listed)),
+                inputs.results.customers.have_texts() ? "who wrote most" : "who stand first in the table",
+                count_text(inputs.results.customers.count()))
           : "All customers; the same and more is in <code>profiles.jsonl</code> and "
             "<code>profiles.h5</code>.";
   if (!inputs.results.regressions.empty())
@@ -197,9 +199,10 @@ Section provenance_section(const ReportInputs& inputs) {
   rows += entry("tokenizer", hash(from.tokenizer_sha256));
   rows += entry("settings of extraction", hash(from.settings_sha256));
   rows += entry("settings of profiling", hash(inputs.results.settings_sha256));
-  rows += entry("vectors",
-                fmt::format("{} numbers, {}, {} pooling, {}", from.width, escape(from.dtype),
-                            escape(from.pooling), from.normalize ? "scaled to length 1" : "not scaled"));
+  if (customers.have_texts())
+    rows += entry("vectors",
+                  fmt::format("{} numbers, {}, {} pooling, {}", from.width, escape(from.dtype),
+                              escape(from.pooling), from.normalize ? "scaled to length 1" : "not scaled"));
   const double speed = number_at(inputs.training, "/tokens_per_second");
   if (std::isfinite(speed)) rows += entry("training speed", number_text(speed) + " tokens a second");
   if (customers.half_life_days > 0) {
@@ -208,9 +211,11 @@ Section provenance_section(const ReportInputs& inputs) {
   }
   Section section{"provenance", "Where this comes from", "Provenance", "", ""};
   section.body =
-      "<table class=\"plain\">" + rows +
-      "</table>\n<p class=\"note\">A customer's vector is the mean of the vectors of the "
-      "customer's texts. Segments are k-means on these vectors; words are ranked by their part of the "
+      "<table class=\"plain\">" + rows + "</table>\n<p class=\"note\">A customer's vector is " +
+      std::string(customers.have_texts() ? "the mean of the vectors of the customer's texts"
+                                         : "made of the attributes but for the targets, each with mean 0 and "
+                                           "variance 1") +
+      ". Segments are k-means on these vectors; words are ranked by their part of the "
       "relative entropy "
       "between a segment and the rest. Every number can be computed again from <code>profiles.h5</code>, "
       "<code>segments.json</code>, <code>regression.json</code> and <code>fairness.json</code> beside this "

@@ -195,6 +195,7 @@ std::string scores_line(const Json& head) {
 
 Section training_section(const ReportInputs& inputs) {
   Section section{"training", "Training", "Training", "", ""};
+  if (!inputs.results.customers.have_texts()) return section;
   std::string figures = loss_figure(inputs);
   for (const auto& [head, metrics] : validated_heads(inputs.metrics))
     figures += head_figure(inputs, head, metrics);
@@ -217,6 +218,7 @@ Section training_section(const ReportInputs& inputs) {
 
 Section evaluation_section(const ReportInputs& inputs) {
   Section section{"model", "How well the model reads", "Model", "", ""};
+  if (!inputs.results.customers.have_texts()) return section;
   std::string part;
   const Json& heads = evaluated_heads(inputs.training, part);
   if (heads.empty()) {

@@ -57,7 +57,7 @@ std::string splits_figure(const Json& quality) {
   if (html.empty()) return "";
   const std::string by = text_at(quality, "/splits/by");
   const std::string note =
-      by == "customer"
+      by == "customer" && part_at(quality, "/text").is_object()
           ? "<p class=\"note\">All texts of a customer are in one part: what the model is tested on comes "
             "from people it has not read.</p>\n"
           : "";

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "profile/html.h"
+#include "profile/report_evaluation.h"
 #include "profile/report_sections.h"
 #include "profile/svg.h"
 
@@ -14,23 +15,25 @@ constexpr size_t most_effects = 14;
 
 // The text stands beside the number it is better or worse than.
 std::string sets_table(const Regression& regression) {
-  const bool logistic = regression.logistic();
+  const bool logistic = regression.two_classes();
   std::string html =
-      logistic
-          ? "<tr><th>known about the customer</th><th class=\"n\">AUC</th><th class=\"n\">right</th><th "
-            "class=\"n\">log loss</th><th class=\"n\">Brier</th><th class=\"n\">text directions</th></tr>\n"
-          : "<tr><th>known about the customer</th><th class=\"n\">R²</th><th class=\"n\">RMSE</th><th "
-            "class=\"n\">MAE</th><th class=\"n\">text directions</th></tr>\n";
+      logistic ? "<tr><th>known about the customer</th><th class=\"n\">AUC</th><th class=\"n\">right</th><th "
+                 "class=\"n\">log loss</th><th class=\"n\">Brier</th>"
+               : "<tr><th>known about the customer</th><th class=\"n\">R²</th><th class=\"n\">RMSE</th><th "
+                 "class=\"n\">MAE</th>";
+  const bool texts = regression.sets.back().name != "attributes";
+  html += texts ? "<th class=\"n\">text directions</th></tr>\n" : "</tr>\n";
   const FeatureSetScores& first = regression.sets.front();
   if (logistic) {
     html += "<tr class=\"base\"><td>nothing (base rate)</td>" + number_cell("0.500") +
             number_cell(percent_text(first.probability.baseline_accuracy, 1)) +
             number_cell(number_text(first.probability.baseline_log_loss)) +
-            number_cell(number_text(first.probability.baseline_brier)) + number_cell("") + "</tr>\n";
+            number_cell(number_text(first.probability.baseline_brier)) + (texts ? number_cell("") : "") +
+            "</tr>\n";
   } else {
     html += "<tr class=\"base\"><td>nothing (mean)</td>" + number_cell("0") +
             number_cell(number_text(first.number.baseline_rmse)) +
-            number_cell(number_text(first.number.baseline_mae)) + number_cell("") + "</tr>\n";
+            number_cell(number_text(first.number.baseline_mae)) + (texts ? number_cell("") : "") + "</tr>\n";
   }
   const auto row = [&](const std::string& name, const FeatureSetScores& set, bool last) {
     html += (last ? "<tr class=\"best\"><td>" : "<tr><td>") + escape(name) + "</td>";
@@ -43,7 +46,7 @@ std::string sets_table(const Regression& regression) {
       html += number_cell(number_text(set.number.r2)) + number_cell(number_text(set.number.rmse)) +
               number_cell(number_text(set.number.mae));
     }
-    html += number_cell(count_text(set.components)) + "</tr>\n";
+    html += (texts ? number_cell(count_text(set.components)) : "") + "</tr>\n";
   };
   for (const FeatureSetScores& set : regression.sets) row(set.name, set, &set == &regression.sets.back());
   if (regression.held_out) {
@@ -69,8 +72,8 @@ std::string scatter_figure(const Regression& regression) {
   const size_t count = std::min(pairs.size(), most_points);
   for (size_t i = 0; i < count; ++i) drawn.push_back(pairs[i * pairs.size() / count]);
   ChartOptions options;
-  options.title = "Observed and predicted " + regression.target.name;
-  options.x_label = "observed " + regression.target.name;
+  options.title = "Observed and predicted " + regression.title();
+  options.x_label = "observed " + regression.title();
   options.y_label = "predicted, customer left out";
   options.width = 420;
   options.height = 340;
@@ -91,7 +94,7 @@ std::string roc_figure(const Regression& regression) {
     if (!tied) curve.emplace_back(alarms / negatives, hits / positives);
   }
   ChartOptions options;
-  options.title = "ROC curve of " + regression.target.name;
+  options.title = "ROC curve of " + regression.title();
   options.x_label = "share of the others found by mistake";
   options.y_label = "share of " + regression.target.positive + " found";
   options.width = 420;
@@ -100,46 +103,9 @@ std::string roc_figure(const Regression& regression) {
   options.high = 1;
   return "<figure><h3>Found and falsely found</h3>" +
          line_chart({{"chance", "var(--rule)", {{0, 0}, {1, 1}}, Series::Style::line},
-                     {regression.target.name, "var(--s0)", curve, Series::Style::line}},
+                     {regression.title(), "var(--s0)", curve, Series::Style::line}},
                     options) +
          "</figure>\n";
-}
-
-// Ten equal groups by predicted probability: the observed share in each should be the predicted one.
-std::string calibration_figure(const Regression& regression) {
-  auto pairs = observed_and_predicted(regression);
-  std::sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  const size_t groups = std::min<size_t>(10, pairs.size() / 5);
-  if (groups < 3) return "";
-  Series shares{"observed share", "var(--s0)", {}, Series::Style::line_with_dots};
-  for (size_t group = 0; group < groups; ++group) {
-    const size_t first = group * pairs.size() / groups, last = (group + 1) * pairs.size() / groups;
-    double observed = 0, predicted = 0;
-    for (size_t i = first; i < last; ++i) {
-      observed += pairs[i].first;
-      predicted += pairs[i].second;
-    }
-    const auto size = static_cast<double>(last - first);
-    shares.points.emplace_back(predicted / size, observed / size);
-  }
-  ChartOptions options;
-  options.title = "Predicted and observed shares";
-  options.x_label = "predicted probability";
-  options.y_label = "observed share";
-  options.width = 420;
-  options.height = 360;
-  options.low = 0;
-  const double end = shares.points.back().first;
-  return "<figure><h3>Can the probabilities be trusted?</h3>" +
-         line_chart({{"ideal",
-                      "var(--rule)",
-                      {{shares.points.front().first, shares.points.front().first}, {end, end}},
-                      Series::Style::line},
-                     shares},
-                    options) +
-         "<p class=\"note\">Customers in " + std::to_string(groups) +
-         " groups of equal size by predicted probability; on the straight line predicted and observed shares "
-         "agree.</p></figure>\n";
 }
 
 std::string reference_text(const Feature& feature) {
@@ -158,9 +124,9 @@ std::string effects_figure(const Regression& regression) {
             "</td></tr>\n";
   }
   if (effects.empty()) return "";
-  const std::string unit = regression.logistic() ? "log odds" : regression.target.name;
+  const std::string unit = regression.two_classes() ? "log odds" : regression.title();
   ChartOptions options;
-  options.title = "Strongest coefficients for " + regression.target.name;
+  options.title = "Strongest coefficients for " + regression.title();
   options.x_label = unit + " per standard deviation";
   options.width = 600;
   return "<figure class=\"wide\"><h3>What goes with it</h3><div class=\"pair\"><div><ul "
@@ -176,18 +142,29 @@ std::string effects_figure(const Regression& regression) {
          "the penalty. What goes with a target need not cause it.</p></figure>\n";
 }
 
-std::string one_regression(const Regression& regression) {
+std::string kind_text(const RegressionSettings& settings) {
+  const std::string penalty = number_text(settings.l2);
+  if (settings.kind == "ridge") return "Ridge regression, penalty " + penalty;
+  if (settings.kind == "logistic") return "Logistic regression, penalty " + penalty;
+  if (settings.kind == "elastic_net")
+    return fmt::format("Elastic net, penalties {} (absolute) and {}", number_text(settings.l1), penalty);
+  if (settings.kind == "naive_bayes") return "Gaussian naive Bayes";
+  if (settings.kind == "tree") return "Decision tree";
+  if (settings.kind == "forest") return fmt::format("Random forest of {} trees", settings.trees);
+  return fmt::format("Gradient boosting, {} rounds", settings.trees);
+}
+
+std::string one_regression(const ProfileResults& results, const Regression& regression) {
   std::string html =
-      "<article class=\"head\"><h3>" + escape(regression.target.name) + "</h3>\n<p class=\"note\">";
-  html += fmt::format("{} regression, penalty {}, of {}; {} folds.",
-                      regression.logistic() ? "Logistic" : "Ridge", number_text(regression.settings.l2),
+      "<article class=\"head\"><h3>" + escape(regression.title()) + "</h3>\n<p class=\"note\">";
+  html += fmt::format("{}; {}; {} folds.", kind_text(regression.settings),
                       counted(regression.customers, "customer", "customers"), regression.folds);
   if (regression.missing > 0) {
     html +=
         fmt::format(" {} without a value {} left out.", counted(regression.missing, "customer", "customers"),
                     regression.missing == 1 ? "is" : "are");
   }
-  if (regression.logistic()) html += " Predicted is <em>" + escape(regression.target.positive) + "</em>.";
+  if (regression.two_classes()) html += " Predicted is <em>" + escape(regression.target.positive) + "</em>.";
   html += "</p>\n";
   if (regression.head_saw_target) {
     html +=
@@ -198,18 +175,21 @@ std::string one_regression(const Regression& regression) {
                 ? "; the last row counts only customers whose texts took no part in training.</p>\n"
                 : ", and there are too few customers without a training text to check it.</p>\n";
   }
-  if (regression.logistic()) {
+  html += evaluation_facts(regression);
+  if (regression.two_classes()) {
     html += sets_table(regression) + "<div class=\"grid\">\n" + roc_figure(regression) +
-            calibration_figure(regression);
+            reliability_figure(regression);
   } else {
     html += "<div class=\"grid\">\n<figure><h3>What is gained</h3>" + sets_table(regression) + "</figure>" +
             scatter_figure(regression);
   }
+  html += lift_figures(results, regression) + importance_figure(regression) +
+          associations_figure(regression) + segments_figure(results, regression);
   return html + effects_figure(regression) + "</div></article>\n";
 }
 
 std::string group_rows(const GroupComparison& comparison) {
-  const bool logistic = comparison.kind == "logistic";
+  const bool logistic = comparison.two_classes;
   std::string rows;
   for (const GroupScores& group : comparison.groups) {
     const auto value = [&](double number) {
@@ -232,7 +212,7 @@ std::string group_rows(const GroupComparison& comparison) {
 }
 
 std::string one_comparison(const GroupComparison& comparison) {
-  const bool logistic = comparison.kind == "logistic";
+  const bool logistic = comparison.two_classes;
   const std::string names = logistic
                                 ? "<th class=\"n\">outcome</th><th class=\"n\">prediction</th><th "
                                   "class=\"n\">selected</th><th class=\"n\">found</th><th class=\"n\">false "
@@ -264,7 +244,8 @@ Section regression_section(const ReportInputs& inputs) {
       "Every figure is of customers left out when the model was fitted. The first lines show how much is "
       "gained by what "
       "is known of a customer.";
-  for (const Regression& regression : inputs.results.regressions) section.body += one_regression(regression);
+  for (const Regression& regression : inputs.results.regressions)
+    section.body += one_regression(inputs.results, regression);
   return section;
 }
 

@@ -165,9 +165,9 @@ std::string card(const ReportInputs& inputs, size_t segment) {
                   segment_color(static_cast<int64_t>(segment)), segment + 1, segment_badge(segment),
                   escape(results.segment_title(segment)));
   html += fmt::format(
-      "<p class=\"size\">{} · {} · {}</p><div class=\"share\"><i style=\"width:{:.1f}%\"></i></div>\n",
-      counted(size, "customer", "customers"), percent_text(share), counted(texts, "text", "texts"),
-      100 * share);
+      "<p class=\"size\">{} · {}{}</p><div class=\"share\"><i style=\"width:{:.1f}%\"></i></div>\n",
+      counted(size, "customer", "customers"), percent_text(share),
+      results.customers.have_texts() ? " · " + counted(texts, "text", "texts") : "", 100 * share);
   const std::string words = term_bars(description.words, "words", 8, static_cast<int64_t>(segment));
   if (!words.empty()) html += "<h4>Words</h4>" + words;
   const std::string items = term_bars(description.items, "items", 4, static_cast<int64_t>(segment));
@@ -205,10 +205,15 @@ std::vector<size_t> drawn_customers(const ReportInputs& inputs) {
 Section map_section(const ReportInputs& inputs) {
   const ProfileResults& results = inputs.results;
   Section section{"map", "Map of customers", "Map", "", ""};
-  section.lead = "Every dot is a customer; customers who write alike lie close together. ";
+  const bool texts = results.customers.have_texts();
+  section.lead = fmt::format("Every dot is a customer; customers who {} alike lie close together. ",
+                             texts ? "write" : "are");
   section.lead += results.map.method == "t-SNE"
                       ? "Neighbourhoods tell something, distances between far groups do not (t-SNE)."
-                      : "The axes are the two directions in which texts differ most (principal components).";
+                      : fmt::format(
+                            "The axes are the two directions in which {} differ most (principal "
+                            "components).",
+                            texts ? "texts" : "attributes");
   const size_t drawn = drawn_customers(inputs).size();
   if (drawn < results.customers.ids.size()) {
     section.lead += fmt::format(" {} of {} customers are drawn.", count_text(static_cast<int64_t>(drawn)),
@@ -258,7 +263,9 @@ Section heat_section(const ReportInputs& inputs) {
 Section cards_section(const ReportInputs& inputs) {
   const ProfileResults& results = inputs.results;
   Section section{"segments", "Segments", "Segments", "", ""};
-  section.lead = results.segmentation.count() > 1
+  section.lead = !results.customers.have_texts()
+                     ? "Segments of customers by their attributes; named by what sets them apart."
+                 : results.segmentation.count() > 1
                      ? "A bar is the share of a segment's texts with the word, every customer counting "
                        "alike; the thin mark is the "
                        "share in all other segments."

@@ -19,6 +19,11 @@ std::string strong(const std::string& text) { return "<strong>" + text + "</stro
 
 std::string describe_customers(const ReportInputs& inputs) {
   const Customers& customers = inputs.results.customers;
+  if (!customers.have_texts()) {
+    return fmt::format("{} with {} and no texts.",
+                       strong(counted(customers.count(), "customer", "customers")),
+                       counted(std::ssize(inputs.results.columns), "attribute", "attributes"));
+  }
   std::vector<int64_t> texts = customers.texts;
   std::nth_element(texts.begin(), texts.begin() + std::ssize(texts) / 2, texts.end());
   std::string text = fmt::format("{} wrote {}", strong(counted(customers.count(), "customer", "customers")),
@@ -101,8 +106,8 @@ std::string strongest(const Regression& regression) {
 
 std::string describe_regression(const Regression& regression) {
   const FeatureSetScores& set = regression.honest_scores();
-  const std::string name = strong(escape(regression.target.name)), judges = judged_by(regression);
-  if (regression.logistic()) {
+  const std::string name = strong(escape(regression.title())), judges = judged_by(regression);
+  if (regression.two_classes()) {
     const ProbabilityScores& scores = set.probability;
     return fmt::format(
                "Whether {} is <em>{}</em> is told from {} with an AUC of {} (0.5 is chance) among {}; {} are "
@@ -118,14 +123,17 @@ std::string describe_regression(const Regression& regression) {
                        number_text(scores.r2), judges);
   }
   return fmt::format("{} explain {} of the variance of {} among {} (RMSE {}, {} by the mean).",
-                     set.name == "texts" ? "Texts" : "Attributes and texts", strong(percent_text(scores.r2)),
-                     name, judges, number_text(scores.rmse), number_text(scores.baseline_rmse)) +
+                     set.name == "texts"        ? "Texts"
+                     : set.name == "attributes" ? "Attributes"
+                                                : "Attributes and texts",
+                     strong(percent_text(scores.r2)), name, judges, number_text(scores.rmse),
+                     number_text(scores.baseline_rmse)) +
          strongest(regression);
 }
 
 // The measure in which a mistake costs most: how far predictions are right.
 std::string describe_fairness(const GroupComparison& comparison) {
-  const std::string measure = comparison.kind == "logistic" ? "accuracy" : "RMSE";
+  const std::string measure = comparison.two_classes ? "accuracy" : "RMSE";
   for (const Gap& gap : comparison.gaps) {
     if (gap.measure != measure || !std::isfinite(gap.value)) continue;
     return fmt::format(
@@ -151,9 +159,12 @@ std::string tiles(const ReportInputs& inputs) {
   const ProfileResults& results = inputs.results;
   const double per_customer =
       static_cast<double>(results.customers.total_texts()) / static_cast<double>(results.customers.count());
-  std::string html = tile(count_text(results.customers.count()), "Customers", "with at least one text");
-  html +=
-      tile(count_text(results.customers.total_texts()), "Texts", number_text(per_customer) + " a customer");
+  const bool texts = results.customers.have_texts();
+  std::string html = tile(count_text(results.customers.count()), "Customers",
+                          texts ? "with at least one text" : "of the table");
+  if (texts)
+    html +=
+        tile(count_text(results.customers.total_texts()), "Texts", number_text(per_customer) + " a customer");
   if (results.segmentation.count() > 1) {
     html += tile(count_text(results.segmentation.count()), "Segments",
                  "silhouette " + number_text(results.segmentation.silhouette));
@@ -173,9 +184,9 @@ std::string tiles(const ReportInputs& inputs) {
     const std::string who = !regression.head_saw_target ? "customers left out"
                             : regression.held_out       ? "customers not trained on"
                                                         : "optimistic";
-    const std::string name = escape(regression.target.name);
-    html += regression.logistic() ? tile(number_text(set.probability.auc), name, "AUC, " + who)
-                                  : tile(number_text(set.number.r2), name, "R², " + who);
+    const std::string name = escape(regression.title());
+    html += regression.two_classes() ? tile(number_text(set.probability.auc), name, "AUC, " + who)
+                                     : tile(number_text(set.number.r2), name, "R², " + who);
   }
   return "<div class=\"tiles\">\n" + html + "</div>\n";
 }

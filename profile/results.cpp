@@ -1,11 +1,16 @@
 #include "profile/results.h"
 
+#include "profile/evaluation.h"
+
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
 
 namespace limner {
 namespace {
+
+constexpr double least_named_difference = 0.3;  // in standard deviations
 
 Json terms_json(const std::vector<TypicalTerm>& terms, const char* name) {
   Json list = Json::array();
@@ -61,7 +66,11 @@ Json probability_scores(const ProbabilityScores& scores) {
   return {{"count", scores.count},
           {"positive_share", rounded(scores.positive_share)},
           {"accuracy", rounded(scores.accuracy)},
+          {"precision", rounded(scores.precision)},
+          {"recall", rounded(scores.recall)},
+          {"f1", rounded(scores.f1)},
           {"auc", rounded(scores.auc)},
+          {"pr_auc", rounded(scores.pr_auc)},
           {"log_loss", rounded(scores.log_loss)},
           {"brier", rounded(scores.brier)},
           {"baseline_accuracy", rounded(scores.baseline_accuracy)},
@@ -80,9 +89,9 @@ const char* source_name(FeatureSource source) {
   return source == FeatureSource::attribute ? "attribute" : "prediction";
 }
 
-Json regression_entry(const Regression& regression) {
+Json regression_entry(const ProfileResults& results, const Regression& regression) {
   Json sets = Json::array(), coefficients = Json::array();
-  for (const FeatureSetScores& set : regression.sets) sets.push_back(set_json(set, regression.logistic()));
+  for (const FeatureSetScores& set : regression.sets) sets.push_back(set_json(set, regression.two_classes()));
   for (const Coefficient& entry : regression.coefficients) {
     coefficients.push_back(
         {{"feature", entry.feature.name},
@@ -94,23 +103,25 @@ Json regression_entry(const Regression& regression) {
          {"standard_error", rounded(entry.standard_error)},
          {"per_unit", rounded(entry.per_unit)}});
   }
-  Json json{{"target", regression.target.name},  {"kind", regression.settings.kind},
-            {"l2", regression.settings.l2},      {"folds", regression.folds},
-            {"customers", regression.customers}, {"missing", regression.missing}};
-  if (regression.logistic()) {
+  Json json{{"name", regression.name},          {"target", regression.target.name},
+            {"kind", regression.settings.kind}, {"l2", regression.settings.l2},
+            {"folds", regression.folds},        {"customers", regression.customers},
+            {"missing", regression.missing}};
+  if (regression.two_classes()) {
     json["negative"] = regression.target.negative;
     json["positive"] = regression.target.positive;
   }
   json["feature_sets"] = sets;
   json["coefficients"] = coefficients;
+  add_evaluation(json, results, regression);
   json["head_was_trained_on_target"] = regression.head_saw_target;
   json["held_out_customers"] = regression.held_out_customers;
-  json["held_out"] = regression.held_out ? set_json(*regression.held_out, regression.logistic()) : Json();
+  json["held_out"] = regression.held_out ? set_json(*regression.held_out, regression.two_classes()) : Json();
   return json;
 }
 
 Json comparison_json(const GroupComparison& comparison) {
-  const bool logistic = comparison.kind == "logistic";
+  const bool logistic = comparison.two_classes;
   Json groups = Json::array(), gaps = Json::array();
   for (const GroupScores& group : comparison.groups) {
     Json entry{{"group", group.group},
@@ -135,6 +146,24 @@ Json comparison_json(const GroupComparison& comparison) {
   return {{"field", comparison.field}, {"target", comparison.target},
           {"kind", comparison.kind},   {"least_customers", comparison.least_customers},
           {"groups", groups},          {"gaps", gaps}};
+}
+
+// "low balance, often country = Spain": the two traits that differ most, or "Segment 2".
+std::string title_of_traits(const std::vector<Trait>& traits, size_t segment) {
+  std::vector<const Trait*> order;
+  for (const Trait& trait : traits) {
+    if (std::abs(trait.difference(segment)) >= least_named_difference) order.push_back(&trait);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](const Trait* a, const Trait* b) {
+    return std::abs(a->difference(segment)) > std::abs(b->difference(segment));
+  });
+  std::string title;
+  for (size_t i = 0; i < std::min<size_t>(2, order.size()); ++i) {
+    const bool more = order[i]->difference(segment) > 0;
+    const char* how = order[i]->is_share ? (more ? "often" : "rarely") : (more ? "high" : "low");
+    title += fmt::format("{}{} {}", i > 0 ? ", " : "", how, order[i]->name);
+  }
+  return title.empty() ? fmt::format("Segment {}", segment + 1) : title;
 }
 
 }  // namespace
@@ -166,7 +195,7 @@ std::string ProfileResults::segment_title(size_t segment) const {
   const std::vector<TypicalTerm>& words = descriptions[segment].words;
   std::string title;
   for (size_t i = 0; i < std::min<size_t>(3, words.size()); ++i) title += (i > 0 ? ", " : "") + words[i].term;
-  return title.empty() ? fmt::format("Segment {}", segment + 1) : title;
+  return title.empty() ? title_of_traits(traits, segment) : title;
 }
 
 int64_t ProfileResults::customers_of_topic(size_t topic) const {
@@ -204,7 +233,7 @@ Json segments_json(const ProfileResults& results) {
 Json regression_json(const ProfileResults& results) {
   Json regressions = Json::array();
   for (const Regression& regression : results.regressions)
-    regressions.push_back(regression_entry(regression));
+    regressions.push_back(regression_entry(results, regression));
   return {{"format_version", 1}, {"sources", sources_json(results)}, {"regressions", regressions}};
 }
 

@@ -27,7 +27,7 @@ struct ProfileResults {
   std::vector<CustomerColumn> columns;
   Segmentation segmentation;
   std::vector<SegmentDescription> descriptions;  // one a segment
-  std::vector<KeyPhrases> key_phrases;  // one a customer; empty: not asked for
+  std::vector<KeyPhrases> key_phrases;           // one a customer; empty: not asked for
   std::vector<Trait> traits;
   Topics topics;
   Recommendations recommendations;
@@ -40,7 +40,7 @@ struct ProfileResults {
   ShardProvenance provenance;
   std::string settings_sha256;  // of the section `profile`
 
-  std::string segment_title(size_t segment) const;  // its three most typical words, or "Segment 2"
+  std::string segment_title(size_t segment) const;  // its three most typical words; without words its traits
   int64_t customers_of_topic(size_t topic) const;   // whose largest topic it is
 };
 

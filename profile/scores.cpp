@@ -63,6 +63,23 @@ double area_under_curve(const std::vector<double>& observed, const std::vector<d
   return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives);
 }
 
+double average_precision(const std::vector<double>& observed, const std::vector<double>& predicted) {
+  std::vector<size_t> order(observed.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return predicted[a] > predicted[b]; });
+  double hits = 0, sum = 0;
+  for (size_t first = 0; first < order.size();) {
+    size_t last = first;
+    double here = 0;
+    for (; last < order.size() && predicted[order[last]] == predicted[order[first]]; ++last)
+      here += observed[order[last]] > 0.5 ? 1 : 0;
+    hits += here;
+    sum += here * hits / static_cast<double>(last);
+    first = last;
+  }
+  return hits > 0 ? sum / hits : nan;
+}
+
 ProbabilityScores score_probabilities(const std::vector<double>& observed,
                                       const std::vector<double>& predicted,
                                       const std::vector<double>& baseline) {
@@ -81,7 +98,16 @@ ProbabilityScores score_probabilities(const std::vector<double>& observed,
     scores.baseline_log_loss += weight * log_loss_of(observed[i], baseline[i]);
     scores.baseline_brier += weight * baseline_error * baseline_error;
   }
+  double hits = 0, alarms = 0, missed = 0;
+  for (size_t i = 0; i < observed.size(); ++i) {
+    if (predicted[i] >= 0.5) (observed[i] > 0.5 ? hits : alarms) += 1;
+    if (predicted[i] < 0.5 && observed[i] > 0.5) missed += 1;
+  }
+  scores.precision = hits + alarms > 0 ? hits / (hits + alarms) : nan;
+  scores.recall = hits + missed > 0 ? hits / (hits + missed) : nan;
+  scores.f1 = hits + alarms + missed > 0 ? 2 * hits / (2 * hits + alarms + missed) : nan;
   scores.auc = area_under_curve(observed, predicted);
+  scores.pr_auc = average_precision(observed, predicted);
   return scores;
 }
 

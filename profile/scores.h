@@ -21,6 +21,8 @@ struct ProbabilityScores {
   int64_t count = 0;
   double positive_share = 0;
   double accuracy = 0, auc = 0, log_loss = 0, brier = 0;  // accuracy at 0.5; auc NaN with one class
+  double precision = 0, recall = 0, f1 = 0;               // at 0.5; NaN without such customers
+  double pr_auc = 0;                                      // average precision; NaN without positives
   double baseline_accuracy = 0, baseline_log_loss = 0, baseline_brier = 0;
 };
 ProbabilityScores score_probabilities(const std::vector<double>& observed,
@@ -29,5 +31,9 @@ ProbabilityScores score_probabilities(const std::vector<double>& observed,
 
 // Area under the ROC curve: the share of (positive, negative) pairs in the right order, ties half.
 double area_under_curve(const std::vector<double>& observed, const std::vector<double>& predicted);
+
+// Area under the precision-recall curve as average precision: the sum over falling thresholds of precision
+// times the recall gained.
+double average_precision(const std::vector<double>& observed, const std::vector<double>& predicted);
 
 }  // namespace limner

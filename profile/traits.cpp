@@ -104,7 +104,7 @@ double Trait::difference(size_t segment) const {
 std::vector<Trait> describe_traits(const Customers& customers, const std::vector<CustomerColumn>& columns,
                                    const Segmentation& segmentation) {
   std::vector<Trait> traits;
-  add_behaviour(traits, customers);
+  if (customers.have_texts()) add_behaviour(traits, customers);
   for (const HeadAverages& head : customers.heads) add_predictions(traits, head);
   for (const CustomerColumn& column : columns) add_attribute(traits, column);
   for (Trait& trait : traits) average(trait, segmentation);

@@ -2,6 +2,7 @@
 
 #include <fmt/chrono.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "runtime/files.h"
@@ -25,6 +26,12 @@ Json read_record(const Run& run) {
 }
 
 }  // namespace
+
+bool Run::has_texts() const {
+  const auto& sources = settings.prepare.sources;
+  return std::any_of(sources.begin(), sources.end(),
+                     [](const SourceSettings& source) { return source.fields.contains("text"); });
+}
 
 int Run::threads() const {
   return resolve_threads(static_cast<int>(settings.runtime.threads.value_or(0)), communicator.local_size());

@@ -22,7 +22,12 @@ struct Run {
   std::filesystem::path checkpoints() const { return of_phase(directory() / "checkpoints"); }
   std::filesystem::path embeddings() const { return directory() / "embeddings"; }
   std::filesystem::path profile_folder() const { return directory() / "profile"; }
-  int threads() const;  // per rank, resolved
+  // What `limner profile` ends with: the report, or the predictions of new customers.
+  std::filesystem::path profile_result() const {
+    return profile_folder() / (settings.profile.fitted_from ? "predictions.jsonl" : "report.html");
+  }
+  bool has_texts() const;  // does a source map `text`? Else there is nothing to train and extract
+  int threads() const;     // per rank, resolved
 
  private:
   std::filesystem::path of_phase(const std::filesystem::path& folder) const {

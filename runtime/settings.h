@@ -229,7 +229,9 @@ struct PrepareSettings {
   SplitSettings split;
   template <class V>
   void visit(V& v) {
-    v.field("sources", sources, "Raw tables. Exactly one maps `text`.");
+    v.field("sources", sources,
+            "Raw tables. At most one maps `text`; without it the first table gives the rows, one a customer, "
+            "and there is nothing to train and extract.");
     v.field("clean", clean, "Text cleaning.");
     v.field("duplicates", duplicates,
             "drop: of rows with equal cleaned text, customer and fields, the first stays. keep: all stay.",
@@ -496,18 +498,57 @@ struct SegmentSettings {
   }
 };
 
+struct CostSettings {
+  double false_positive = 1.0;
+  double false_negative = 1.0;
+  double true_positive = 0.0;
+  double true_negative = 0.0;
+  template <class V>
+  void visit(V& v) {
+    v.field("false_positive", false_positive, "Of acting on a customer without the outcome.",
+            Range{-1e9, 1e9});
+    v.field("false_negative", false_negative, "Of missing a customer with the outcome.", Range{-1e9, 1e9});
+    v.field("true_positive", true_positive, "Of acting on a customer with the outcome; a gain is negative.",
+            Range{-1e9, 1e9});
+    v.field("true_negative", true_negative, "Of leaving a customer without the outcome alone.",
+            Range{-1e9, 1e9});
+  }
+};
+
 struct RegressionSettings {
   std::string target;
   std::string kind = "ridge";
   double l2 = 1.0;
+  double l1 = 1.0;
+  int64_t trees = 200;
+  Auto<int64_t> depth;
+  double learning_rate = 0.1;
+  int64_t min_leaf = 10;
+  std::string calibration = "none";
+  CostSettings costs;
   int64_t folds = 5;
   std::vector<std::string> attributes;
   template <class V>
   void visit(V& v) {
     v.field("target", target, "Customer field to predict (a row field is averaged per customer).");
-    v.field("kind", kind, "ridge: a number. logistic: a category of two values.",
-            OneOf{{"ridge", "logistic"}});
-    v.field("l2", l2, "Strength of the quadratic penalty on standardised features.", Range{0, 1e9});
+    v.field("kind", kind,
+            "ridge, elastic_net: a number. logistic, naive_bayes: two classes. tree, forest, boosting: a "
+            "number, or two classes where the target is a category or has two values.",
+            OneOf{{"ridge", "elastic_net", "logistic", "naive_bayes", "tree", "forest", "boosting"}});
+    v.field("l2", l2,
+            "Strength of the quadratic penalty on standardised features; of boosting, on the leaves.",
+            Range{0, 1e9});
+    v.field("l1", l1, "elastic_net: strength of the absolute penalty on standardised features.",
+            Range{0, 1e9});
+    v.field("trees", trees, "Trees of a forest; rounds of boosting.", Range{1, 100000});
+    v.field("depth", depth, "Deepest tree. auto: 5 for tree, 12 for forest, 4 for boosting.", Range{1, 30});
+    v.field("learning_rate", learning_rate, "boosting: share of each tree that is added.", Range{1e-6, 1});
+    v.field("min_leaf", min_leaf, "Fewest customers of a leaf (of boosting: their weight).", Range{1, 1e9});
+    v.field("calibration", calibration,
+            "How probabilities are corrected by what was predicted out of fold: a logistic curve (platt), a "
+            "rising step function (isotonic), or one factor of the log odds (temperature).",
+            OneOf{{"none", "platt", "isotonic", "temperature"}});
+    v.field("costs", costs, "What each outcome of a decision costs; two classes. They give the threshold.");
     v.field("folds", folds, "Cross-validation folds; a customer is in one fold.", Range{2, 100});
     v.field("attributes", attributes, "Customer fields used beside the vectors; empty: all but the targets.");
   }
@@ -590,6 +631,7 @@ struct ProfileSettings {
   std::optional<std::string> rules;
   FairnessSettings fairness;
   ReportSettings report;
+  std::optional<std::string> fitted_from;
   template <class V>
   void visit(V& v) {
     v.field(
@@ -597,7 +639,9 @@ struct ProfileSettings {
         "Age at which a text weighs half in the recency-weighted mean. auto: a quarter of the table's span.",
         Range{0.001, 1e6});
     v.field("segments", segments, "k-means segments of customers.");
-    v.field("regressions", regressions, "Models of customer fields from vectors and attributes.");
+    v.field("regressions", regressions,
+            "Models of customer fields from vectors and attributes; a target may have several of different "
+            "kinds.");
     v.field("neighbors", neighbors, "Nearest customers listed per customer.", Range{0, 1000});
     v.field("min_customers", min_customers, "Fewer customers are refused.", Range{2, 1e9});
     v.field("words", words, "How texts are cut into words, and which words count.");
@@ -606,6 +650,9 @@ struct ProfileSettings {
     v.field("rules", rules, "File of rule-based segments, actions and audiences (docs/report.md).");
     v.field("fairness", fairness, "Comparison of the models over groups of customers.");
     v.field("report", report, "report.html.");
+    v.field("fitted_from", fitted_from,
+            "profile/ of an earlier run: nothing is fitted; its segments and models are applied to the "
+            "customers of this run, who may be new. Their table wants prepare.fitted_from of that run.");
   }
 };
 

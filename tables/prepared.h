@@ -1,7 +1,8 @@
 // prepared.h5: clean, joined, split rows. The schema stands here, once (docs/formats.md describes it for
 // readers in Python).
 //
-//   /text/bytes uint8, /text/offsets int64 [rows + 1]     UTF-8 texts end to end
+//   /text/bytes uint8, /text/offsets int64 [rows + 1]     UTF-8 texts end to end; no byte: a table without
+//                                                         texts, whose rows are customers
 //   /customer int64 [rows]                                index into /customers
 //   /split int8 [rows]                                    0 train, 1 validation, 2 test
 //   /source int64 [rows, 2]                               index of the source file, line in it (1-based)
@@ -76,6 +77,7 @@ class PreparedReader {
   ~PreparedReader();
   int64_t rows() const;
   int64_t customers() const;
+  bool has_texts() const;  // false: every text is empty, a row is a customer
   bool has_time() const;
   bool has_items() const;
   const std::vector<std::string>& source_names() const;

@@ -174,6 +174,7 @@ PreparedReader::~PreparedReader() = default;
 
 int64_t PreparedReader::rows() const { return state_->rows; }
 int64_t PreparedReader::customers() const { return state_->customers; }
+bool PreparedReader::has_texts() const { return state_->file.dims("/text/bytes").at(0) > 0; }
 bool PreparedReader::has_time() const { return state_->time; }
 bool PreparedReader::has_items() const { return state_->items; }
 const std::vector<std::string>& PreparedReader::source_names() const { return state_->source_names; }

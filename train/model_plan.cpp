@@ -61,9 +61,9 @@ ModelPlan plan_model(const Settings& settings) {
   plan.config.language_weight = settings.train.masked_language_model.weight;
   if (plan.config.has_language_head() && family_named(plan.config.family).head.language_model == nullptr) {
     fail(ExitCode::bad_config,
-         "train.masked_language_model and train.pretraining: not for model_type '{}'; its language head is "
-         "not "
-         "known here, bert's is",
+         "train.masked_language_model and train.pretraining: not for model_type '{}'; only bert's language "
+         "head "
+         "is known",
          plan.config.family);
   }
   plan.head_input = head_input_of(settings.train.pooling, plan.config);

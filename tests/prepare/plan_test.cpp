@@ -33,7 +33,12 @@ TEST(Plan, SourcesAndSlots) {
 TEST(Plan, Errors) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> cases{
       {"  sources: []", {"prepare.sources", "empty"}},
-      {"  sources: [{path: t.csv, fields: {a: b}}]", {"none map `text`"}},
+      {"  sources: [{path: t.csv, fields: {customer: c, time: t, a: b}}]", {"prepare.sources.0.fields.time"}},
+      {"  sources: [{path: t.csv, holds: events, fields: {customer: c, time: t, kind: k}}]", {"only events"}},
+      {"  sources: [{path: t.csv, fields: {customer: c, a: b}}]\n  near_duplicates: {threshold: 0.8}",
+       {"prepare.near_duplicates.threshold", "`text`"}},
+      {"  sources: [{path: t.csv, fields: {customer: c, a: b}}]\n  missing: {a: linear}",
+       {"prepare.missing.a"}},
       {texts + ", {path: u.csv, fields: {text: t, customer: c}}]", {"2 map `text`"}},
       {"  sources: [{path: t.dat, fields: {text: t}}]", {"t.dat", "prepare.sources.*.format"}},
       {texts + ", {path: u.csv, fields: {age: a}}]", {"prepare.sources.1.fields", "no `customer`"}},

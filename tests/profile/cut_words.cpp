@@ -15,7 +15,8 @@ int main(int argc, char** argv) {
     limner::WordCutter cutter;
     constexpr int64_t rows_per_read = 4096;
     for (int64_t first = 0; first < prepared.rows(); first += rows_per_read) {
-      for (const std::string& text : prepared.texts(first, std::min(rows_per_read, prepared.rows() - first))) {
+      for (const std::string& text :
+           prepared.texts(first, std::min(rows_per_read, prepared.rows() - first))) {
         std::string line;
         for (const std::string& word : cutter.words(text)) line += (line.empty() ? "" : " ") + word;
         std::printf("%s\n", line.c_str());

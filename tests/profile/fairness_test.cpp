@@ -20,6 +20,7 @@ const Gap& gap(const GroupComparison& comparison, const std::string& measure) {
 Regression example(const std::string& kind) {
   Regression regression;
   regression.settings.kind = kind;
+  if (kind == "logistic") regression.target.outcome = Outcome::two_classes;
   regression.target.name = "spend";
   for (int i = 0; i < 48; ++i) {
     const bool north = i < 24;

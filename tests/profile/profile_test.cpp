@@ -204,15 +204,51 @@ TEST(Profile, RerunReplacesTheFolderWithTheSameBytes) {
   const Settings settings = write_run_folder(folder.path(), {.customers = 60});
   run(settings);
   std::map<std::string, std::string> before;
-  for (const auto& entry : fs::directory_iterator(folder.path() / "profile")) {
-    before[entry.path().filename()] = read_file(entry.path());
+  const fs::path profile = folder.path() / "profile";
+  for (const auto& entry : fs::recursive_directory_iterator(profile)) {
+    if (entry.is_regular_file()) before[fs::relative(entry.path(), profile)] = read_file(entry.path());
   }
-  EXPECT_EQ(before.size(), 10u);
+  EXPECT_EQ(before.size(), 16u);  // ten, and models/: segments, index, components, three models
   write_file(folder.path() / "profile" / "old.txt", "left over");
   run(settings);
   EXPECT_FALSE(fs::exists(folder.path() / "profile" / "old.txt"));
   for (const auto& [name, bytes] : before)
     EXPECT_TRUE(read_file(folder.path() / "profile" / name) == bytes) << name;
+}
+
+// The customers of the fit, as if they were new: the same segments, and predictions by every model.
+TEST(Profile, NewCustomersOfTexts) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path());
+  settings.profile.regressions[1].kind = "boosting";
+  run(settings);
+  const std::vector<Json> known = read_records(folder.path() / "profile/profiles.jsonl");
+  fs::rename(folder.path() / "profile", folder.path() / "fitted");
+  settings.prepare.fitted_from = (folder.path() / "prepared/prepared.h5").string();
+  settings.profile.fitted_from = (folder.path() / "fitted").string();
+  run(settings);
+  const std::vector<Json> told = read_records(folder.path() / "profile/predictions.jsonl");
+  ASSERT_EQ(told.size(), known.size());
+  double fitted = 0, left_out = 0;  // squared errors: with the customer in the fit, and without
+  for (size_t i = 0; i < told.size(); ++i) {
+    EXPECT_EQ(told[i]["segment"]["number"], known[i]["segment"]["number"]) << i;
+    EXPECT_EQ(told[i]["predictions"]["churned"]["of"], "yes");
+    const Json& spend = known[i]["regressions"]["spend"];
+    const auto observed = spend["observed"].get<double>();
+    fitted += std::pow(told[i]["predictions"]["spend"]["predicted"].get<double>() - observed, 2);
+    left_out += std::pow(spend["predicted"].get<double>() - observed, 2);
+  }
+  EXPECT_LT(fitted, left_out);
+  EXPECT_GT(fitted, 0.3 * left_out);
+
+  fs::remove_all(folder.path() / "profile");
+  fs::remove(folder.path() / "fitted/models/components.json");
+  expect_error(ExitCode::missing_input, {"components.json"}, [&] { run(settings); });
+  EXPECT_FALSE(fs::exists(folder.path() / "profile"));
+  write_file(folder.path() / "fitted/models/model-spend.json", R"({"format_version": 1, "name": "spend"})");
+  expect_error(ExitCode::bad_data, {"model-spend.json"}, [&] { run(settings); });
+  settings.prepare.fitted_from.reset();
+  expect_error(ExitCode::bad_config, {"prepare.fitted_from"}, [&] { run(settings); });
 }
 
 TEST(Profile, MarkupInNamesStaysText) {

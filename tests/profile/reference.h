@@ -14,12 +14,20 @@
 
 namespace limner {
 
+inline Json read_reference(const char* name) {
+  const char* source = std::getenv("LIMNER_SOURCE");
+  require(source != nullptr, "LIMNER_SOURCE is not set: run the tests by ctest");
+  return read_json(fs::path(source) / "tests/profile" / name);
+}
+
 inline const Json& reference() {
-  static const Json json = [] {
-    const char* source = std::getenv("LIMNER_SOURCE");
-    require(source != nullptr, "LIMNER_SOURCE is not set: run the tests by ctest");
-    return read_json(fs::path(source) / "tests/profile/reference.json");
-  }();
+  static const Json json = read_reference("reference.json");
+  return json;
+}
+
+// Written by reference_models.py.
+inline const Json& model_reference() {
+  static const Json json = read_reference("reference_models.json");
   return json;
 }
 

@@ -40,7 +40,10 @@ struct World {
     inputs.components = principal_components(vectors, 20).scores;
     inputs.training_texts.assign(static_cast<size_t>(customers), 1);
   }
-  Target target() const { return {"spend", spend, "", ""}; }
+  Target target(const std::string& kind = "ridge") const {
+    const bool classes = kind == "logistic";
+    return {"spend", spend, "", "", classes ? Outcome::two_classes : Outcome::number};
+  }
 };
 
 TEST(Regression, FindsTheCauses) {
@@ -118,7 +121,8 @@ TEST(Regression, LogisticFindsTheCauses) {
   World world(400);
   const double middle = std::accumulate(world.spend.begin(), world.spend.end(), 0.0) / 400;
   for (double& value : world.spend) value = value > middle ? 1 : 0;
-  const Regression result = fit_regression(settings_of("logistic"), world.target(), world.inputs, 17, 2);
+  const Regression result =
+      fit_regression(settings_of("logistic"), world.target("logistic"), world.inputs, 17, 2);
   EXPECT_GT(result.sets[2].probability.auc, 0.95);
   EXPECT_GT(result.sets[2].probability.auc, result.sets[0].probability.auc);
   EXPECT_LT(result.sets[2].probability.log_loss, result.sets[2].probability.baseline_log_loss);
@@ -150,7 +154,7 @@ TEST(Regression, FewCustomers) {
   for (const std::string kind : {"ridge", "logistic"}) {
     World world(10);
     if (kind == "logistic") world.spend = {0, 1, 0, 1, 0, 0, 0, 0, 0, 0};
-    const Regression result = fit_regression(settings_of(kind), world.target(), world.inputs, 17, 1);
+    const Regression result = fit_regression(settings_of(kind), world.target(kind), world.inputs, 17, 1);
     EXPECT_EQ(result.folds, kind == "ridge" ? 5 : 2);
     EXPECT_TRUE(std::isfinite(result.predicted[9])) << kind;
   }
@@ -166,9 +170,10 @@ TEST(Regression, TooFewCustomersAreRefused) {
   EXPECT_EQ(code, ExitCode::bad_data);
   EXPECT_NE(message.find("spend"), std::string::npos) << message;
   world.spend = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-  EXPECT_EQ(
-      error_of([&] { fit_regression(settings_of("logistic"), world.target(), world.inputs, 17, 1); }).first,
-      ExitCode::bad_data);
+  EXPECT_EQ(error_of([&] {
+              fit_regression(settings_of("logistic"), world.target("logistic"), world.inputs, 17, 1);
+            }).first,
+            ExitCode::bad_data);
 }
 
 TEST(Folds, AreEvenAndKeepTheClasses) {

@@ -1,0 +1,42 @@
+// profile/models/: everything that new customers are profiled with (docs/formats.md describes the files).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "profile/principal.h"
+#include "profile/results.h"
+
+namespace limner {
+
+struct SavedSegments {
+  Geometry geometry = Geometry::euclidean;
+  bool texts = true;                   // segments of mean vectors, else of attributes
+  std::string model_sha256;            // that the vectors came from
+  std::vector<Feature> features;       // of attributes
+  Eigen::RowVectorXd mean, deviation;  // theirs, see Standardizer
+  Matrix centroids;                    // segments x width
+  std::vector<std::string> titles;
+};
+
+struct SavedModel {
+  std::string name, target, kind, negative, positive;
+  std::vector<Feature> features;
+  int64_t components = 0;
+  CustomerModelPointer model;
+  Calibration calibration;
+  double threshold = 0.5;  // infinite: nobody is selected
+  Outcome outcome = Outcome::number;
+};
+
+// components: of the mean vectors; read only where a model uses them. attributes: null for a run with texts.
+void write_models(const fs::path& folder, const ProfileResults& results,
+                  const PrincipalComponents& components, const AttributeVectors* attributes);
+
+// Errors: no such folder (missing_input), another format (bad_data).
+SavedSegments read_saved_segments(const fs::path& folder);
+std::vector<SavedModel> read_saved_models(const fs::path& folder);
+// Components of other vectors: (vectors - mean) axes'. Errors: another width (bad_data).
+Matrix saved_components(const fs::path& folder, const Matrix& vectors);
+
+}  // namespace limner
