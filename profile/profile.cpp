@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "profile/new_customers.h"
@@ -171,6 +172,7 @@ PrincipalComponents segment_customers(const Run& run, Geometry geometry, Profile
                                        static_cast<uint64_t>(run.settings.run.seed), run.threads());
   log_info("profile: {} customers in {} segments, silhouette {:.3f}", results.customers.count(),
            results.segmentation.count(), results.segmentation.silhouette);
+  heartbeat.beat();
   return principal_components(geometry == Geometry::cosine ? unit_rows(vectors) : vectors, kept_components);
 }
 
@@ -234,14 +236,14 @@ void profile_attributes(const Run& run, const PreparedReader& prepared) {
   const ProfileSettings& settings = run.settings.profile;
   const Communicator& ranks = run.communicator;
   ProfileResults results;
-  AttributeVectors attributes;
+  std::optional<AttributeVectors> attributes;  // of rank 0
   PrincipalComponents components;
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     results.customers = read_customers_without_texts(prepared);
     check_customers(run, results.customers);
     results.columns = customer_columns(prepared, results.customers);
     attributes = attribute_vectors(explaining_columns(settings, results));
-    results.customers.mean = attributes.values;
+    results.customers.mean = attributes->values;
     components = segment_customers(run, Geometry::euclidean, results, heartbeat);
     results.descriptions.resize(static_cast<size_t>(results.segmentation.count()));
   });
@@ -249,7 +251,7 @@ void profile_attributes(const Run& run, const PreparedReader& prepared) {
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     results.provenance.rows = prepared.rows();
     results.provenance.prepared_sha256 = prepared.sha256();
-    finish(run, prepared, components, &attributes, results, heartbeat);
+    finish(run, prepared, components, &*attributes, results, heartbeat);
   });
 }
 
