@@ -204,7 +204,7 @@ TEST(Train, SpikesAreSkippedAndTheRunGoesOnAlike) {
   }
   train(whole.run());
   expect_error(ExitCode::interrupted, {"train"},
-               [&] { train_until(parts.run().train_folder(), stop_at_step(parts.run(), 13)); });
+               [&] { train_until(parts.run(), stop_at_step(parts.run().train_folder(), 13)); });
   train(parts.run());
   expect_same_course(whole, parts);
   EXPECT_EQ(whole.summary()["steps"], whole.summary()["planned_steps"]);
