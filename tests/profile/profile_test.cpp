@@ -208,7 +208,7 @@ TEST(Profile, RerunReplacesTheFolderWithTheSameBytes) {
   for (const auto& entry : fs::recursive_directory_iterator(profile)) {
     if (entry.is_regular_file()) before[fs::relative(entry.path(), profile)] = read_file(entry.path());
   }
-  EXPECT_EQ(before.size(), 16u);  // ten, and models/: segments, index, components, three models
+  EXPECT_EQ(before.size(), 17u);  // eleven, and models/: segments, index, components, three models
   write_file(folder.path() / "profile" / "old.txt", "left over");
   run(settings);
   EXPECT_FALSE(fs::exists(folder.path() / "profile" / "old.txt"));

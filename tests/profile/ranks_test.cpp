@@ -39,12 +39,14 @@ TEST(Ranks, GiveTheSameProfile) {
   world().barrier("profiled");
   if (!world().root()) return;
   int files = 0;
-  for (const auto& entry : fs::directory_iterator(fs::path(shared) / "profile-alone")) {
-    const fs::path other = fs::path(shared) / "profile" / entry.path().filename();
-    EXPECT_TRUE(read_file(entry.path()) == read_file(other)) << entry.path().filename();
+  const fs::path alone = fs::path(shared) / "profile-alone";
+  for (const auto& entry : fs::recursive_directory_iterator(alone)) {
+    if (!entry.is_regular_file()) continue;
+    const fs::path name = fs::relative(entry.path(), alone);
+    EXPECT_TRUE(read_file(entry.path()) == read_file(fs::path(shared) / "profile" / name)) << name;
     ++files;
   }
-  EXPECT_EQ(files, 10);
+  EXPECT_GE(files, 16);
 }
 
 }  // namespace
