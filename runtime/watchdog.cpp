@@ -1,6 +1,7 @@
 #include "runtime/watchdog.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,6 +89,7 @@ struct Watchdog::State {
   }
   bool send_beat();
   bool receive_beats();
+  bool watched_is_near() const;  // its process can be seen from here
   bool watched_process_is_gone() const;
   std::string describe_watched() const;
   void say_farewell();
@@ -114,11 +116,13 @@ bool Watchdog::State::receive_beats() {
   }
 }
 
+bool Watchdog::State::watched_is_near() const {
+  return last.started_at != 0 && last.process_namespace != 0 &&
+         last.process_namespace == own.process_namespace && std::string_view(last.host) == own.host;
+}
+
 bool Watchdog::State::watched_process_is_gone() const {
-  const bool comparable = last.started_at != 0 && last.process_namespace != 0 &&
-                          last.process_namespace == own.process_namespace &&
-                          std::string_view(last.host) == own.host;
-  return comparable && start_time(last.process) != last.started_at;
+  return watched_is_near() && start_time(last.process) != last.started_at;
 }
 
 std::string Watchdog::State::describe_watched() const {
@@ -163,6 +167,8 @@ void Watchdog::State::watch() {
                 gone ? std::string("its process is gone without a word (killed?)")
                      : fmt::format("no sign of life for {} s: it is stopped, or its host or network is gone",
                                    limit_seconds.load()));
+      // A launcher that ends a job may wait for a stopped process, which cannot answer.
+      if (watched_is_near() && !gone) kill(static_cast<pid_t>(last.process), SIGKILL);
       say_farewell();
       MpiSession::abort(static_cast<int>(ExitCode::internal));
     }
