@@ -105,12 +105,12 @@ std::vector<Column> result_columns(const std::vector<fs::path>& runs) {
   std::vector<Column> columns;
   for (size_t row = 0; row < runs.size(); ++row) {
     try {
-      for (const auto& [heading, cell] : results_of(runs[row])) {
+      for (const auto& result : results_of(runs[row])) {
         auto found = std::find_if(columns.begin(), columns.end(),
-                                  [&](const Column& column) { return column.front() == heading; });
-        if (found == columns.end()) found = columns.insert(columns.end(), Column{heading});
+                                  [&](const Column& column) { return column.front() == result.first; });
+        if (found == columns.end()) found = columns.insert(columns.end(), Column{result.first});
         found->resize(runs.size() + 1);
-        (*found)[row + 1] = cell;
+        (*found)[row + 1] = result.second;
       }
     } catch (const Json::exception& error) {
       fail(ExitCode::bad_data, "{}: not a summary of training ({})",
@@ -158,7 +158,7 @@ int grid_command(const Arguments& arguments, Communicator& communicator) {
   }
   std::string lines;
   for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {  // the last key changes fastest
-    lines = fmt::format("{}={}\n", axis->key, axis->values[index % axis->values.size()]) + lines;
+    lines.insert(0, fmt::format("{}={}\n", axis->key, axis->values[index % axis->values.size()]));
     index /= axis->values.size();
   }
   fmt::print("{}", lines);
