@@ -9,7 +9,9 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
+#include "runtime/files.h"
 #include "runtime/random.h"
 
 namespace limner::testing {
@@ -119,6 +121,17 @@ profile:
   segments: {k: 2}
   regressions: [{target: amount, kind: ridge}]
 )";
+}
+
+// The losses in a run's train/metrics.jsonl, in the order of their steps.
+inline std::vector<double> training_losses(const fs::path& file) {
+  std::ifstream lines(file);
+  std::vector<double> losses;
+  for (std::string line; std::getline(lines, line);) {
+    const Json record = Json::parse(line);
+    if (record.contains("train/loss")) losses.push_back(record["train/loss"].get<double>());
+  }
+  return losses;
 }
 
 }  // namespace limner::testing

@@ -19,16 +19,6 @@ std::vector<float> embedding(const fs::path& folder) {
   return values;
 }
 
-std::vector<double> training_losses(const fs::path& file) {
-  std::ifstream lines(file);
-  std::vector<double> losses;
-  for (std::string line; std::getline(lines, line);) {
-    const Json record = Json::parse(line);
-    if (record.contains("train/loss")) losses.push_back(record["train/loss"].get<double>());
-  }
-  return losses;
-}
-
 class Ranks : public ::testing::TestWithParam<int> {
  protected:
   static void SetUpTestSuite() {

@@ -45,16 +45,6 @@ double cosine(const float* a, const float* b) {
   return product / std::sqrt(length_a * length_b);
 }
 
-std::vector<double> training_losses(const fs::path& file) {
-  std::ifstream lines(file);
-  std::vector<double> losses;
-  for (std::string line; std::getline(lines, line);) {
-    const Json record = Json::parse(line);
-    if (record.contains("train/loss")) losses.push_back(record["train/loss"].get<double>());
-  }
-  return losses;
-}
-
 class Program : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
