@@ -37,6 +37,8 @@ std::vector<CustomerColumn> customer_table(const ProfileResults& results) {
   table.push_back(numbers("texts", customers.texts));
   table.push_back(numbers("tokens", customers.tokens));
   if (customers.has_time()) table.push_back(days_since_last_text(customers));
+  if (!customers.change.empty()) table.push_back(numbers("change of what is written", customers.change));
+  if (!customers.sentiment.empty()) table.push_back(numbers("sentiment by lexicon", customers.sentiment));
   table.push_back(numbers("segment", results.segmentation.segment));
   for (double& segment : table.back().numbers) segment += 1;
   for (const HeadAverages& head : customers.heads) {
@@ -48,6 +50,8 @@ std::vector<CustomerColumn> customer_table(const ProfileResults& results) {
   }
   for (const Regression& regression : results.regressions)
     table.push_back(numbers(regression.name + " predicted", regression.predicted));
+  for (const AppliedModel& model : results.applied)
+    table.push_back(numbers(model.name + " predicted", model.predicted));
   for (Eigen::Index topic = 0; topic < results.topics.customers.cols(); ++topic) {
     const Vector values = results.topics.customers.col(topic);
     table.push_back(numbers(fmt::format("topic {}", topic + 1), values));

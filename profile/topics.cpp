@@ -205,6 +205,21 @@ void mix(Topics& result, const Corpus& corpus, const PreparedReader& prepared, c
   }
 }
 
+// What the fitted topics are about, and how far each text and customer is.
+void describe(Topics& result, const Corpus& corpus, const PreparedReader& prepared,
+              const Customers& customers, const Communicator& communicator) {
+  for (int64_t topic = 0; topic < result.model.topics; ++topic) {
+    result.topics.emplace_back().words =
+        telling_words(result.model, result.vocabulary, topic, telling_words_kept);
+  }
+  PairCounts pairs(result.topics, result.vocabulary);
+  for (int64_t block = 0; block < corpus.own.blocks(); ++block) pairs.add(corpus.own.read(block));
+  communicator.sum(pairs.counts(), "count the pairs of words");
+  for (Topic& topic : result.topics) topic.coherence = pairs.coherence(topic, corpus.texts_with_words);
+  mix(result, corpus, prepared, customers, communicator);
+  if (communicator.root()) result.agreements = agreements_with_categories(prepared, result.of_text);
+}
+
 }  // namespace
 
 std::string Topic::title() const {
@@ -239,16 +254,22 @@ Topics find_topics(const PreparedReader& prepared, const Customers& customers, W
                    run.settings.eta, run.seed);
   fit(result.model, corpus, run, communicator);
   order_topics(result.model);
-  for (int64_t topic = 0; topic < topics; ++topic) {
-    result.topics.emplace_back().words = telling_words(result.model, vocabulary, topic, telling_words_kept);
-  }
-  PairCounts pairs(result.topics, vocabulary);
-  for (int64_t block = 0; block < corpus.own.blocks(); ++block) pairs.add(corpus.own.read(block));
-  communicator.sum(pairs.counts(), "count the pairs of words");
-  for (Topic& topic : result.topics) topic.coherence = pairs.coherence(topic, corpus.texts_with_words);
-  mix(result, corpus, prepared, customers, communicator);
+  describe(result, corpus, prepared, customers, communicator);
   if (!communicator.root()) return {};
-  result.agreements = agreements_with_categories(prepared, result.of_text);
+  return result;
+}
+
+Topics apply_topics(const PreparedReader& prepared, const Customers& customers, WordCutter& cutter,
+                    SavedTopics saved, const std::filesystem::path& scratch,
+                    const Communicator& communicator) {
+  Corpus corpus{prepared.rows(), (prepared.rows() + rows_per_block - 1) / rows_per_block, 0, BagFile(scratch)};
+  fill(corpus, prepared, cutter, saved.vocabulary, communicator);
+  Topics result;
+  result.vocabulary = std::move(saved.vocabulary);
+  result.model = std::move(saved.model);
+  result.texts_with_words = corpus.texts_with_words;
+  describe(result, corpus, prepared, customers, communicator);
+  if (!communicator.root()) return {};
   return result;
 }
 
