@@ -1,12 +1,15 @@
 #include "profile/lexicon.h"
 
+#include <unicode/locid.h>
+#include <unicode/unistr.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <vector>
 #include <sstream>
 
-#include "profile/words.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "tables/utf8.h"
@@ -15,6 +18,12 @@ namespace limner {
 namespace {
 
 constexpr int turned_words = 3;
+
+std::string lower_case(const std::string& text) {
+  std::string lower;
+  icu::UnicodeString::fromUTF8(text).toLower(icu::Locale::getRoot()).toUTF8String(lower);
+  return lower;
+}
 
 size_t bytes_of(unsigned char first) { return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4; }
 

@@ -10,6 +10,13 @@ std::string date_text(const Phrases& say, const std::string& date) {
   return fmt::format("{}年{}月{}日", number(0, 4), number(5, 2), number(8, 2));
 }
 
+std::string title_of_regression(const ReportInputs& inputs, const std::string& name) {
+  for (const Regression& regression : inputs.results.regressions) {
+    if (regression.name == name) return regression_title(inputs.say, regression);
+  }
+  return name;
+}
+
 std::string table_open(const std::vector<std::string>& headings) {
   std::string html = "<div class=\"scroll\"><table><tr>";
   for (const std::string& heading : headings) {

@@ -206,7 +206,8 @@ std::string group_rows(const GroupComparison& comparison) {
   return rows;
 }
 
-std::string one_comparison(const Phrases& say, const GroupComparison& comparison) {
+std::string one_comparison(const ReportInputs& inputs, const GroupComparison& comparison) {
+  const Phrases& say = inputs.say;
   std::vector<std::string> headings{escape(comparison.field), ">" + say("lift.customers"),
                                     ">" + say("fairness.outcome"), ">" + say("fairness.prediction")};
   if (comparison.two_classes) {
@@ -217,7 +218,9 @@ std::string one_comparison(const Phrases& say, const GroupComparison& comparison
     headings.insert(headings.end(), {">" + say("fails.bias"), ">RMSE", ">MAE"});
   }
   std::string html = "<article class=\"head\"><h3>" +
-                     say("fairness.by", escape(comparison.target), escape(comparison.field)) + "</h3>\n" +
+                     say("fairness.by", escape(title_of_regression(inputs, comparison.target)),
+                         escape(comparison.field)) +
+                     "</h3>\n" +
                      table_open(headings) + group_rows(comparison) + table_close() + "<ul class=\"facts\">";
   for (const Gap& gap : comparison.gaps) {
     if (!std::isfinite(gap.value)) continue;
@@ -274,7 +277,7 @@ Section fairness_section(const ReportInputs& inputs) {
     return section;
   }
   section.lead = say("fairness.lead", comparisons.front().least_customers);
-  for (const GroupComparison& comparison : comparisons) section.body += one_comparison(say, comparison);
+  for (const GroupComparison& comparison : comparisons) section.body += one_comparison(inputs, comparison);
   return section;
 }
 

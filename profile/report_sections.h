@@ -62,6 +62,9 @@ std::string number_cell(const std::string& text, const std::string& style = "");
 // "2014-03-16", in Chinese "2014年3月16日".
 std::string date_text(const Phrases& say, const std::string& date);
 
+// The title of the regression of that name.
+std::string title_of_regression(const ReportInputs& inputs, const std::string& name);
+
 // A table that scrolls where it is too wide, with its row of headings; one that begins with > stands right.
 std::string table_open(const std::vector<std::string>& headings);
 std::string table_close();

@@ -130,12 +130,14 @@ std::string describe_regression(const Phrases& say, const Regression& regression
 }
 
 // The measure in which a mistake costs most: how far predictions are right.
-std::string describe_fairness(const Phrases& say, const GroupComparison& comparison) {
+std::string describe_fairness(const ReportInputs& inputs, const GroupComparison& comparison) {
+  const Phrases& say = inputs.say;
   const std::string measure = comparison.two_classes ? "accuracy" : "RMSE";
   for (const Gap& gap : comparison.gaps) {
     if (gap.measure != measure || !std::isfinite(gap.value)) continue;
     return say("summary.fairness", strong(escape(comparison.field)), say.word("measure.", measure),
-               escape(comparison.target), number_text(gap.value), escape(gap.lowest), escape(gap.highest));
+               escape(title_of_regression(inputs, comparison.target)), number_text(gap.value),
+               escape(gap.lowest), escape(gap.highest));
   }
   return "";
 }
@@ -226,7 +228,7 @@ Section summary_section(const ReportInputs& inputs) {
   for (const Regression& regression : inputs.results.regressions)
     sentences.push_back(describe_regression(say, regression));
   for (const GroupComparison& comparison : inputs.results.comparisons)
-    sentences.push_back(describe_fairness(say, comparison));
+    sentences.push_back(describe_fairness(inputs, comparison));
   sentences.push_back(describe_recommendations(inputs));
   sentences.push_back(describe_actions(inputs));
   sentences.push_back(describe_rows(say, inputs.quality));

@@ -149,7 +149,7 @@ Json comparison_json(const GroupComparison& comparison) {
           {"groups", groups},          {"gaps", gaps}};
 }
 
-// "low balance, often country = Spain": the two traits that differ most, or "Segment 2".
+// "low balance, often country = Spain": the traits that differ most, of two fields, or "Segment 2".
 std::string title_of_traits(const Phrases& say, const std::vector<Trait>& traits, size_t segment) {
   std::vector<const Trait*> order;
   for (const Trait& trait : traits) {
@@ -158,12 +158,16 @@ std::string title_of_traits(const Phrases& say, const std::vector<Trait>& traits
   std::stable_sort(order.begin(), order.end(), [&](const Trait* a, const Trait* b) {
     return std::abs(a->difference(segment)) > std::abs(b->difference(segment));
   });
-  std::vector<std::string> parts;
-  for (size_t i = 0; i < std::min<size_t>(2, order.size()); ++i) {
-    const bool more = order[i]->difference(segment) > 0;
-    parts.push_back(say(order[i]->is_share ? (more ? "title.often" : "title.rarely")
-                                           : (more ? "title.high" : "title.low"),
-                        trait_name(say, *order[i])));
+  const auto field = [](const Trait& trait) { return trait.name.substr(0, trait.name.find(" = ")); };
+  std::vector<std::string> parts, fields;
+  for (const Trait* trait : order) {
+    // "rarely products = 2" says little beside "often products = 1".
+    if (parts.size() == 2 || std::find(fields.begin(), fields.end(), field(*trait)) != fields.end()) continue;
+    const bool more = trait->difference(segment) > 0;
+    parts.push_back(say(trait->is_share ? (more ? "title.often" : "title.rarely")
+                                        : (more ? "title.high" : "title.low"),
+                        trait_name(say, *trait)));
+    fields.push_back(field(*trait));
   }
   return parts.empty() ? say("title.none", segment + 1) : say.list(parts);
 }

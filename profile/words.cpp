@@ -20,7 +20,7 @@ void check(UErrorCode status, const char* what) {
   if (U_FAILURE(status)) fail(ExitCode::internal, "ICU cannot {}: {}", what, u_errorName(status));
 }
 
-icu::UnicodeString lower_letters(const std::string& text) {
+icu::UnicodeString lower_case(const std::string& text) {
   return icu::UnicodeString::fromUTF8(text).toLower(icu::Locale::getRoot());
 }
 
@@ -45,7 +45,7 @@ std::vector<icu::UnicodeString> read_word_list(const std::string& path) {
   for (std::string line; std::getline(lines, line);) {
     ++number;
     if (!valid_utf8(line)) fail(ExitCode::bad_data, "{}:{}: not UTF-8", path, number);
-    icu::UnicodeString word = lower_letters(line).trim();
+    icu::UnicodeString word = lower_case(line).trim();
     if (!word.isEmpty() && word[0] != u'#') words.push_back(std::move(word));
   }
   return words;
@@ -189,10 +189,8 @@ WordCutter::WordCutter(const WordSettings& settings) : state_(std::make_unique<S
 
 WordCutter::~WordCutter() = default;
 
-std::string lower_case(const std::string& text) { return to_utf8(lower_letters(text)); }
-
 std::vector<std::string> WordCutter::words(const std::string& text) {
-  return join_lone_characters(state_->cut(lower_letters(text)));
+  return join_lone_characters(state_->cut(lower_case(text)));
 }
 
 std::vector<std::string> WordCutter::distinct_words(const std::string& text) {

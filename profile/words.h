@@ -34,9 +34,6 @@ class WordCutter {
   std::unique_ptr<State> state_;
 };
 
-// Of UTF-8, by Unicode, whatever the language.
-std::string lower_case(const std::string& text);
-
 // English and Chinese words that tell nothing about a subject.
 const std::unordered_set<std::string_view>& stop_words();
 

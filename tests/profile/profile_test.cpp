@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "profile/matrix.h"
+#include "profile/words.h"
 #include "runtime/hdf5.h"
 #include "tests/profile/run_folder.h"
 #include "tests/runtime/temporary_folder.h"
