@@ -56,6 +56,8 @@ struct ModelConfig {
   Pooling projection_pooling = Pooling::cls;
   // Weight of the masked language model's loss beside those of the heads; 0: the model has no such head.
   double language_weight = 0.0;
+  // Training keeps each block's result only; backward computes the rest again.
+  bool recompute = false;
   int32_t pad_id = 0;
   Json source;  // the config.json it came from, to write back what we do not use
 

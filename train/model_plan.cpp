@@ -59,6 +59,7 @@ ModelPlan plan_model(const Settings& settings) {
     plan.config.attention_dropout = plan.config.head_dropout = probability;
   }
   plan.config.language_weight = settings.train.masked_language_model.weight;
+  plan.config.recompute = settings.train.gradient_checkpointing;
   if (plan.config.has_language_head() && family_named(plan.config.family).head.language_model == nullptr) {
     fail(ExitCode::bad_config,
          "train.masked_language_model and train.pretraining: not for model_type '{}'; only bert's language "
