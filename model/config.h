@@ -67,6 +67,8 @@ struct ModelConfig {
   double language_weight = 0.0;
   bool tied_embeddings = true;  // a language model's decoder is the word embeddings
   ContrastiveConfig contrastive;
+  // Training keeps each block's result only; backward computes the rest again.
+  bool recompute = false;
   int32_t pad_id = 0;
   Json source;  // the config.json it came from, to write back what we do not use
 

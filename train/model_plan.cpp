@@ -103,6 +103,7 @@ ModelPlan plan_model(const Settings& settings) {
     plan.config.attention_dropout = plan.config.head_dropout = probability;
   }
   plan.config.language_weight = language_weight(settings.train, plan.config);
+  plan.config.recompute = settings.train.gradient_checkpointing;
   plan.head_input = head_input_of(settings.train.pooling, plan.config);
   plan.precision = select_precision(settings.runtime);
   plan.max_length = max_length_of(settings, plan.config, sentence);

@@ -273,6 +273,29 @@ TEST_F(ModelTest, DropoutIsAFunctionOfItsKey) {
   EXPECT_EQ(logits(1), first);
 }
 
+TEST_F(ModelTest, RecomputedActivationsGiveTheSameGradientsInLessMemory) {
+  for (const std::string& family : all_families()) {
+    SCOPED_TRACE(family);
+    ModelConfig config = tiny_family(family);
+    config.layers = 4;
+    if (!config.windows.empty()) config.windows.resize(4, config.windows.front());
+    std::vector<float> gradient[2];
+    int64_t bytes[2];
+    for (const int recompute : {0, 1}) {
+      config.recompute = recompute == 1;
+      Model model = make_model(*backend_, three_heads(), usual_input(family), DType::bf16, config);
+      shake_weights(model);
+      const Batch batch = make_batch(lengths, model.config());
+      bytes[recompute] = model.plan(Purpose::training, batch.token_count(), batch.row_count());
+      const auto labels = three_labels();
+      gradient[recompute] =
+          gradients_of(model, *backend_, batch, labels, model.loss_weights(batch, labels), 77);
+    }
+    EXPECT_EQ(gradient[0], gradient[1]);
+    EXPECT_LT(bytes[1], 0.75 * static_cast<double>(bytes[0]));
+  }
+}
+
 TEST_F(ModelTest, PredictedBytesAreWhatPlanUses) {
   const auto heads = three_heads();
   int64_t inference = 0;
