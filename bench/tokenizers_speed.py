@@ -2,7 +2,7 @@
 
     tokenizers_speed.py BUILD DATA FOLDER [--threads 2] [--max-length 512] [--repeats 5] [--kinds wordpiece bpe unigram]
 
-BUILD has cli/limner and tests/text/tokenize_tool, DATA the tables. The tokenizers are trained on the tables and written into FOLDER,
+BUILD has cli/limner and tests/text/sentencepiece_tool, DATA the tables. The tokenizers are trained on the tables and written into FOLDER,
 unless they lie there: BERT's WordPiece, GPT-2's byte-level BPE, XLM-R's Unigram with SentencePiece's map of characters. Each turn
 runs both contestants once, each in a process of its own after one call to warm up; one JSON line a kind, medians over the turns.
 """
@@ -54,7 +54,7 @@ def unigram(texts, tool, folder):
     from sentencepiece_model import read_model
     lines = folder / "lines.txt"
     lines.write_text("".join(" ".join(text.split()) + "\n" for text in texts[::UNIGRAM_SHARE]), encoding="utf-8")
-    subprocess.run([tool, "sentencepiece", lines, folder / "reviews", "unigram", str(VOCABULARY // 2)], check=True, capture_output=True)
+    subprocess.run([tool, lines, folder / "reviews", "unigram", str(VOCABULARY // 2)], check=True, capture_output=True)
     model = read_model(folder / "reviews.model")
     vocabulary = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *model.pieces[3:], ("<mask>", 0.0)]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=3))
@@ -105,7 +105,7 @@ def main():
         folder = arguments.folder / kind
         if not (folder / "tokenizer.json").exists():
             folder.mkdir(exist_ok=True)
-            KINDS[kind](texts, arguments.build / "tests" / "text" / "tokenize_tool", folder).save(str(folder / "tokenizer.json"))
+            KINDS[kind](texts, arguments.build / "tests" / "text" / "sentencepiece_tool", folder).save(str(folder / "tokenizer.json"))
         ours, theirs = [], []
         environment = os.environ | {"RAYON_NUM_THREADS": str(arguments.threads)}
         for _ in range(arguments.repeats):

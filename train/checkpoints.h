@@ -43,9 +43,7 @@ class Checkpoints {
     Model& model;
     Optimizer& optimizer;
     const Tokenizer& tokenizer;
-    Pooling pooling;
-    bool normalize;
-    int64_t max_length;
+    SentenceConfig sentence;
     std::string fingerprint;
   };
   Checkpoints(std::filesystem::path folder, const Contents& contents, int64_t total_limit);

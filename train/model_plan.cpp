@@ -46,7 +46,7 @@ int64_t max_length_of(const Settings& settings, const ModelConfig& config, const
 
 ModelPlan plan_model(const Settings& settings) {
   ModelPlan plan;
-  SentenceConfig sentence;
+  SentenceConfig& sentence = plan.sentence;
   if (settings.model.checkpoint) {
     plan.config = ModelConfig::read(*settings.model.checkpoint);
     sentence = SentenceConfig::read(*settings.model.checkpoint);
@@ -69,8 +69,10 @@ ModelPlan plan_model(const Settings& settings) {
   plan.head_input = head_input_of(settings.train.pooling, plan.config);
   plan.precision = select_precision(settings.runtime);
   plan.max_length = max_length_of(settings, plan.config, sentence);
-  plan.pooling = sentence.present ? sentence.pooling : pooling_like(plan.head_input, plan.config);
-  plan.normalize = sentence.present ? sentence.normalize : true;
+  plan.prompt = sentence.prompt_for(settings.model.prompt);
+  sentence.set_default_prompt(plan.prompt);
+  if (!sentence.present) sentence.pooling = pooling_like(plan.head_input, plan.config);
+  sentence.max_length = plan.max_length;
   return plan;
 }
 

@@ -5,6 +5,7 @@ import itertools
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 differences = 0
 
@@ -22,6 +23,13 @@ def finish():
     sys.exit(1 if differences else 0)
 
 
+def run(*command):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}: exit {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
 class Tool:
     """tests/text/tokenize_tool.cpp, with a folder for what goes in and comes out."""
 
@@ -29,10 +37,11 @@ class Tool:
         self.path, self.folder = path, folder
 
     def run(self, *arguments):
-        done = subprocess.run([self.path, *map(str, arguments)], capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{' '.join(map(str, arguments))}: exit {done.returncode}: {done.stderr}")
-        return done.stdout
+        return run(self.path, *arguments)
+
+    def learn_sentencepiece(self, lines, prefix, kind, size):
+        """PREFIX.model, by the program beside ours."""
+        run(Path(self.path).parent / "sentencepiece_tool", lines, prefix, kind, size)
 
     def write(self, values):
         path = self.folder / "texts.jsonl"

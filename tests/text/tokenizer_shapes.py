@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -276,6 +277,36 @@ def check_older_files(tool, name, tokenizer_class, config, texts):
     compare(f"{name}: saved from these for AutoTokenizer", texts, ids_of(tool.encode(older, texts)), AutoTokenizer.from_pretrained(saved)(texts)["input_ids"])
 
 
+SENTENCEPIECE_FOLDERS = {  # kind of the model, its file, tokenizer_config.json
+    "xlm-r": ("unigram", "sentencepiece.bpe.model", {}),
+    "xlm-r with its class": ("unigram", "sentencepiece.bpe.model", {
+        "tokenizer_class": "XLMRobertaTokenizerFast", "mask_token": {"__type": "AddedToken", "content": "<mask>", "lstrip": True, "normalized": False}}),
+    "llama": ("bpe", "tokenizer.model", {"tokenizer_class": "LlamaTokenizer", "legacy": False, "add_bos_token": True}),
+    "llama, legacy, end": ("bpe", "tokenizer.model", {"tokenizer_class": "LlamaTokenizer", "legacy": True, "add_bos_token": True, "add_eos_token": True}),
+    "llama, no prefix": ("bpe", "tokenizer.model", {
+        "tokenizer_class": "LlamaTokenizer", "legacy": False, "add_bos_token": False, "add_prefix_space": False, "pad_token": "</s>"}),
+}
+
+
+def check_sentencepiece_folders(tool, texts):
+    """SentencePiece models without tokenizer.json: transformers converts them with protobuf alone, once its look for another package
+    is out of the way."""
+    from transformers import convert_slow_tokenizer
+    convert_slow_tokenizer.requires_backends = lambda *_: None
+    for name, (kind, file, config) in SENTENCEPIECE_FOLDERS.items():
+        folder, theirs, saved = (tool.folder / f"{name} {end}" for end in ("model", "converted", "saved"))
+        folder.mkdir()
+        shutil.copy(Path(models_folder, f"{kind}.model"), folder / file)
+        (folder / "tokenizer_config.json").write_text(json.dumps(config | {"tokenizer_class": config.get("tokenizer_class", "XLMRobertaTokenizer")}))
+        AutoTokenizer.from_pretrained(folder).save_pretrained(theirs)
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+        converted = Tokenizer.from_file(str(theirs / "tokenizer.json"))
+        compare(f"{name}: {file}", texts, tool.encode(folder, texts), rows_of(converted.encode_batch(texts)))
+        tool.run("save", folder, saved)
+        compare(f"{name}: saved from it", texts, tool.encode(saved, texts), rows_of(converted.encode_batch(texts)))
+        compare(f"{name}: saved from it for AutoTokenizer", texts, ids_of(tool.encode(saved, texts)), AutoTokenizer.from_pretrained(saved)(texts)["input_ids"])
+
+
 def broken_bytes(count):
     dice = random.Random(3)
     values = []
@@ -305,7 +336,7 @@ def main():
         models_folder = folder
         Path(folder, "training.jsonl").write_text("".join(json.dumps(text) + "\n" for text in training))
         for kind in ("unigram", "bpe"):
-            tool.run("sentencepiece", Path(folder, "training.jsonl"), Path(folder, kind), kind, 1500)
+            tool.learn_sentencepiece(Path(folder, "training.jsonl"), Path(folder, kind), kind, 1500)
         made = [make(tool, shape, training) for shape in SHAPES if not arguments.shape or shape.__name__ in arguments.shape]
         mixed = (text for text in tokens.mixed_texts(strings) if len(text) < 100000)
         check(tool, made, "generated strings", mixed)
@@ -323,6 +354,8 @@ def main():
             check_older_files(tool, "gpt2", "GPT2Tokenizer", {}, few[:500])
         if "roberta" in names:
             check_older_files(tool, "roberta", "RobertaTokenizer", {}, few[:500])
+        if not arguments.shape:
+            check_sentencepiece_folders(tool, few)
     finish()
 
 
