@@ -239,7 +239,9 @@ def check(tool, made, what, texts):
             wrong, example = differing(chunk, tool.encode(folder, chunk), rows_of(tokenizer.encode_batch(list(map(plain, chunk)))))
             totals[name][0] += len(chunk)
             totals[name][1] += wrong
-            totals[name][2] = totals[name][2] or example
+            if wrong and not totals[name][2]:
+                print(f"...   {name}: {what}: {example}", flush=True)  # the end may be hours away
+                totals[name][2] = example
         examined = next(iter(totals.values()))[0]
         if examined >= 2 * CHUNK and len(chunk) == CHUNK:
             print(f"...   {what}: {examined} so far, {sum(total[1] for total in totals.values())} differ", flush=True)
