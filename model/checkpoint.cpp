@@ -221,12 +221,11 @@ std::vector<std::string> read_weights(const std::filesystem::path& folder, const
 }
 
 void write_weights(const std::filesystem::path& folder, const ParameterTable& table, const Family& family,
-                   const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights) {
+                   const std::vector<HeadSpec>& heads, HeadInput head_input, bool language_head,
+                   std::vector<float> weights) {
   convert_regressions(table, heads, weights, Unit::target);
   const std::string classifier = classifier_head(family, heads, head_input);
-  const bool language = std::any_of(table.all().begin(), table.all().end(),
-                                    [](const ParamSpec& spec) { return spec.role == Role::language; });
-  const std::string prefix = classifier.empty() && !language ? "" : family.names.prefix;
+  const std::string prefix = classifier.empty() && !language_head ? "" : family.names.prefix;
   std::vector<NamedTensor> tensors;
   for (const ParamSpec& spec : table.all()) {
     for (const FilePart& part : file_parts(spec, family, prefix, classifier)) {
@@ -249,7 +248,7 @@ void save_model(Model& model, const std::filesystem::path& folder, const Sentenc
   record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
   write_json(folder / "config.json", config);
   write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
-                model.download_weights());
+                model.config().has_language_head(), model.download_weights());
   sentence.write(folder, model.config().hidden);
 }
 

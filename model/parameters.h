@@ -12,7 +12,7 @@ namespace limner {
 enum class Decay : uint8_t { none, weight_decay };
 enum class Init : uint8_t { normal, zeros, ones };
 // Where a parameter belongs, which decides its name in the file and whether it may be missing there: a
-// pooler, the projection before the classifiers, the masked language model's head, and the classifiers may.
+// pooler, the projection before the classifiers, the language model's head, and the classifiers may.
 enum class Role : uint8_t { encoder, pooler, projection, language, head };
 enum class Storage : uint8_t { plain, transposed };  // transposed: [in, out] in the file
 

@@ -157,9 +157,16 @@ EncoderActivations Transformer::lay_out(Arena& arena, const ModelConfig& config,
     return a;
   }
   a.norm = lay_out_norm(arena, config, a.embedded);
+  BlockActivations block;
   for (int64_t index = 0; index < config.layers; ++index) {
-    const Tensor attention_out = hidden();
-    a.blocks.push_back(lay_out_block(arena, config, type, purpose, tokens, {attention_out, hidden(), {}}));
+    const Tensor out = hidden();
+    if (index == 0 || !config.recompute) {
+      block = lay_out_block(arena, config, type, purpose, tokens, {hidden(), out, {}});
+    } else {
+      block.out = out;
+      if (before) block.dense = block.output_norm.sum = hidden();
+    }
+    a.blocks.push_back(block);
   }
   lay_out_backward(a, arena, config, type, tokens);
   return a;
@@ -169,6 +176,16 @@ Tensor Transformer::hidden_state(const EncoderActivations& saved, int index) con
   if (index == 0) return before() && !config_.embedding_norm ? saved.norm.sum : saved.out;
   const BlockActivations& block = saved.blocks[static_cast<size_t>(index) - 1];
   return before() && index < config_.layers ? block.output_norm.sum : block.out;
+}
+
+Tensor Transformer::block_input(const EncoderActivations& saved, size_t index) {
+  return index == 0 ? saved.out : saved.blocks[index - 1].out;
+}
+
+Tensor Transformer::block_stream(const EncoderActivations& saved, size_t index) const {
+  if (!before()) return block_input(saved, index);
+  if (index > 0) return saved.blocks[index - 1].output_norm.sum;
+  return config_.embedding_norm ? saved.out : saved.norm.sum;
 }
 
 Tensor Transformer::rotation(int64_t layer) const {
@@ -187,14 +204,10 @@ void Transformer::forward(EncoderActivations& saved, const EncoderParameters& we
                           const Packing& packing, std::optional<uint64_t> dropout_key) const {
   embeddings_forward(saved, weights, batch, packing,
                      dropout_at(dropout_key, config_.embedding_dropout, 0, DropoutPlace::embeddings));
-  Tensor x = saved.out;                                                      // what a half reads
-  Tensor stream = before() && !config_.embedding_norm ? saved.norm.sum : x;  // what it adds to
   for (size_t index = 0; index < saved.blocks.size(); ++index) {
-    BlockActivations& block = saved.blocks[index];
-    block_forward(block, x, stream, weights.blocks[index], packing,
-                  block_dropout(dropout_key, static_cast<int>(index) + 1), static_cast<int64_t>(index));
-    x = block.out;
-    stream = before() ? block.output_norm.sum : x;
+    block_forward(saved.blocks[index], block_input(saved, index), block_stream(saved, index),
+                  weights.blocks[index], packing, block_dropout(dropout_key, static_cast<int>(index) + 1),
+                  static_cast<int64_t>(index));
   }
 }
 
@@ -208,10 +221,16 @@ void Transformer::backward(EncoderParameters& gradients, EncoderActivations& sav
     backend_.fill_zero(saved.gradient);
   }
   for (size_t index = saved.blocks.size(); index-- > 0;) {
-    const Tensor x = index == 0 ? saved.out : saved.blocks[index - 1].out;
+    const Tensor x = block_input(saved, index);
     const int layer = static_cast<int>(index) + 1;
+    const BlockDropout dropout = block_dropout(dropout_key, layer);
+    // The last block's activations are still there.
+    if (config_.recompute && index + 1 < saved.blocks.size()) {
+      block_forward(saved.blocks[index], x, block_stream(saved, index), weights.blocks[index], packing,
+                    dropout, static_cast<int64_t>(index));
+    }
     block_backward(gradients.blocks[index], saved, saved.blocks[index], x, weights.blocks[index], packing,
-                   block_dropout(dropout_key, layer), static_cast<int64_t>(index));
+                   dropout, static_cast<int64_t>(index));
     on_layer(layer);
   }
   embeddings_backward(gradients, saved, weights, batch, packing,

@@ -10,6 +10,7 @@
 #include "train/step_plan.h"
 #include "train/tokenizer_source.h"
 #include "train/train.h"
+#include "train/weight_average.h"
 
 namespace limner {
 namespace {
@@ -58,6 +59,7 @@ SplitRows stretched(const std::vector<int32_t>& sample, int64_t rows) {
     part.lengths.push_back(length);
     part.tokens += length;
     part.longest = std::max(part.longest, length);
+    part.shortest = part.count() == 1 ? length : std::min(part.shortest, length);
   }
   return part;
 }
@@ -83,7 +85,8 @@ ForecastRows forecast_rows(const Preview& preview, const Tokenizer& tokenizer, i
 }
 
 // Weights, gradients, moments, activations, and the copy from which a checkpoint is written.
-int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits) {
+int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits,
+                    double weight_average) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
   const int64_t arena = std::max(Model::predict_bytes(plan.config, heads, plan.precision, Purpose::training,
                                                       limits.train_tokens, limits.train_rows),
@@ -91,7 +94,8 @@ int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, c
                                                       limits.evaluation_tokens, limits.evaluation_rows));
   const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
   const int64_t shadow = plan.precision == DType::bf16 ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
-  return 3 * weights + shadow + Optimizer::bytes(parameters) + arena;
+  return 3 * weights + shadow + Optimizer::bytes(parameters) +
+         WeightAverage::bytes(parameters, weight_average) + arena;
 }
 
 TrainForecast forecast(const Run& run) {
@@ -118,8 +122,10 @@ TrainForecast forecast(const Run& run) {
       batch_limits(settings.train, rows.train, {&rows.others}, run.communicator.size());
   const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
   const int64_t tokens_file = (rows.train.tokens + rows.others.tokens) * 4 + preview.rows * 8;
-  // Of a row: part, prepared row, length, place in a batch, and a label a head.
-  const int64_t row_bytes = 32 + 8 * static_cast<int64_t>(heads.size());
+  // Of a row: part, prepared row, length, place in a batch, a label a head, and a place among those to pair
+  // with.
+  const int64_t row_bytes =
+      32 + 8 * static_cast<int64_t>(heads.size()) + (settings.train.contrastive.pair_by == "none" ? 0 : 48);
 
   TrainForecast forecast{};
   forecast.parameters = parameters.parameter_count();
@@ -127,17 +133,24 @@ TrainForecast forecast(const Run& run) {
   forecast.tokens_per_epoch = rows.train.tokens;
   forecast.truncated_rows = rows.truncated;
   const auto seed = static_cast<uint64_t>(settings.run.seed);
-  forecast.steps = count_steps(settings.train, rows.train.lengths, seed);
-  int64_t model_memory = model_bytes(plan, heads, limits);
+  // By every row once: what train.balance repeats is not known here, but is as many rows.
+  forecast.steps = count_steps(settings.train, Sampler(rows.train, settings.train, seed));
+  int64_t model_memory = model_bytes(plan, heads, limits, settings.train.weight_average);
   if (settings.train.pretraining.num_train_epochs > 0) {
     const Settings pretraining = pretraining_settings(settings);
-    forecast.pretraining_steps = count_steps(pretraining.train, rows.train.lengths, seed);
-    plan.config.language_weight = pretraining.train.masked_language_model.weight;
-    model_memory = std::max(model_memory, model_bytes(plan, {}, limits));
+    forecast.pretraining_steps = count_steps(pretraining.train, Sampler(rows.train, pretraining.train, seed));
+    ModelPlan pretrained = plan_model(pretraining);
+    pretrained.config.vocabulary = plan.config.vocabulary;
+    const BatchLimits pretraining_limits =
+        batch_limits(pretraining.train, rows.train, {&rows.others}, run.communicator.size());
+    model_memory = std::max(
+        model_memory, model_bytes(pretrained, {}, pretraining_limits, pretraining.train.weight_average));
   }
   forecast.bytes_per_rank = base_bytes + model_memory + tokens_file + preview.rows * row_bytes +
                             product_bytes + (run.communicator.size() > 1 ? exchange_bytes : 0);
-  forecast.checkpoint_bytes = 2 * weights + Optimizer::bytes(parameters);  // for others, and to go on from
+  // For others, and to go on from.
+  const int64_t averages = settings.train.weight_average > 0 ? 1 : 0;
+  forecast.checkpoint_bytes = (2 + averages) * weights + Optimizer::bytes(parameters);
   return forecast;
 }
 

@@ -19,7 +19,7 @@ void Results::add(const std::string& name, const Tensor& tensor) {
 void Results::add_parameters(const std::string& prefix, Model& model, const std::vector<float>& flat,
                              const fs::path& scratch) {
   write_weights(scratch, model.parameters(), family_named(model.config().family), model.heads(),
-                model.head_input(), flat);
+                model.head_input(), model.config().has_language_head(), flat);
   const fs::path path = scratch / "model.safetensors";
   const SafetensorsFile file(path);
   for (const TensorEntry& entry : file.entries()) {
@@ -92,7 +92,7 @@ Model load_model(Backend& backend, const fs::path& checkpoint, const Json& input
   std::vector<HeadSpec> heads = read_heads(checkpoint, head_input);
   const std::string kind = input.at("kind").get<std::string>();
   ModelConfig config = ModelConfig::read(checkpoint);
-  if (kind == "masked_language_model") config.language_weight = 1.0;
+  if (kind == config.language_objective()) config.language_weight = 1.0;
   const bool bare = kind == "none" || config.has_language_head();
   if (bare) heads.clear();
   require(bare || (heads.size() == 1 && heads[0].kind == kind), "{}: one head of kind {} is wanted",

@@ -52,7 +52,7 @@ class Results {
 // {"rows": [[ids]], "segments": optional, "targets": optional, [[position, id]] of each row}
 Batch read_batch(const Json& json);
 HeadLabels read_labels(const HeadSpec& head, const Json& labels);
-// The checkpoint with its one head of this kind, the masked language model's, or none, in f32.
+// The checkpoint with its one head of this kind, the language model's, or none, in f32.
 Model load_model(Backend& backend, const fs::path& checkpoint, const Json& input);
 
 }  // namespace limner::parity
