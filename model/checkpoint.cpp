@@ -242,15 +242,14 @@ void write_weights(const std::filesystem::path& folder, const ParameterTable& ta
   write_safetensors(folder / "model.safetensors", tensors);
 }
 
-void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
-                int64_t max_length) {
+void save_model(Model& model, const std::filesystem::path& folder, const SentenceConfig& sentence) {
   Json config = model.config().to_json();
   const Family& family = family_named(model.config().family);
   record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
   write_json(folder / "config.json", config);
   write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
                 model.config().has_language_head(), model.download_weights());
-  SentenceConfig{true, pooling, normalize, max_length}.write(folder, model.config().hidden);
+  sentence.write(folder, model.config().hidden);
 }
 
 std::string checkpoint_sha256(const std::filesystem::path& folder) {
@@ -261,6 +260,13 @@ std::string checkpoint_sha256(const std::filesystem::path& folder) {
   add(folder / "config.json");
   const WeightFiles files(folder);
   for (const std::filesystem::path& path : files.paths()) add(path);
+  for (const DenseLayer& layer : SentenceConfig::read(folder).layers) {
+    for (const std::vector<float>* values : {&layer.weight, &layer.bias}) {
+      listing +=
+          sha256({reinterpret_cast<const char*>(values->data()), values->size() * sizeof(float)}) + "\n";
+    }
+    listing += fmt::format("{} {}\n", static_cast<int>(layer.activation), layer.normalizes_first);
+  }
   return sha256(listing);
 }
 

@@ -79,6 +79,12 @@ ContrastiveConfig contrastive_config(const TrainSettings& train, const ModelPlan
          "one of the weights to 0, or use train.pretraining.objective for one of them",
          plan.config.language_objective());
   }
+  if (!plan.sentence.layers.empty()) {
+    fail(ExitCode::bad_config,
+         "train.contrastive: the checkpoint's vectors go through {} dense layers, which are not trained; set "
+         "train.contrastive.weight to 0 or remove them from its modules.json",
+         plan.sentence.layers.size());
+  }
   const bool drops = plan.config.embedding_dropout > 0 || plan.config.hidden_dropout > 0 ||
                      plan.config.attention_dropout > 0;
   if (settings.pair_by == "none" && !drops) {
@@ -87,14 +93,14 @@ ContrastiveConfig contrastive_config(const TrainSettings& train, const ModelPlan
         "train.contrastive.pair_by: none pairs a text with itself under other dropout, but dropout is 0; set "
         "train.dropout, or pair by customer or item");
   }
-  return {settings.weight, settings.temperature, settings.widths, plan.pooling};
+  return {settings.weight, settings.temperature, settings.widths, plan.sentence.pooling};
 }
 
 }  // namespace
 
 ModelPlan plan_model(const Settings& settings) {
   ModelPlan plan;
-  SentenceConfig sentence;
+  SentenceConfig& sentence = plan.sentence;
   plan.config = start_config(settings);
   if (settings.model.checkpoint) sentence = SentenceConfig::read(*settings.model.checkpoint);
   if (const auto& dropout = settings.train.dropout; !dropout.is_auto()) {
@@ -107,8 +113,10 @@ ModelPlan plan_model(const Settings& settings) {
   plan.head_input = head_input_of(settings.train.pooling, plan.config);
   plan.precision = select_precision(settings.runtime);
   plan.max_length = max_length_of(settings, plan.config, sentence);
-  plan.pooling = sentence.present ? sentence.pooling : pooling_like(plan.head_input, plan.config);
-  plan.normalize = sentence.present ? sentence.normalize : true;
+  plan.prompt = sentence.prompt_for(settings.model.prompt);
+  sentence.set_default_prompt(plan.prompt);
+  if (!sentence.present) sentence.pooling = pooling_like(plan.head_input, plan.config);
+  sentence.max_length = plan.max_length;
   plan.config.contrastive = contrastive_config(settings.train, plan);
   return plan;
 }
