@@ -1,10 +1,10 @@
 #include "text/unicode.h"
-#include "text/graphemes.h"
 
 #include <gtest/gtest.h>
 
 #include "runtime/files.h"
 #include "text/character_table.h"
+#include "text/graphemes.h"
 #include "text/utf8.h"
 
 namespace limner {
