@@ -220,14 +220,14 @@ void CudaBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgam
                                 Tensor sum, Tensor mean, Tensor rstd, Tensor gamma, NormKind kind,
                                 const Dropout& dropout, const Packing& packing) {
   const char* const name = "norm_backward";
-  check_kind(name, kind, dbeta, write);
+  check_kind(name, kind, dgamma.absent() ? gamma : dbeta, write);  // dbeta may be absent as not wanted
   check_float(name, "dy", dy);
   const int64_t tokens = dy.rows(), width = dy.columns();
   check_device_tensor(name, "dy", dy, dy.dtype, {tokens, width});
   check_device_tensor(name, "dsum", dsum, dy.dtype, {tokens, width});
   check_device_optional(name, "dx", dx, dy.dtype, {tokens, width});
-  check_device_tensor(name, "dgamma", dgamma, DType::f32, {width});
-  check_device_tensor(name, "dbeta", dbeta, DType::f32, {width});
+  check_device_optional(name, "dgamma", dgamma, DType::f32, {width});
+  check_device_optional(name, "dbeta", dbeta, DType::f32, {width});
   check_device_tensor(name, "sum", sum, dy.dtype, {tokens, width});
   check_device_tensor(name, "mean", mean, DType::f32, {tokens});
   check_device_tensor(name, "rstd", rstd, DType::f32, {tokens});
@@ -262,8 +262,8 @@ void CudaBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgam
     launch(norm_backward_kernel<T>, static_cast<unsigned>(pieces), warps * kWarpSize,
            static_cast<size_t>(warps * warp_bytes), stream_, call);
   });
-  add_few_rows(stream_, device_data<float>(dgamma), dgammas);
-  add_few_rows(stream_, device_data<float>(dbeta), dbetas);
+  if (!dgamma.absent()) add_few_rows(stream_, device_data<float>(dgamma), dgammas);
+  if (!dbeta.absent()) add_few_rows(stream_, device_data<float>(dbeta), dbetas);
 }
 
 }  // namespace limner
