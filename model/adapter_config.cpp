@@ -103,10 +103,15 @@ std::filesystem::path config_folder(const std::filesystem::path& folder) {
   return elsewhere ? AdapterConfig::read(folder).base : folder;
 }
 
+bool has_tokenizer(const std::filesystem::path& folder) {
+  static const std::array<const char*, 4> files{"tokenizer.json", "tokenizer_config.json", "vocab.txt",
+                                                "vocab.json"};
+  return std::any_of(files.begin(), files.end(),
+                     [&](const char* file) { return std::filesystem::exists(folder / file); });
+}
+
 std::filesystem::path tokenizer_folder(const std::filesystem::path& folder) {
-  static const std::array<const char*, 4> files{"tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json"};
-  const auto has = [&](const char* file) { return std::filesystem::exists(folder / file); };
-  const bool elsewhere = AdapterConfig::present(folder) && std::none_of(files.begin(), files.end(), has);
+  const bool elsewhere = AdapterConfig::present(folder) && !has_tokenizer(folder);
   return elsewhere ? AdapterConfig::read(folder).base : folder;
 }
 

@@ -33,5 +33,6 @@ struct AdapterConfig {
 // an adapter need not have its own, then they are its base's.
 std::filesystem::path config_folder(const std::filesystem::path& folder);
 std::filesystem::path tokenizer_folder(const std::filesystem::path& folder);
+bool has_tokenizer(const std::filesystem::path& folder);
 
 }  // namespace limner

@@ -45,7 +45,10 @@ bool WeightFiles::present(const std::filesystem::path& folder) {
 }
 
 WeightFiles::WeightFiles(const std::filesystem::path& folder) {
-  if (!AdapterConfig::present(folder)) return add_folder(folder);
+  if (!AdapterConfig::present(folder)) {
+    add_folder(folder);
+    return;
+  }
   const AdapterConfig config = AdapterConfig::read(folder);
   paths_ = {folder / adapter_config_name, folder / adapter_file_name};
   add_folder(config.base);

@@ -131,11 +131,16 @@ std::optional<fs::path> Checkpoints::newest() const {
 
 TrainState Checkpoints::restore(const fs::path& checkpoint) {
   const SafetensorsFile file(optimizer_path(checkpoint));
-  read_flat(file, flat_weights, contents_.model, contents_.model.weights());
+  read_flat(file, flat_weights, contents_.model, trained_weights());
   read_flat(file, first_moment, contents_.model, contents_.optimizer.first());
   read_flat(file, second_moment, contents_.model, contents_.optimizer.second());
   contents_.model.refresh_shadow();
   return parse_state(read_json(state_path(checkpoint)));
+}
+
+// What is frozen comes from where training began.
+Tensor Checkpoints::trained_weights() const {
+  return contents_.model.weights().slice_rows(0, contents_.model.parameters().trained_elements());
 }
 
 void Checkpoints::remove_others() const {
@@ -159,7 +164,7 @@ void Checkpoints::save(const TrainState& state) {
   FolderWriter folder(step_folder(state.step));
   write_model(folder.path(), state);
   const Model& model = contents_.model;
-  const OnHost weights(model, contents_.model.weights()), first(model, contents_.optimizer.first()),
+  const OnHost weights(model, trained_weights()), first(model, contents_.optimizer.first()),
       second(model, contents_.optimizer.second());
   write_safetensors(
       optimizer_path(folder.path()),
