@@ -349,7 +349,8 @@ void write_adapter(const std::filesystem::path& folder, const ParameterTable& ta
   const Family& family = family_named(config.family);
   const std::string classifier = classifier_head(family, heads, head_input);
   const std::string prefix = classifier.empty() ? "" : family.names.prefix;
-  std::vector<NamedTensor> tensors = file_tensors(table, family, heads, prefix, classifier, weights);
+  const auto trained = std::span(weights).first(static_cast<size_t>(table.trained_elements()));
+  std::vector<NamedTensor> tensors = file_tensors(table, family, heads, prefix, classifier, trained);
   for (NamedTensor& tensor : tensors) tensor.name = adapter_key_prefix + tensor.name;
   write_safetensors(folder / adapter_file_name, tensors, {{base_key, config.lora.base_sha256}});
 

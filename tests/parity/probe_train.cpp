@@ -89,7 +89,9 @@ void train(const fs::path& checkpoint, const fs::path& input, const fs::path& ou
   results.add("losses", {steps}, losses);
   results.add("grad_norms", {steps}, norms);
   results.add("learning_rates", {steps}, rates);
-  results.add_parameters("final.", model, model.download_weights(), fs::absolute(output).parent_path());
+  const std::vector<float> trained =
+      model.download(model.weights().slice_rows(0, model.parameters().trained_elements()));
+  results.add_parameters("final.", model, trained, fs::absolute(output).parent_path());
   results.write(output);
 }
 
