@@ -63,6 +63,15 @@ struct AttentionShape {
   int64_t packed_width() const { return (heads + 2 * key_head_count()) * head_size; }  // of qkv
 };
 
+// What a classification loss makes of a label. label_smoothing: the share of the label that is spread evenly
+// over all classes (Szegedy et al., "Rethinking the inception architecture", 2016). focal_gamma: a loss is
+// multiplied by (1 - probability of the label)^gamma, so that what is known counts less (Lin et al., "Focal
+// loss for dense object detection", 2017).
+struct LabelUse {
+  float label_smoothing = 0.0f;
+  float focal_gamma = 0.0f;
+};
+
 struct AdamW {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
   int64_t step;          // 1 for the first update
@@ -169,13 +178,15 @@ class Backend {
 
   // --- Losses. logits [rows, classes] T or f32; loss [rows] f32 is each row's weighted loss; dlogits (type
   // of logits, may be absent) = gradient of sum(loss) * scale. A row of weight 0 has loss and gradient 0.
-  // labels i32: class, or -1 for a missing label; class_weight [classes] f32 or absent.
+  // labels i32: class, or -1 for a missing label; class_weight w [classes] f32 or absent (1). With p the
+  // softmax, y the label, s = label_smoothing, g = focal_gamma:
+  //   loss = (1 - p[y])^g ((1 - s) w[y] (-log p[y]) + s / classes * sum over c of w[c] (-log p[c])).
   virtual void cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std::span<const int32_t> labels,
-                             Tensor class_weight, float scale) = 0;
-  // targets [rows, classes] f32 in {0, 1}, NaN for a missing row; loss is the mean over classes of binary
-  // cross-entropy.
+                             Tensor class_weight, const LabelUse& use, float scale) = 0;
+  // targets t [rows, classes] f32 in {0, 1}, NaN for a missing row; loss is the mean over classes of w times
+  // binary cross-entropy with (1 - s) t + s / 2, times (1 - probability of t)^g.
   virtual void binary_cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets,
-                                    Tensor class_weight, float scale) = 0;
+                                    Tensor class_weight, const LabelUse& use, float scale) = 0;
   // targets [rows] f32, NaN missing; logits [rows, 1]; loss = (logit - target)^2.
   virtual void squared_error(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets, float scale) = 0;
   // probabilities [rows, classes] f32: softmax or sigmoid of logits.
@@ -196,6 +207,8 @@ class Backend {
   // weights, or absent.
   virtual void adamw(Tensor weights, Tensor shadow, Tensor first, Tensor second, Tensor gradient,
                      const AdamW& update) = 0;
+  // average += share * (x - average), both f32.
+  virtual void move_average(Tensor average, Tensor x, float share) = 0;
   virtual double sum_of_squares(Tensor x) = 0;  // fixed order, accumulated in double
 };
 

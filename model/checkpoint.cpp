@@ -335,11 +335,10 @@ std::vector<std::string> read_weights(const std::filesystem::path& folder, const
 }
 
 void write_weights(const std::filesystem::path& folder, const ParameterTable& table, const Family& family,
-                   const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights) {
+                   const std::vector<HeadSpec>& heads, HeadInput head_input, bool language_head,
+                   std::vector<float> weights) {
   const std::string classifier = classifier_head(family, heads, head_input);
-  const bool language = std::any_of(table.all().begin(), table.all().end(),
-                                    [](const ParamSpec& spec) { return spec.role == Role::language; });
-  const std::string prefix = classifier.empty() && !language ? "" : family.names.prefix;
+  const std::string prefix = classifier.empty() && !language_head ? "" : family.names.prefix;
   write_safetensors(folder / "model.safetensors",
                     file_tensors(table, family, heads, prefix, classifier, weights));
 }
@@ -373,13 +372,11 @@ void save_model(Model& model, const std::filesystem::path& folder, Pooling pooli
   record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
   write_json(folder / "config.json", config);
   if (model.config().lora.active()) {
-    std::vector<float> trained =
-        model.download(model.weights().slice_rows(0, model.parameters().trained_elements()));
     write_adapter(folder, model.parameters(), model.config(), model.heads(), model.head_input(),
-                  std::move(trained));
+                  model.download(model.trained_weights()));
   } else {
     write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
-                  model.download_weights());
+                  model.config().has_language_head(), model.download_weights());
   }
   SentenceConfig{true, pooling, normalize, max_length}.write(folder, model.config().hidden);
 }

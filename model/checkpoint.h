@@ -22,10 +22,12 @@ std::vector<std::string> read_weights(const std::filesystem::path& folder, const
                                       const ModelConfig& config, const std::vector<HeadSpec>& heads,
                                       HeadInput head_input, const StoreWeights& store);
 
-// Writes model.safetensors under Hugging Face's names. Regression heads are written so that they answer in
+// Writes model.safetensors under Hugging Face's names, the encoder's with its prefix where a head stands
+// beside it (`language_head`: the language model's). Regression heads are written so that they answer in
 // the target's unit (without a bias: as its distance from the mean).
 void write_weights(const std::filesystem::path& folder, const ParameterTable& table, const Family& family,
-                   const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights);
+                   const std::vector<HeadSpec>& heads, HeadInput head_input, bool language_head,
+                   std::vector<float> weights);
 
 // Writes adapter_config.json and adapter_model.safetensors under PEFT's names: what is trained, which is
 // `weights` (table.trained_elements()).

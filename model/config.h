@@ -50,6 +50,14 @@ struct Freeze {
   bool holds(int layer) const { return layer == 0 ? embeddings : layer <= blocks; }
 };
 
+// The contrastive objective: vectors of pairs of rows (model/contrastive.h).
+struct ContrastiveConfig {
+  double weight = 0.0;  // beside the heads' losses; 0: no such objective
+  double temperature = 0.05;
+  std::vector<int64_t> widths;  // empty: the whole vector
+  Pooling pooling = Pooling::mean;
+};
+
 struct ModelConfig {
   std::string family = "bert";  // model_type
   int64_t layers = 0, hidden = 0, heads = 0, inner = 0;
@@ -77,14 +85,22 @@ struct ModelConfig {
   bool projection_bias = true;
   Activation projection_activation = Activation::tanh;
   Pooling projection_pooling = Pooling::cls;
-  // Weight of the masked language model's loss beside those of the heads; 0: the model has no such head.
+  // Weight of the language model's loss beside those of the heads; 0: the model has no such head. A decoder
+  // guesses the next token, other models a hidden one.
   double language_weight = 0.0;
+  bool tied_embeddings = true;  // a language model's decoder is the word embeddings
+  ContrastiveConfig contrastive;
+  // Training keeps each block's result only; backward computes the rest again.
+  bool recompute = false;
   int32_t pad_id = 0;
   Lora lora;      // what training adds; never read from a folder, where an adapter is read as the model with
   Freeze freeze;  // its updates added to the weights
   Json source;  // the config.json it came from, to write back what we do not use
 
   bool has_language_head() const { return language_weight > 0.0; }
+  const char* language_objective() const {
+    return masking == Masking::causal ? "causal_language_model" : "masked_language_model";
+  }
   int64_t head_size() const { return head_width > 0 ? head_width : hidden / heads; }
   int64_t window(int64_t layer) const { return windows.empty() ? 0 : windows[static_cast<size_t>(layer)]; }
   AttentionShape attention(int64_t layer, const Dropout& dropout) const;
@@ -125,6 +141,7 @@ struct HeadSpec {
   std::string kind;                  // single_label, multi_label, regression
   std::vector<std::string> classes;  // regression: empty
   std::vector<float> class_weight;   // empty: all 1
+  LabelUse label_use;                // of training; not written to checkpoints
   double weight = 1.0;
   double target_mean = 0.0, target_scale = 1.0;  // regression: prediction = mean + scale * output
   int64_t outputs() const { return kind == "regression" ? 1 : static_cast<int64_t>(classes.size()); }

@@ -23,6 +23,7 @@ struct Activations {
   HeadActivations heads;
   LanguageHeadActivations language;
   Tensor pooled, pooled_argmax;  // Model::pooled: f32, i32 [rows, hidden]
+  Tensor dpooled;                // f32 [rows, hidden], of the contrastive objective in training
   EncoderActivations encoder;
 };
 
@@ -32,6 +33,9 @@ Activations lay_out(Arena& arena, const ModelConfig& config, const std::vector<H
   a.heads = Heads::lay_out(arena, config, heads, purpose, rows);
   a.pooled = arena.take(DType::f32, {rows, config.hidden});
   a.pooled_argmax = arena.take(DType::i32, {rows, config.hidden});
+  if (purpose == Purpose::training && config.contrastive.weight > 0) {
+    a.dpooled = arena.take(DType::f32, {rows, config.hidden});
+  }
   a.language = LanguageHead::lay_out(arena, config, type, purpose, tokens);
   a.encoder = Transformer::lay_out(arena, config, type, purpose, tokens);
   return a;
@@ -88,6 +92,7 @@ struct Model::State {
   Transformer encoder;
   Heads head_layer;
   LanguageHead language_head;
+  Contrastive contrastive;
   std::vector<Objective> objectives;
   std::array<Limit, 2> limits{};  // by purpose
 
@@ -107,9 +112,12 @@ struct Model::State {
         table(config, heads, head_input),
         encoder(backend, config, precision),
         head_layer(backend, config, heads, head_input),
-        language_head(backend, config) {
+        language_head(backend, config),
+        contrastive(backend, config) {
     for (const HeadSpec& head : heads) objectives.push_back({head.name, head.weight});
-    if (config.has_language_head()) objectives.push_back({"masked_language_model", config.language_weight});
+    if (config.has_language_head())
+      objectives.push_back({config.language_objective(), config.language_weight});
+    if (config.contrastive.weight > 0) objectives.push_back({"contrastive", config.contrastive.weight});
     if (precision == DType::bf16) {
       weights = make_flat(weights_memory, DType::f32, table.f32_elements());
       shadow = make_flat(shadow_memory, DType::bf16, table.elements());
@@ -150,6 +158,17 @@ struct Model::State {
             batch.row_count(), tokens, rows);
   }
 
+  bool contrasts() const { return config.contrastive.weight > 0; }
+
+  // The gradient of the pairs' vectors becomes one of the hidden states.
+  double contrastive_backward(const Packing& packing, const PairVectors& pairs, double total_weight) {
+    const Contrastive::Result result = contrastive.evaluate(pairs, config.contrastive.weight / total_weight);
+    backend.upload(last.dpooled, result.gradient.data());
+    backend.pool_backward(last.encoder.gradient, Write::add, last.dpooled, last.pooled_argmax, packing,
+                          config.contrastive.pooling);
+    return result.loss;
+  }
+
   // Takes one parameter's values; refresh_shadow() follows the last.
   void store(int64_t offset, std::span<const float> values) {
     const auto count = static_cast<int64_t>(values.size());
@@ -180,6 +199,9 @@ const ParameterTable& Model::parameters() const { return state_->table; }
 HeadInput Model::head_input() const { return state_->head_input; }
 DType Model::precision() const { return state_->precision; }
 Tensor Model::weights() { return state_->weights; }
+Tensor Model::trained_weights() {
+  return state_->weights.slice_rows(0, state_->table.trained_elements());
+}
 Tensor Model::shadow() { return state_->shadow; }
 Tensor Model::gradients() { return state_->gradients; }
 
@@ -296,7 +318,14 @@ const std::vector<Model::Objective>& Model::objectives() const { return state_->
 std::vector<double> Model::loss_weights(const Batch& batch, const std::vector<HeadLabels>& labels) const {
   std::vector<double> weights = state_->head_layer.label_weights(labels);
   if (state_->config.has_language_head()) weights.push_back(static_cast<double>(batch.target_ids.size()));
+  if (state_->contrasts()) weights.push_back(batch.paired ? static_cast<double>(batch.row_count()) / 2 : 0.0);
   return weights;
+}
+
+std::vector<float> Model::pair_vectors(const Batch& batch) {
+  require(batch.paired, "vectors of pairs, but the batch has single rows");
+  if (state_->rows == 0) return {};
+  return download(pooled(batch, state_->config.contrastive.pooling, false));
 }
 
 Model::Loss Model::evaluate_loss(const Batch& batch, const std::vector<HeadLabels>& labels) {
@@ -308,12 +337,16 @@ Model::Loss Model::evaluate_loss(const Batch& batch, const std::vector<HeadLabel
     loss.sum.push_back(
         s.language_head.loss(s.last.language, s.language_weights, s.last.encoder.hidden(), batch));
   }
+  if (s.contrasts()) {
+    loss.sum.push_back(batch.paired ? s.contrastive.evaluate({pair_vectors(batch), 0, s.rows}, 1.0).loss
+                                    : 0.0);
+  }
   return loss;
 }
 
 Model::Loss Model::backward(const Batch& batch, const std::vector<HeadLabels>& labels,
                             const std::vector<double>& total_weight,
-                            const std::function<void(int layer)>& on_layer) {
+                            const std::function<void(int layer)>& on_layer, const PairVectors* pairs) {
   State& s = *state_;
   require(s.purpose == Purpose::training, "backward without a training forward before it");
   s.check_is_last(batch);
@@ -340,10 +373,16 @@ Model::Loss Model::backward(const Batch& batch, const std::vector<HeadLabels>& l
                               labels, std::span(total_weight).first(s.heads.size()));
     std::copy(sums.begin(), sums.end(), loss.sum.begin());
   }
-  if (s.config.has_language_head() && loss.weight.back() > 0) {
-    loss.sum.back() = s.language_head.backward(
+  const size_t language = s.heads.size();
+  if (s.config.has_language_head() && loss.weight[language] > 0) {
+    loss.sum[language] = s.language_head.backward(
         s.language_gradients, dhidden, s.last.language, s.language_weights, s.last.encoder.hidden(), batch,
-        static_cast<float>(s.config.language_weight / total_weight.back()));
+        static_cast<float>(s.config.language_weight / total_weight[language]));
+  }
+  if (s.contrasts() && loss.weight.back() > 0) {
+    // pooled anew: what was pooled since may have been another way
+    const PairVectors own{pair_vectors(batch), 0, s.rows};
+    loss.sum.back() = s.contrastive_backward(packing, pairs != nullptr ? *pairs : own, total_weight.back());
   }
   on_layer(head_layer);
   s.encoder.backward(s.encoder_gradients, s.last.encoder, s.encoder_weights, batch, packing, s.dropout_key,

@@ -10,6 +10,7 @@
 
 #include "kernels/backend.h"
 #include "model/config.h"
+#include "model/contrastive.h"
 #include "model/labels.h"
 #include "model/parameters.h"
 #include "runtime/random.h"
@@ -41,6 +42,7 @@ class Model {
   HeadInput head_input() const;
   DType precision() const;
   Tensor weights();       // f32 [elements], in bf16 [f32_elements]
+  Tensor trained_weights();  // the part of them that has gradients, f32 [trained_elements]
   Tensor shadow();        // bf16 [elements], absent in f32
   Tensor gradients();     // f32 [trained_elements], absent until plan(training)
   void refresh_shadow();  // after weights were changed by hand
@@ -72,21 +74,26 @@ class Model {
   // unit. One a head: rows x outputs, on the host.
   std::vector<std::vector<float>> predictions(const Output& output);
 
-  // What backward minimises: the heads' losses, in their order, then the masked language model's if the model
-  // has one (ModelConfig::language_weight).
+  // What backward minimises: the heads' losses, in their order, then the language model's if the model has
+  // one (ModelConfig::language_weight), then the contrastive one (ModelConfig::contrastive).
   struct Objective {
     std::string name;
     double weight;
   };
   const std::vector<Objective>& objectives() const;
   using Loss = Losses;  // one entry an objective
+  // For the contrastive objective: the vectors of the last forward's rows on the host, [rows, hidden]; none
+  // for a batch without rows.
+  std::vector<float> pair_vectors(const Batch& batch);
   // The weights of a batch's labels and targets alone, to be summed over ranks before backward.
   std::vector<double> loss_weights(const Batch& batch, const std::vector<HeadLabels>& labels) const;
   // Adds the gradient of sum over objectives of weight * (sum of losses) / total_weight[objective] to
   // gradients(). total_weight: over all ranks and accumulated batches. on_layer(l) is called as soon as layer
-  // l's gradients are complete, from the last layer to 0.
+  // l's gradients are complete, from the last layer to 0. pairs: the vectors of a paired batch with those of
+  // the other ranks; null: there are no others.
   Loss backward(const Batch& batch, const std::vector<HeadLabels>& labels,
-                const std::vector<double>& total_weight, const std::function<void(int layer)>& on_layer);
+                const std::vector<double>& total_weight, const std::function<void(int layer)>& on_layer,
+                const PairVectors* pairs = nullptr);
   // Loss without gradient (after a forward of this batch).
   Loss evaluate_loss(const Batch& batch, const std::vector<HeadLabels>& labels);
 

@@ -143,7 +143,11 @@ class TableBuilder {
         add_norm(head_names.projection_norm, config_.norm_bias, Role::projection);
       }
     }
-    if (config_.has_language_head()) {  // the decoder's matrix is the word embeddings
+    const bool causal = config_.masking == Masking::causal;
+    if (config_.has_language_head() && causal && !config_.tied_embeddings) {
+      add("lm_head.weight", {config_.vocabulary, hidden}, Decay::weight_decay, Init::normal, Role::language);
+    }
+    if (config_.has_language_head() && !causal) {  // the decoder's matrix is the word embeddings
       add_linear("cls.predictions.transform.dense", hidden, hidden, true, {}, Decay::weight_decay,
                  Role::language);
       add_norm("cls.predictions.transform.LayerNorm", true, Role::language);

@@ -14,7 +14,7 @@ enum class Decay : uint8_t { none, weight_decay };
 // low_rank: uniform in ±1 / sqrt(in), Kaiming's as PEFT has it.
 enum class Init : uint8_t { normal, zeros, ones, low_rank };
 // Where a parameter belongs, which decides its name in the file and whether it may be missing there: a
-// pooler, the projection before the classifiers, the masked language model's head, and the classifiers may.
+// pooler, the projection before the classifiers, the language model's head, and the classifiers may.
 // update: the A or B of a low-rank update, which only an adapter's file has.
 enum class Role : uint8_t { encoder, pooler, projection, language, head, update };
 enum class Storage : uint8_t { plain, transposed };  // transposed: [in, out] in the file

@@ -67,7 +67,7 @@ void lay_out_backward(EncoderActivations& a, Arena& arena, const ModelConfig& co
 }
 
 // The lowest layer that has gradients: 0, the embeddings, or a block's number from 1 on.
-size_t lowest_trained(const EncoderParameters& gradients) {
+int lowest_trained(const EncoderParameters& gradients) {
   if (!gradients.word.absent()) return 0;
   const auto trains = [](const BlockParameters& block) {
     const auto updated = [](const Linear& linear) { return !linear.updates.empty(); };
@@ -75,7 +75,7 @@ size_t lowest_trained(const EncoderParameters& gradients) {
            updated(block.inner) || updated(block.output);
   };
   const auto first = std::find_if(gradients.blocks.begin(), gradients.blocks.end(), trains);
-  return static_cast<size_t>(first - gradients.blocks.begin()) + 1;
+  return static_cast<int>(first - gradients.blocks.begin()) + 1;
 }
 
 }  // namespace
@@ -171,10 +171,17 @@ EncoderActivations Transformer::lay_out(Arena& arena, const ModelConfig& config,
     return a;
   }
   a.norm = lay_out_norm(arena, config, a.embedded);
+  BlockActivations block;
   for (int64_t index = 0; index < config.layers; ++index) {
-    const Tensor attention_out = hidden();
-    a.blocks.push_back(
-        lay_out_block(arena, config, type, purpose, tokens, index, {attention_out, hidden(), {}, {}}));
+    const Tensor out = hidden();
+    if (index == 0 || !config.recompute) {
+      block = lay_out_block(arena, config, type, purpose, tokens, index, {hidden(), out, {}, {}});
+    } else {
+      block.out = out;
+      block.reduced = LowRankLayers::lay_out_block(arena, config, type, tokens, index, {});
+      if (before) block.dense = block.output_norm.sum = hidden();
+    }
+    a.blocks.push_back(block);
   }
   lay_out_backward(a, arena, config, type, tokens);
   return a;
@@ -184,6 +191,16 @@ Tensor Transformer::hidden_state(const EncoderActivations& saved, int index) con
   if (index == 0) return before() && !config_.embedding_norm ? saved.norm.sum : saved.out;
   const BlockActivations& block = saved.blocks[static_cast<size_t>(index) - 1];
   return before() && index < config_.layers ? block.output_norm.sum : block.out;
+}
+
+Tensor Transformer::block_input(const EncoderActivations& saved, size_t index) {
+  return index == 0 ? saved.out : saved.blocks[index - 1].out;
+}
+
+Tensor Transformer::block_stream(const EncoderActivations& saved, size_t index) const {
+  if (!before()) return block_input(saved, index);
+  if (index > 0) return saved.blocks[index - 1].output_norm.sum;
+  return config_.embedding_norm ? saved.out : saved.norm.sum;
 }
 
 Tensor Transformer::rotation(int64_t layer) const {
@@ -202,14 +219,9 @@ void Transformer::forward(EncoderActivations& saved, const EncoderParameters& we
                           const Packing& packing, std::optional<uint64_t> dropout_key) const {
   embeddings_forward(saved, weights, batch, packing,
                      dropout_at(dropout_key, config_.embedding_dropout, 0, DropoutPlace::embeddings));
-  Tensor x = saved.out;                                                      // what a half reads
-  Tensor stream = before() && !config_.embedding_norm ? saved.norm.sum : x;  // what it adds to
   for (size_t index = 0; index < saved.blocks.size(); ++index) {
-    BlockActivations& block = saved.blocks[index];
-    block_forward(block, x, stream, weights.blocks[index],
-                  {packing, dropout_key, saved.updates, static_cast<int64_t>(index)});
-    x = block.out;
-    stream = before() ? block.output_norm.sum : x;
+    block_forward(saved.blocks[index], block_input(saved, index), block_stream(saved, index),
+                  weights.blocks[index], {packing, dropout_key, saved.updates, static_cast<int64_t>(index)});
   }
 }
 
@@ -222,14 +234,18 @@ void Transformer::backward(EncoderParameters& gradients, EncoderActivations& sav
     std::swap(saved.gradient, saved.dnormed);
     backend_.fill_zero(saved.gradient);
   }
-  const size_t lowest = lowest_trained(gradients);
+  const int lowest = lowest_trained(gradients);
   for (size_t index = saved.blocks.size(); index-- > 0;) {
-    const Tensor x = index == 0 ? saved.out : saved.blocks[index - 1].out;
-    if (index + 1 >= lowest) {
-      block_backward(gradients.blocks[index], saved, saved.blocks[index], x, weights.blocks[index],
-                     {packing, dropout_key, saved.updates, static_cast<int64_t>(index)});
+    const Tensor x = block_input(saved, index);
+    const Pass pass{packing, dropout_key, saved.updates, static_cast<int64_t>(index)};
+    if (pass.layer() >= lowest) {
+      // The last block's activations are still there.
+      if (config_.recompute && index + 1 < saved.blocks.size()) {
+        block_forward(saved.blocks[index], x, block_stream(saved, index), weights.blocks[index], pass);
+      }
+      block_backward(gradients.blocks[index], saved, saved.blocks[index], x, weights.blocks[index], pass);
     }
-    on_layer(static_cast<int>(index) + 1);
+    on_layer(pass.layer());
   }
   if (lowest == 0) {
     embeddings_backward(gradients, saved, weights, batch, packing,

@@ -41,7 +41,8 @@ EncoderParameters encoder_parameters(const ParameterTable& table, const ModelCon
 struct NormSaved {
   Tensor sum, mean, rstd;
 };
-// T is f32 or bf16. In inference every block has the same buffers, and `out` is the block's input too.
+// T is f32 or bf16. In inference every block has the same buffers, and `out` is the block's input too. With
+// ModelConfig::recompute blocks share all but their result: `out` and, with norms before, output_norm.sum.
 struct BlockActivations {
   Tensor qkv;  // T [tokens, packed width]
   Tensor heads,
@@ -112,6 +113,9 @@ class Transformer {
   };
 
   bool before() const { return config_.norm_placement == NormPlacement::before; }
+  // What block `index` reads, and what its first half adds to.
+  static Tensor block_input(const EncoderActivations& saved, size_t index);
+  Tensor block_stream(const EncoderActivations& saved, size_t index) const;
   Tensor rotation(int64_t layer) const;  // absent without rotary embeddings
   BlockDropout block_dropout(std::optional<uint64_t> key, int layer) const;
   void norm_forward(const Tensor& y, const NormSaved& saved, const Tensor& x, const Tensor& residual,

@@ -323,6 +323,8 @@ struct HeadSettings {
   std::string kind = "single_label";
   double weight = 1.0;
   std::string class_weight = "none";
+  double label_smoothing = 0.0;
+  double focal_gamma = 0.0;
   std::string standardize = "auto";
   template <class V>
   void visit(V& v) {
@@ -334,6 +336,13 @@ struct HeadSettings {
     v.field("weight", weight, "Share of this head's loss in the sum.", Range{0, 1e6});
     v.field("class_weight", class_weight,
             "auto: classes weigh inversely to their frequency. none: all alike.", OneOf{{"none", "auto"}});
+    v.field("label_smoothing", label_smoothing,
+            "Share of each label that is spread evenly over all classes (not for regression).",
+            Range{0, 0.999});
+    v.field("focal_gamma", focal_gamma,
+            "Focal loss: a row's loss times (1 - probability of its label) to this power, so that what is "
+            "known counts less (not for regression); 0: as it is.",
+            Range{0, 20});
     v.field("standardize", standardize,
             "Regression targets to mean 0 and variance 1 of the training rows (predictions are given in the "
             "target's unit). auto: yes.",
@@ -356,16 +365,52 @@ struct MaskedLanguageModelSettings {
   }
 };
 
+struct CausalLanguageModelSettings {
+  double weight = 0.0;
+  template <class V>
+  void visit(V& v) {
+    v.field("weight", weight,
+            "Share of this loss beside the heads' in fine-tuning; 0: only in pretraining, if there is one.",
+            Range{0, 1e6});
+  }
+};
+
+struct ContrastiveSettings {
+  double weight = 0.0;
+  std::string pair_by = "none";
+  double temperature = 0.05;
+  std::vector<int64_t> widths;
+  template <class V>
+  void visit(V& v) {
+    v.field("weight", weight,
+            "Share of this loss beside the heads' in fine-tuning; 0: only in pretraining, if that asks for "
+            "it.",
+            Range{0, 1e6});
+    v.field("pair_by", pair_by,
+            "What a text is paired with: another one of its customer or item, drawn anew in every epoch; "
+            "where there is none, and with none, the same text read with other dropout (SimCSE).",
+            OneOf{{"none", "customer", "item"}});
+    v.field("temperature", temperature, "Cosines are divided by this before the softmax.", Range{0.001, 10});
+    v.field("widths", widths,
+            "Matryoshka: the loss is the mean of those of the first so many numbers of a vector. Empty: the "
+            "whole vector.");
+  }
+};
+
 struct PretrainingSettings {
   double num_train_epochs = 0;
   double learning_rate = 5e-4;
+  std::string objective = "auto";
   template <class V>
   void visit(V& v) {
     v.field("num_train_epochs", num_train_epochs,
-            "Passes of masked language modelling over the training rows' texts before fine-tuning starts; 0: "
-            "none. All else is as for fine-tuning.",
+            "Passes over the training rows' texts, without their labels, before fine-tuning starts; 0: none. "
+            "All else is as for fine-tuning.",
             Range{0, 1e6});
     v.field("learning_rate", learning_rate, "Highest learning rate of pretraining.", Range{0, 10});
+    v.field("objective", objective,
+            "auto: causal_language_model for a decoder (gpt2, llama, …), else masked_language_model.",
+            OneOf{{"auto", "masked_language_model", "causal_language_model", "contrastive"}});
   }
 };
 
@@ -398,11 +443,15 @@ struct FreezeSettings {
 struct TrainSettings {
   std::vector<HeadSettings> heads;
   MaskedLanguageModelSettings masked_language_model;
+  CausalLanguageModelSettings causal_language_model;
+  ContrastiveSettings contrastive;
+  std::optional<std::string> balance;
   PretrainingSettings pretraining;
   LoraSettings lora;
   FreezeSettings freeze;
   int64_t max_tokens_per_batch = 8192;
   int64_t gradient_accumulation_steps = 1;
+  bool gradient_checkpointing = false;
   double num_train_epochs = 3;
   int64_t max_steps = 0;
   double learning_rate = 5e-5;
@@ -418,6 +467,7 @@ struct TrainSettings {
   double adam_beta2 = 0.999;
   double adam_epsilon = 1e-8;
   double max_grad_norm = 1.0;
+  double weight_average = 0.0;
   std::string pooling = "auto";
   Auto<double> dropout;
   int64_t logging_steps = 10;
@@ -433,7 +483,17 @@ struct TrainSettings {
     v.field("heads", heads, "What the model learns to predict; several at once.");
     v.field("masked_language_model", masked_language_model,
             "Guessing hidden tokens: needs no labels, so every text teaches.");
-    v.field("pretraining", pretraining, "Masked language modelling before fine-tuning.");
+    v.field("causal_language_model", causal_language_model,
+            "Guessing each next token, for decoders: needs no labels.");
+    v.field(
+        "contrastive", contrastive,
+        "Vectors of two texts that belong together are to be closer than those of others in the batch, on "
+        "all ranks.");
+    v.field(
+        "balance", balance,
+        "A single_label head by name: an epoch, as long as ever, draws its classes alike often, rare rows "
+        "several times. null: every row once.");
+    v.field("pretraining", pretraining, "Learning from the texts alone, before fine-tuning.");
     v.field("lora", lora,
             "Low-rank updates of linear layers, with everything below the heads frozen; saved as a PEFT "
             "adapter. Wants model.checkpoint or train.pretraining.");
@@ -442,6 +502,9 @@ struct TrainSettings {
             "Tokens of one global batch (over all ranks, before accumulation).", Range{16, 1e8});
     v.field("gradient_accumulation_steps", gradient_accumulation_steps, "Batches per optimizer step.",
             Range{1, 1e6});
+    v.field("gradient_checkpointing", gradient_checkpointing,
+            "Keep each block's result only and compute the rest again in backward: the same gradients in less "
+            "memory, for about a third more time.");
     v.field("num_train_epochs", num_train_epochs, "Passes over the training rows.", Range{0, 1e6});
     v.field("max_steps", max_steps, "Optimizer steps; 0: by num_train_epochs.", Range{0, 1e12});
     v.field("learning_rate", learning_rate, "Highest learning rate.", Range{0, 10});
@@ -467,6 +530,10 @@ struct TrainSettings {
     v.field("adam_epsilon", adam_epsilon, "AdamW's epsilon.", Range{0, 1});
     v.field("max_grad_norm", max_grad_norm, "Gradients are scaled down to this norm; 0: never.",
             Range{0, 1e9});
+    v.field("weight_average", weight_average,
+            "Moving average of the weights (decay a step, such as 0.999; less in the first steps), which is "
+            "evaluated and published instead of the weights; 0: none.",
+            Range{0, 0.999999});
     v.field("pooling", pooling,
             "Vector that the heads read. auto: a decoder's last token, a checkpoint's pooler if it has one, "
             "else mean.",

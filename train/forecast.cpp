@@ -11,6 +11,7 @@
 #include "train/step_plan.h"
 #include "train/tokenizer_source.h"
 #include "train/train.h"
+#include "train/weight_average.h"
 
 namespace limner {
 namespace {
@@ -59,6 +60,7 @@ SplitRows stretched(const std::vector<int32_t>& sample, int64_t rows) {
     part.lengths.push_back(length);
     part.tokens += length;
     part.longest = std::max(part.longest, length);
+    part.shortest = part.count() == 1 ? length : std::min(part.shortest, length);
   }
   return part;
 }
@@ -92,7 +94,8 @@ int64_t published_elements(const ParameterTable& parameters, const ModelPlan& pl
 
 // Weights, gradients, moments, activations, and the copy from which a checkpoint is written: of all weights or,
 // for an adapter, of what is trained.
-int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits) {
+int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits,
+                    double weight_average) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
   const int64_t arena = std::max(Model::predict_bytes(plan.config, heads, plan.precision, Purpose::training,
                                                       limits.train_tokens, limits.train_rows),
@@ -101,8 +104,9 @@ int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, c
   const bool halves = plan.precision == DType::bf16;
   const int64_t weights = f32_bytes(halves ? parameters.f32_elements() : parameters.elements());
   const int64_t shadow = halves ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
-  return weights + shadow + f32_bytes(parameters.trained_elements()) + f32_bytes(published_elements(parameters, plan)) +
-         Optimizer::bytes(parameters) + arena;
+  return weights + shadow + f32_bytes(parameters.trained_elements()) +
+         f32_bytes(published_elements(parameters, plan)) + Optimizer::bytes(parameters) +
+         WeightAverage::bytes(parameters, weight_average) + arena;
 }
 
 TrainForecast forecast(const Run& run) {
@@ -127,8 +131,10 @@ TrainForecast forecast(const Run& run) {
   const BatchLimits limits =
       batch_limits(settings.train, rows.train, {&rows.others}, run.communicator.size());
   const int64_t tokens_file = (rows.train.tokens + rows.others.tokens) * 4 + preview.rows * 8;
-  // Of a row: part, prepared row, length, place in a batch, and a label a head.
-  const int64_t row_bytes = 32 + 8 * static_cast<int64_t>(heads.size());
+  // Of a row: part, prepared row, length, place in a batch, a label a head, and a place among those to pair
+  // with.
+  const int64_t row_bytes =
+      32 + 8 * static_cast<int64_t>(heads.size()) + (settings.train.contrastive.pair_by == "none" ? 0 : 48);
 
   TrainForecast forecast{};
   forecast.parameters = parameters.parameter_count();
@@ -137,20 +143,26 @@ TrainForecast forecast(const Run& run) {
   forecast.tokens_per_epoch = rows.train.tokens;
   forecast.truncated_rows = rows.truncated;
   const auto seed = static_cast<uint64_t>(settings.run.seed);
-  forecast.steps = count_steps(settings.train, rows.train.lengths, seed);
-  int64_t model_memory = model_bytes(plan, heads, limits);
+  // By every row once: what train.balance repeats is not known here, but is as many rows.
+  forecast.steps = count_steps(settings.train, Sampler(rows.train, settings.train, seed));
+  int64_t model_memory = model_bytes(plan, heads, limits, settings.train.weight_average);
   if (settings.train.pretraining.num_train_epochs > 0) {
     const Settings pretraining = pretraining_settings(settings);
-    forecast.pretraining_steps = count_steps(pretraining.train, rows.train.lengths, seed);
-    plan.config.language_weight = pretraining.train.masked_language_model.weight;
-    plan.config.lora = {};
-    plan.config.freeze = {};
-    model_memory = std::max(model_memory, model_bytes(plan, {}, limits));
+    forecast.pretraining_steps = count_steps(pretraining.train, Sampler(rows.train, pretraining.train, seed));
+    ModelPlan pretrained = plan_model(pretraining);
+    pretrained.config.vocabulary = plan.config.vocabulary;
+    const BatchLimits pretraining_limits =
+        batch_limits(pretraining.train, rows.train, {&rows.others}, run.communicator.size());
+    model_memory = std::max(
+        model_memory, model_bytes(pretrained, {}, pretraining_limits, pretraining.train.weight_average));
   }
   forecast.bytes_per_rank = base_bytes + model_memory + tokens_file + preview.rows * row_bytes +
                             product_bytes + (run.communicator.size() > 1 ? exchange_bytes : 0);
-  forecast.checkpoint_bytes = f32_bytes(published_elements(parameters, plan)) +  // and to go on from:
-                              f32_bytes(parameters.trained_elements()) + Optimizer::bytes(parameters);
+  // For others, and to go on from.
+  const int64_t averages = settings.train.weight_average > 0 ? 1 : 0;
+  forecast.checkpoint_bytes = f32_bytes(published_elements(parameters, plan)) +
+                              (1 + averages) * f32_bytes(parameters.trained_elements()) +
+                              Optimizer::bytes(parameters);
   return forecast;
 }
 

@@ -13,6 +13,10 @@
 namespace limner {
 namespace {
 
+constexpr const char* masked = "masked_language_model";
+constexpr const char* causal = "causal_language_model";
+constexpr const char* contrastive = "contrastive";
+
 HeadInput head_input_of(const std::string& pooling, const ModelConfig& config) {
   return pooling == "auto" ? config.usual_head_input() : parse_head_input(pooling);
 }
@@ -108,30 +112,64 @@ Freeze plan_freeze(const Settings& settings, const ModelConfig& config) {
   return {wanted.embeddings, wanted.layers};
 }
 
+// Before the settings of training are put in.
+ModelConfig start_config(const Settings& settings) {
+  if (settings.model.checkpoint) return ModelConfig::read(*settings.model.checkpoint);
+  return ModelConfig::from_settings(settings.model.architecture, settings.model.vocabulary.size);
+}
+
+double language_weight(const TrainSettings& train, const ModelConfig& config) {
+  const bool decoder = config.masking == Masking::causal;
+  const double wanted = decoder ? train.causal_language_model.weight : train.masked_language_model.weight;
+  const double other = decoder ? train.masked_language_model.weight : train.causal_language_model.weight;
+  if (other > 0) {
+    fail(ExitCode::bad_config, "train.{}: model_type '{}' {}; use train.{}", decoder ? masked : causal,
+         config.family, decoder ? "reads each token with those before it alone" : "reads whole rows",
+         decoder ? causal : masked);
+  }
+  if (wanted > 0 && family_named(config.family).head.language_model == nullptr) {
+    fail(ExitCode::bad_config,
+         "train.masked_language_model and train.pretraining: not for model_type '{}'; of models that read "
+         "whole rows only bert's language head is known",
+         config.family);
+  }
+  return wanted;
+}
+
+ContrastiveConfig contrastive_config(const TrainSettings& train, const ModelPlan& plan) {
+  const ContrastiveSettings& settings = train.contrastive;
+  if (settings.weight <= 0) return {};
+  if (plan.config.has_language_head()) {
+    fail(ExitCode::bad_config,
+         "train.contrastive beside train.{}: one wants whole texts, the other guesses at their tokens; set "
+         "one of the weights to 0, or use train.pretraining.objective for one of them",
+         plan.config.language_objective());
+  }
+  const bool drops = plan.config.embedding_dropout > 0 || plan.config.hidden_dropout > 0 ||
+                     plan.config.attention_dropout > 0;
+  if (settings.pair_by == "none" && !drops) {
+    fail(
+        ExitCode::bad_config,
+        "train.contrastive.pair_by: none pairs a text with itself under other dropout, but dropout is 0; set "
+        "train.dropout, or pair by customer or item");
+  }
+  return {settings.weight, settings.temperature, settings.widths, plan.pooling};
+}
+
 }  // namespace
 
 ModelPlan plan_model(const Settings& settings) {
   ModelPlan plan;
   SentenceConfig sentence;
-  if (settings.model.checkpoint) {
-    plan.config = ModelConfig::read(*settings.model.checkpoint);
-    sentence = SentenceConfig::read(*settings.model.checkpoint);
-  } else {
-    plan.config = ModelConfig::from_settings(settings.model.architecture, settings.model.vocabulary.size);
-  }
+  plan.config = start_config(settings);
+  if (settings.model.checkpoint) sentence = SentenceConfig::read(*settings.model.checkpoint);
   if (const auto& dropout = settings.train.dropout; !dropout.is_auto()) {
     const float probability = static_cast<float>(*dropout.value);
     plan.config.embedding_dropout = plan.config.hidden_dropout = probability;
     plan.config.attention_dropout = plan.config.head_dropout = probability;
   }
-  plan.config.language_weight = settings.train.masked_language_model.weight;
-  if (plan.config.has_language_head() && family_named(plan.config.family).head.language_model == nullptr) {
-    fail(ExitCode::bad_config,
-         "train.masked_language_model and train.pretraining: not for model_type '{}'; only bert's language "
-         "head "
-         "is known",
-         plan.config.family);
-  }
+  plan.config.language_weight = language_weight(settings.train, plan.config);
+  plan.config.recompute = settings.train.gradient_checkpointing;
   plan.config.lora = plan_lora(settings, plan.config);
   if (plan.config.lora.active()) check_targets(plan.config);
   plan.config.freeze = plan_freeze(settings, plan.config);
@@ -140,6 +178,7 @@ ModelPlan plan_model(const Settings& settings) {
   plan.max_length = max_length_of(settings, plan.config, sentence);
   plan.pooling = sentence.present ? sentence.pooling : pooling_like(plan.head_input, plan.config);
   plan.normalize = sentence.present ? sentence.normalize : true;
+  plan.config.contrastive = contrastive_config(settings.train, plan);
   return plan;
 }
 
@@ -147,7 +186,12 @@ Settings pretraining_settings(const Settings& settings) {
   Settings pretraining = settings;
   TrainSettings& train = pretraining.train;
   train.heads.clear();
-  train.masked_language_model.weight = 1.0;
+  train.balance.reset();
+  std::string objective = train.pretraining.objective;
+  if (objective == "auto") objective = start_config(settings).language_objective();
+  train.masked_language_model.weight = objective == masked ? 1.0 : 0.0;
+  train.causal_language_model.weight = objective == causal ? 1.0 : 0.0;
+  train.contrastive.weight = objective == contrastive ? 1.0 : 0.0;
   train.num_train_epochs = train.pretraining.num_train_epochs;
   train.learning_rate = train.pretraining.learning_rate;
   train.pretraining = {};

@@ -22,8 +22,8 @@ struct ModelPlan {
 // a model without one (bad_config); what ModelConfig::read refuses.
 ModelPlan plan_model(const Settings& settings);
 
-// The settings of the masked language modelling that train.pretraining asks for: no heads, its own epochs and
-// learning rate, everything trained, all else as in fine-tuning.
+// The settings of the learning from texts alone that train.pretraining asks for: no heads, its own objective,
+// epochs and learning rate, everything trained, all else as in fine-tuning.
 Settings pretraining_settings(const Settings& settings);
 
 }  // namespace limner

@@ -10,8 +10,11 @@ namespace {
 
 void log_metrics(const char* part, const Evaluation& evaluation) {
   if (std::isfinite(evaluation.language_loss)) {
-    log_info("train: {} masked language model: loss {:.4f}, perplexity {:.1f}", part,
+    log_info("train: {} {}: loss {:.4f}, perplexity {:.1f}", part, evaluation.language_objective,
              evaluation.language_loss, std::exp(evaluation.language_loss));
+  }
+  if (std::isfinite(evaluation.contrastive_loss)) {
+    log_info("train: {} contrastive: loss {:.4f}", part, evaluation.contrastive_loss);
   }
   for (const HeadMetrics& head : evaluation.heads) {
     std::string line;

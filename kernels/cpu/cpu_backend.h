@@ -64,9 +64,9 @@ class CpuBackend final : public Backend {
   void normalize_rows(Tensor x) override;
 
   void cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std::span<const int32_t> labels,
-                     Tensor class_weight, float scale) override;
+                     Tensor class_weight, const LabelUse& use, float scale) override;
   void binary_cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets, Tensor class_weight,
-                            float scale) override;
+                            const LabelUse& use, float scale) override;
   void squared_error(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets, float scale) override;
   void softmax(Tensor probabilities, Tensor logits) override;
   void sigmoid(Tensor probabilities, Tensor logits) override;
@@ -79,6 +79,7 @@ class CpuBackend final : public Backend {
 
   void adamw(Tensor weights, Tensor shadow, Tensor first, Tensor second, Tensor gradient,
              const AdamW& update) override;
+  void move_average(Tensor average, Tensor x, float share) override;
   double sum_of_squares(Tensor x) override;
 
  private:

@@ -87,6 +87,13 @@ Results run_all(int threads, DType dtype) {
   const Operand columns(dtype, {tokens, hidden});
   backend->copy_columns(columns, y, 7, 0.5f);
   keep(columns);
+  backend->move_average(other, moment, 0.25f);
+  keep(other);
+
+  const Operand logits(dtype, {5, 301}, 16), dlogits(dtype, {5, 301}), loss(DType::f32, {5});
+  backend->cross_entropy(loss, dlogits, logits, std::vector<int32_t>{0, 300, -1, 7, 16}, Tensor(),
+                         {0.1f, 2.0f}, 1.0f);
+  for (const Operand* operand : {&dlogits, &loss}) keep(*operand);
   return results;
 }
 

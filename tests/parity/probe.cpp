@@ -26,7 +26,7 @@ void Results::add_parameters(const std::string& prefix, Model& model, const std:
     write_adapter(scratch, model.parameters(), model.config(), model.heads(), model.head_input(), flat);
   } else {
     write_weights(scratch, model.parameters(), family_named(model.config().family), model.heads(),
-                  model.head_input(), flat);
+                  model.head_input(), model.config().has_language_head(), flat);
   }
   const fs::path path = scratch / (updates ? "adapter_model.safetensors" : "model.safetensors");
   const SafetensorsFile file(path);
@@ -111,7 +111,7 @@ Model load_model(Backend& backend, const fs::path& checkpoint, const Json& input
   std::vector<HeadSpec> heads = read_heads(checkpoint, head_input);
   const std::string kind = input.at("kind").get<std::string>();
   ModelConfig config = ModelConfig::read(checkpoint);
-  if (kind == "masked_language_model") config.language_weight = 1.0;
+  if (kind == config.language_objective()) config.language_weight = 1.0;
   if (input.value("lora", false)) config.lora = lora_of(checkpoint);
   const bool bare = kind == "none" || config.has_language_head();
   if (bare) heads.clear();

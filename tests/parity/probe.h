@@ -53,8 +53,8 @@ Batch read_batch(const Json& json);
 HeadLabels read_labels(const HeadSpec& head, const Json& labels);
 // The low-rank updates that an adapter has.
 Lora lora_of(const fs::path& adapter);
-// The checkpoint with its one head of this kind, the masked language model's, or none, in f32. With "lora": true
-// an adapter's updates stay beside the weights and are what is trained.
+// The checkpoint with its one head of this kind, the language model's, or none, in f32. With "lora": true an
+// adapter's updates stay beside the weights and are what is trained.
 Model load_model(Backend& backend, const fs::path& checkpoint, const Json& input);
 
 }  // namespace limner::parity

@@ -90,7 +90,7 @@ void train(const fs::path& checkpoint, const fs::path& input, const fs::path& ou
   results.add("grad_norms", {steps}, norms);
   results.add("learning_rates", {steps}, rates);
   const std::vector<float> trained =
-      model.download(model.weights().slice_rows(0, model.parameters().trained_elements()));
+      model.download(model.trained_weights());
   results.add_parameters("final.", model, trained, fs::absolute(output).parent_path());
   results.write(output);
 }

@@ -13,7 +13,8 @@ Input of `forward` (dropout is off; rows are token ids as they stand, special to
 
     {"rows": [[2, 17, 9, 3], [2, 5, 3]],        rows of different lengths
      "segments": [[0, 0, 1, 1], [0, 0, 0]],     optional token types, 0 when absent
-     "kind": "single_label",                    single_label | multi_label | regression | masked_language_model | none
+     "kind": "single_label",                    single_label | multi_label | regression | masked_language_model |
+                                                causal_language_model (to guess each next token) | none
      "targets": [[[1, 25]], [[1, 9]]],          masked_language_model: [position, token to be guessed there] of each row
      "labels": [3, null],                       class number | list of 0/1 | number or list of numbers; null = does not count
      "class_weights": [1.0, 2.5, ...]}          optional, single_label only
@@ -258,7 +259,8 @@ def training_input(name: str, seed: int = 17, steps: int = 100, rows: int = 16) 
 
 def load_model(checkpoint, kind: str, dtype=torch.float32):
     """The checkpoint with its head, or bare for kind none; dropout off; plain attention, which is the easiest to trust."""
-    family = {"none": transformers.AutoModel, "masked_language_model": transformers.AutoModelForMaskedLM}.get(
+    family = {"none": transformers.AutoModel, "masked_language_model": transformers.AutoModelForMaskedLM,
+              "causal_language_model": transformers.AutoModelForCausalLM}.get(
         kind, transformers.AutoModelForSequenceClassification)
     poolers = json.loads((Path(checkpoint) / "config.json").read_text())["model_type"] in SEGMENT_FAMILIES
     options = {"add_pooling_layer": False} if poolers and kind == "none" and not has_pooler(checkpoint) else {}
@@ -342,6 +344,10 @@ def forward(checkpoint, batch: dict, dtype=torch.float32) -> dict:
         places = [(row, position, token) for row, targets in enumerate(batch["targets"]) for position, token in targets]
         rows, positions, tokens = (torch.tensor(column) for column in zip(*places))
         loss = F.cross_entropy(answers[0].logits[rows, positions], tokens)
+    elif kind == "causal_language_model":
+        rows = [(row, answer.logits[i, : len(row)]) for part, answer in zip(parts, answers) for i, row in enumerate(part["rows"])]
+        loss = F.cross_entropy(torch.cat([scores[:-1] for _, scores in rows]),
+                               torch.tensor([token for row, _ in rows for token in row[1:]]))
     else:
         result["logits"] = torch.cat([answer.logits for answer in answers])
         loss = head_loss(result["logits"], kind, batch["labels"], batch.get("class_weights"))

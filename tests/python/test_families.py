@@ -74,6 +74,31 @@ def test_rotary_embeddings(probe, workspace, name, spelling):
     check_forward(probe, checkpoint, families.batch(0))
 
 
+DECODERS = [(family, index) for family, index in SHAPES if family in ("gpt2", "llama", "mistral", "qwen2", "qwen3")]
+
+
+def save_language_model(family, index, directory):
+    """Half of the shapes with a matrix of their own, half with the word embeddings, against each family's habit."""
+    config = families.FAMILIES[family](families.COMMON[index], index)
+    config.tie_word_embeddings = index % 2 == 0
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    families.shake(model)
+    model.save_pretrained(directory)
+    return directory
+
+
+@pytest.mark.parametrize("family,index", DECODERS)
+def test_causal_language_model(probe, workspace, family, index):
+    checkpoint = save_language_model(family, index, workspace / f"{family}-{index}-causal")
+    batch = families.batch(index) | {"kind": "causal_language_model"}
+    check_forward(probe, checkpoint, batch)
+    # Without padding it is transformers' own loss.
+    model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint, local_files_only=True, dtype=torch.float64).eval()
+    row = torch.tensor([max(batch["rows"], key=len)])
+    theirs = model(input_ids=row, labels=row).loss.item()
+    assert abs(oracles.forward(checkpoint, batch | {"rows": row.tolist()}, torch.float64)["loss"].item() - theirs) < 1e-6 * theirs
+
+
 def test_bare_decoder_with_its_language_head(probe, workspace):
     """As Qwen3-Embedding is stored: no prefix; and with a language head beside it, which is left out."""
     shape = families.COMMON[2]
