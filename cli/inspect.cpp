@@ -55,6 +55,11 @@ void inspect_checkpoint(const fs::path& folder) {
     fmt::print("  sentence    {} pooling, {}, {} tokens\n", names[static_cast<int>(sentence.pooling)],
                sentence.normalize ? "normalised" : "not normalised",
                sentence.max_length == 0 ? std::string("all") : std::to_string(sentence.max_length));
+    for (const DenseLayer& layer : sentence.layers)
+      fmt::print("  dense       {} to {}\n", layer.in, layer.out);
+    for (const auto& [name, words] : sentence.prompts)
+      fmt::print("  prompt      {}{}: '{}'\n", name, name == sentence.default_prompt ? " (default)" : "",
+                 words);
   }
   for (const HeadSpec& head : heads)
     fmt::print("  head        {} ({}, field {}): {}\n", head.name, head.kind, head.field,
@@ -85,6 +90,8 @@ void inspect_embeddings(const fs::path& folder) {
   const ShardProvenance& from = reader.provenance();
   fmt::print("embeddings {}\n  rows        {}\n  width       {} {}\n  pooling     {}{}\n", folder.string(),
              from.rows, from.width, from.dtype, from.pooling, from.normalize ? ", normalised" : "");
+  if (from.full_width > 0) fmt::print("  cut from    {}\n", from.full_width);
+  if (!from.prompt.empty()) fmt::print("  prompt      '{}'\n", from.prompt);
   for (const HeadOutput& head : from.heads)
     fmt::print("  prediction  {} ({}): {}\n", head.name, head.kind, fmt::join(head.classes, ", "));
   fmt::print("  model       {}\n  tokenizer   {}\n  settings    {}\n  prepared    {}\n", from.model_sha256,

@@ -5,6 +5,7 @@
 #include "kernels/backend.h"
 #include "model/adapter_config.h"
 #include "model/model.h"
+#include "model/sentence_config.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/log.h"
@@ -22,14 +23,14 @@ void merge(const fs::path& adapter, const fs::path& out) {
   for (const std::string& name : model.load(adapter)) {
     fail(ExitCode::bad_data, "{}: tensor {} is neither in the adapter nor in its base", adapter.string(), name);
   }
-  const SentenceConfig sentence = SentenceConfig::read(adapter);
-  const int64_t length = sentence.max_length > 0 ? sentence.max_length : config.max_positions;
+  SentenceConfig sentence = SentenceConfig::read(adapter);
+  if (!sentence.present) sentence.pooling = config.usual_pooling();
+  if (sentence.max_length <= 0) sentence.max_length = config.max_positions;
   FolderWriter folder(out);
-  save_model(model, folder.path(), sentence.present ? sentence.pooling : config.usual_pooling(),
-             sentence.present ? sentence.normalize : true, length);
+  save_model(model, folder.path(), sentence);
   const fs::path tokenizer = tokenizer_folder(adapter);
   if (has_tokenizer(tokenizer)) {
-    Tokenizer::load(tokenizer).save(folder.path(), length);
+    Tokenizer::load(tokenizer).save(folder.path(), sentence.max_length);
   } else {
     log_warning("{}: no tokenizer there, so none is written", tokenizer.string());
   }

@@ -365,8 +365,7 @@ void write_adapter(const std::filesystem::path& folder, const ParameterTable& ta
   adapter.write(folder);
 }
 
-void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
-                int64_t max_length) {
+void save_model(Model& model, const std::filesystem::path& folder, const SentenceConfig& sentence) {
   Json config = model.config().to_json();
   const Family& family = family_named(model.config().family);
   record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
@@ -378,7 +377,7 @@ void save_model(Model& model, const std::filesystem::path& folder, Pooling pooli
     write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
                   model.config().has_language_head(), model.download_weights());
   }
-  SentenceConfig{true, pooling, normalize, max_length}.write(folder, model.config().hidden);
+  sentence.write(folder, model.config().hidden);
 }
 
 std::string checkpoint_sha256(const std::filesystem::path& folder) {
@@ -389,6 +388,13 @@ std::string checkpoint_sha256(const std::filesystem::path& folder) {
   add(config_folder(folder) / "config.json");
   const WeightFiles files(folder);
   for (const std::filesystem::path& path : files.paths()) add(path);
+  for (const DenseLayer& layer : SentenceConfig::read(folder).layers) {
+    for (const std::vector<float>* values : {&layer.weight, &layer.bias}) {
+      listing +=
+          sha256({reinterpret_cast<const char*>(values->data()), values->size() * sizeof(float)}) + "\n";
+    }
+    listing += fmt::format("{} {}\n", static_cast<int>(layer.activation), layer.normalizes_first);
+  }
   return sha256(listing);
 }
 

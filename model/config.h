@@ -121,21 +121,6 @@ struct ModelConfig {
   Json to_json() const;
 };
 
-// What the sentence-transformers files of a folder say (modules.json, 1_Pooling, 2_Normalize,
-// sentence_bert_config.json).
-struct SentenceConfig {
-  bool present = false;
-  Pooling pooling = Pooling::mean;
-  bool normalize = true;
-  int64_t max_length = 0;  // 0: not said
-  // Both spellings, before and since sentence-transformers 5.4. Refused by name and value: a module, a
-  // pooling, a prompt or a setting that would give other vectors than ours. Without modules.json: not
-  // present, defaults.
-  static SentenceConfig read(const std::filesystem::path& folder);
-  // Writes the older spelling, which every version opens.
-  void write(const std::filesystem::path& folder, int64_t hidden) const;
-};
-
 struct HeadSpec {
   std::string name, field;
   std::string kind;                  // single_label, multi_label, regression

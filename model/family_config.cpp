@@ -48,6 +48,12 @@ void set_number(Json& json, const char* key, float value) {
 }
 
 void refuse_unsupported(const ConfigReader& reader) {
+  if (reader.text("model_type") == "mpnet") {
+    reader.refuse("model_type",
+                  "its attention adds a learned relative_attention_bias, which no kernel here has; this "
+                  "version reads " +
+                      family_list());
+  }
   if (!is_family(reader.text("model_type"))) {
     reader.refuse("model_type", "this version reads " + family_list());
   }

@@ -13,6 +13,7 @@
 #include "model/contrastive.h"
 #include "model/labels.h"
 #include "model/parameters.h"
+#include "model/sentence_config.h"
 #include "runtime/random.h"
 #include "text/batch.h"
 
@@ -109,15 +110,14 @@ class Model {
 // Face classifier); empty: none.
 std::vector<HeadSpec> read_heads(const std::filesystem::path& folder, HeadInput& head_input);
 
-// Writes config.json, model.safetensors (f32), modules.json + 1_Pooling + 2_Normalize +
-// sentence_bert_config.json into an existing folder (the caller publishes it whole and adds the tokenizer). With
-// low-rank updates it is a PEFT adapter: adapter_config.json and adapter_model.safetensors in place of the model.
-// With HeadInput::pooler (decoders: last) the first head is that of the family's …ForSequenceClassification;
-// further heads are `heads.<name>.*`.
-void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
-                int64_t max_length);
+// Writes config.json, model.safetensors (f32) and the files of sentence-transformers into an existing folder
+// (the caller publishes it whole and adds the tokenizer). With HeadInput::pooler (decoders: last) the first
+// head is that of the family's …ForSequenceClassification; further heads are `heads.<name>.*`. With low-rank
+// updates it is a PEFT adapter: adapter_config.json and adapter_model.safetensors in place of the model.
+void save_model(Model& model, const std::filesystem::path& folder, const SentenceConfig& sentence);
 
-// SHA-256 of the files that decide the outputs (config.json, weights; an adapter's and its base's).
+// SHA-256 of what decides the outputs: config.json, weights (an adapter's and its base's), dense layers behind the
+// pooling.
 std::string checkpoint_sha256(const std::filesystem::path& folder);
 
 }  // namespace limner

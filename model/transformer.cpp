@@ -78,6 +78,21 @@ int lowest_trained(const EncoderParameters& gradients) {
   return static_cast<int>(first - gradients.blocks.begin()) + 1;
 }
 
+// RoBERTa's rows of the position table begin at position_offset and count only tokens that are not padding; a
+// padding token, which a text may hold, has a row of its own.
+std::vector<int32_t> table_positions(const ModelConfig& config, const Batch& batch) {
+  if (config.position_offset == 0) return batch.positions;
+  std::vector<int32_t> positions(batch.ids.size());
+  for (size_t row = 0; row + 1 < batch.cu_lengths.size(); ++row) {
+    auto next = static_cast<int32_t>(config.position_offset);
+    const auto end = static_cast<size_t>(batch.cu_lengths[row + 1]);
+    for (auto token = static_cast<size_t>(batch.cu_lengths[row]); token < end; ++token) {
+      positions[token] = batch.ids[token] == config.pad_id ? config.pad_id : next++;
+    }
+  }
+  return positions;
+}
+
 }  // namespace
 
 EncoderParameters encoder_parameters(const ParameterTable& table, const ModelConfig& config,
@@ -105,7 +120,6 @@ EncoderParameters encoder_parameters(const ParameterTable& table, const ModelCon
   EncoderParameters p;
   p.word = lookup(names.word);
   p.position = lookup(names.position);
-  if (!p.position.absent()) p.position = p.position.slice_rows(config.position_offset, config.max_positions);
   p.segment = lookup(names.segment);
   p.norm = norm(first_norm(config));
   for (int64_t index = 0; index < config.layers; ++index) {
@@ -301,8 +315,8 @@ void Transformer::half_backward(Linear& g, EncoderActivations& s, bool reads_str
 
 void Transformer::embeddings_forward(EncoderActivations& a, const EncoderParameters& w, const Batch& batch,
                                      const Packing& packing, const Dropout& dropout) const {
-  backend_.embedding_forward(a.embedded, w.word, w.position, w.segment, batch.ids, batch.positions,
-                             batch.segments);
+  backend_.embedding_forward(a.embedded, w.word, w.position, w.segment, batch.ids,
+                             table_positions(config_, batch), batch.segments);
   norm_forward(a.out, a.norm, a.embedded, {}, w.norm, config_.embedding_norm ? Dropout() : dropout, packing);
   if (config_.embedding_norm && dropout.active()) backend_.dropout(a.out, a.out, dropout, packing);
 }
@@ -318,8 +332,8 @@ void Transformer::embeddings_backward(EncoderParameters& g, EncoderActivations& 
   } else {
     dembedded = norm_backward(g.norm, a, a.norm, w.norm, dropout, packing);
   }
-  backend_.embedding_backward(g.word, g.position, g.segment, dembedded, batch.ids, batch.positions,
-                              batch.segments);
+  backend_.embedding_backward(g.word, g.position, g.segment, dembedded, batch.ids,
+                              table_positions(config_, batch), batch.segments);
 }
 
 // Vaswani et al., "Attention is all you need", 2017. Each half's output is added to the hidden states and the

@@ -305,6 +305,7 @@ struct ModelSettings {
   ArchitectureSettings architecture;
   VocabularySettings vocabulary;
   Auto<int64_t> max_length;
+  std::string prompt = "auto";
   template <class V>
   void visit(V& v) {
     v.field("checkpoint", checkpoint,
@@ -314,6 +315,10 @@ struct ModelSettings {
     v.field("max_length", max_length,
             "Rows are cut to this many tokens. auto: what the checkpoint says, at most its positions.",
             Range{3, 131072});
+    v.field(
+        "prompt", prompt,
+        "Put before every text, in training and extraction: the name of one of the checkpoint's prompts, or "
+        "words. auto: the checkpoint's default prompt, if it has one.");
   }
 };
 
@@ -565,6 +570,7 @@ struct ExtractSettings {
   std::string checkpoint = "best";
   std::string pooling = "auto";
   Auto<bool> normalize;
+  Auto<int64_t> dimensions;
   std::string dtype = "float16";
   int64_t max_tokens_per_batch = 16384;
   int64_t rows_per_shard = 65536;
@@ -578,6 +584,10 @@ struct ExtractSettings {
             "mean.",
             OneOf{{"auto", "mean", "cls", "max", "last", "weighted_mean"}});
     v.field("normalize", normalize, "Scale vectors to length 1. auto: what the checkpoint says, else true.");
+    v.field("dimensions", dimensions,
+            "So many leading numbers of a vector are kept, before it is scaled: for models trained so "
+            "(Matryoshka). auto: all.",
+            Range{1, 1e6});
     v.field("dtype", dtype, "Type of /embedding.", OneOf{{"float16", "float32"}});
     v.field("max_tokens_per_batch", max_tokens_per_batch, "Tokens of one batch.", Range{16, 1e8});
     v.field("rows_per_shard", rows_per_shard, "Rows of one shard file: the unit of work and of recovery.",

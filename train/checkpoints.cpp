@@ -152,10 +152,8 @@ void Checkpoints::remove_others() const {
 }
 
 void Checkpoints::write_model(const fs::path& folder, const TrainState& state) {
-  contents_.average.lend([&] {
-    save_model(contents_.model, folder, contents_.pooling, contents_.normalize, contents_.max_length);
-  });
-  contents_.tokenizer.save(folder, contents_.max_length);
+  contents_.average.lend([&] { save_model(contents_.model, folder, contents_.sentence); });
+  contents_.tokenizer.save(folder, contents_.sentence.max_length);
   make_folder(folder / "limner_state");
   write_json(state_path(folder), state_json(state, contents_.fingerprint));
 }

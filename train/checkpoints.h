@@ -45,9 +45,7 @@ class Checkpoints {
     Optimizer& optimizer;
     WeightAverage& average;
     const Tokenizer& tokenizer;
-    Pooling pooling;
-    bool normalize;
-    int64_t max_length;
+    SentenceConfig sentence;
     std::string fingerprint;
   };
   Checkpoints(std::filesystem::path folder, const Contents& contents, int64_t total_limit);

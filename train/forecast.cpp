@@ -116,7 +116,8 @@ TrainForecast forecast(const Run& run) {
   const Preview preview = preview_rows(run.prepared(), settings.prepare, most_texts);
   std::vector<HeadSpec> heads;
   for (const HeadSettings& head : settings.train.heads) heads.push_back(head_of(head, preview));
-  const Tokenizer tokenizer = tokenizer_for(settings, preview, run.threads());
+  Tokenizer tokenizer = tokenizer_for(settings, preview, run.threads());
+  tokenizer.set_prompt(plan.prompt);
   if (settings.model.checkpoint) {
     check_vocabulary(tokenizer, plan.config.vocabulary, *settings.model.checkpoint);
   } else {

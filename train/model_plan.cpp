@@ -82,7 +82,7 @@ Lora plan_lora(const Settings& settings, const ModelConfig& config) {
     refuse("an adapter is for a model that stays as it is: name it (model.checkpoint), or set train.pretraining");
   }
   if (config.has_language_head()) {
-    refuse("its language head reads the frozen word embeddings; set train.masked_language_model.weight to 0");
+    refuse("a language model's head is in no adapter; set its weight to 0, or use train.pretraining");
   }
   if (settings.train.freeze.embeddings || settings.train.freeze.layers > 0) {
     refuse("everything but the updates and the heads is frozen already; leave train.freeze out");
@@ -106,8 +106,7 @@ Freeze plan_freeze(const Settings& settings, const ModelConfig& config) {
   }
   if (wanted.embeddings && config.has_language_head()) {
     fail(ExitCode::bad_config,
-         "train.freeze.embeddings: the language head's decoder is the word embeddings; set "
-         "train.masked_language_model.weight to 0");
+         "train.freeze.embeddings: the language model's decoder may be the word embeddings; set its weight to 0");
   }
   return {wanted.embeddings, wanted.layers};
 }
@@ -145,6 +144,12 @@ ContrastiveConfig contrastive_config(const TrainSettings& train, const ModelPlan
          "one of the weights to 0, or use train.pretraining.objective for one of them",
          plan.config.language_objective());
   }
+  if (!plan.sentence.layers.empty()) {
+    fail(ExitCode::bad_config,
+         "train.contrastive: the checkpoint's vectors go through {} dense layers, which are not trained; set "
+         "train.contrastive.weight to 0 or remove them from its modules.json",
+         plan.sentence.layers.size());
+  }
   const bool drops = plan.config.embedding_dropout > 0 || plan.config.hidden_dropout > 0 ||
                      plan.config.attention_dropout > 0;
   if (settings.pair_by == "none" && !drops) {
@@ -153,14 +158,14 @@ ContrastiveConfig contrastive_config(const TrainSettings& train, const ModelPlan
         "train.contrastive.pair_by: none pairs a text with itself under other dropout, but dropout is 0; set "
         "train.dropout, or pair by customer or item");
   }
-  return {settings.weight, settings.temperature, settings.widths, plan.pooling};
+  return {settings.weight, settings.temperature, settings.widths, plan.sentence.pooling};
 }
 
 }  // namespace
 
 ModelPlan plan_model(const Settings& settings) {
   ModelPlan plan;
-  SentenceConfig sentence;
+  SentenceConfig& sentence = plan.sentence;
   plan.config = start_config(settings);
   if (settings.model.checkpoint) sentence = SentenceConfig::read(*settings.model.checkpoint);
   if (const auto& dropout = settings.train.dropout; !dropout.is_auto()) {
@@ -176,8 +181,10 @@ ModelPlan plan_model(const Settings& settings) {
   plan.head_input = head_input_of(settings.train.pooling, plan.config);
   plan.precision = select_precision(settings.runtime);
   plan.max_length = max_length_of(settings, plan.config, sentence);
-  plan.pooling = sentence.present ? sentence.pooling : pooling_like(plan.head_input, plan.config);
-  plan.normalize = sentence.present ? sentence.normalize : true;
+  plan.prompt = sentence.prompt_for(settings.model.prompt);
+  sentence.set_default_prompt(plan.prompt);
+  if (!sentence.present) sentence.pooling = pooling_like(plan.head_input, plan.config);
+  sentence.max_length = plan.max_length;
   plan.config.contrastive = contrastive_config(settings.train, plan);
   return plan;
 }

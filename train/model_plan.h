@@ -12,10 +12,9 @@ struct ModelPlan {
   ModelConfig config;  // from scratch: the vocabulary asked for, until the tokenizer is learned
   HeadInput head_input = HeadInput::mean;
   DType precision = DType::f32;
-  int64_t max_length = 0;  // tokens of a row
-  // What the checkpoint will say to sentence-transformers.
-  Pooling pooling = Pooling::mean;
-  bool normalize = true;
+  int64_t max_length = 0;   // tokens of a row
+  std::string prompt;       // before every text
+  SentenceConfig sentence;  // what the checkpoint will say to sentence-transformers
 };
 
 // Errors: a device or precision that is not there, low-rank updates of nothing or without a base, max_length beyond the model's positions, pooler wanted of

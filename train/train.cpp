@@ -154,7 +154,8 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
   ranks.broadcast(prepared_sha256, 0, "share the hash of the prepared rows", Patience::unlimited);
   make_folder(run.train_folder());
 
-  const Tokenizer tokenizer = find_tokenizer(run, plan, prepared, prepared_sha256, split, stop);
+  Tokenizer tokenizer = find_tokenizer(run, plan, prepared, prepared_sha256, split, stop);
+  tokenizer.set_prompt(plan.prompt);
   if (!settings.model.checkpoint) plan.config.vocabulary = tokenizer.vocabulary_size();
   const fs::path tokens_path = run.train_folder() / "tokens.cache";
   TokenCache::make(tokens_path, {tokenizer.sha256(), prepared_sha256, plan.max_length}, prepared, tokenizer,
@@ -184,8 +185,8 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
   Optimizer optimizer(*backend, model, settings.train);
   WeightAverage average(*backend, model, settings.train.weight_average);
   Checkpoints checkpoints(run.checkpoints(),
-                          {model, optimizer, average, tokenizer, plan.pooling, plan.normalize,
-                           plan.max_length, fingerprint_of(run, plan, tokenizer.sha256(), prepared_sha256)},
+                          {model, optimizer, average, tokenizer, plan.sentence,
+                           fingerprint_of(run, plan, tokenizer.sha256(), prepared_sha256)},
                           settings.train.save_total_limit);
 
   const auto seed = static_cast<uint64_t>(settings.run.seed);

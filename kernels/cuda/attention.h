@@ -12,8 +12,9 @@ struct AttentionBatch {
   const int32_t* cu_lengths;  // [rows + 1]
   const int64_t* row_keys;    // [rows]
   int rows, tokens, heads;
-  bool causal;
-  bool drops;  // dropout is on
+  int group;          // query heads that share a key head
+  int behind, ahead;  // a query sees the keys that are less than this far before and after it
+  bool drops;         // dropout is on
   uint32_t dropout_threshold;
   float dropout_scale;  // of what is kept; 1 when dropout is off
   uint64_t dropout_key;
@@ -23,7 +24,7 @@ struct AttentionBatch {
 template <class T>
 struct AttentionForward {
   AttentionBatch batch;
-  T* y;        // [tokens, heads * head_size]
+  T* y;        // [tokens, heads * head_size]; qkv as in kernels/backend.h
   float* lse;  // [heads, tokens], or null
   const T* qkv;
 };

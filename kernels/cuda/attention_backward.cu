@@ -58,7 +58,9 @@ __global__ void __launch_bounds__(kTileThreads)
   const Lane lane;
   const int head = static_cast<int>(blockIdx.y);
   const int query = tile.start + 16 * static_cast<int>(threadIdx.x / 32);
-  const int keys_seen = batch.causal ? min(tile.length, tile.start + kTileRows) : tile.length;
+  const Range seen = keys_seen(batch, tile.start, kTileRows, tile.length),
+              own = keys_seen(batch, query, 16, tile.length);
+  const int start = seen.first / kTileRows * kTileRows;
   const HeadRows<const bf16> rows = head_rows<kHeadSize>(call.qkv, batch, tile.first, head);
   const DropoutBits bits(batch, tile.row, head);
 
@@ -69,7 +71,7 @@ __global__ void __launch_bounds__(kTileThreads)
                                rows.stride, tile.length - key);
     cp_async_commit();
   };
-  copy_ahead(0, 0);
+  copy_ahead(start, 0);
 
   uint32_t queries[1][kHeadSize / 16][4], dy[1][kHeadSize / 16][4];
   float dqueries[1][kHeadSize / 8][4] = {}, lse2[2], delta[2];
@@ -86,8 +88,8 @@ __global__ void __launch_bounds__(kTileThreads)
     if (mine < tile.length && lane.pair == 0) call.delta[at] = delta[half];
   }
 
-  for (int key = 0, stage = 0; key < keys_seen; key += kTileRows, stage ^= 1) {
-    if (key + kTileRows < keys_seen) {
+  for (int key = start, stage = 0; key < seen.last; key += kTileRows, stage ^= 1) {
+    if (key + kTileRows < seen.last) {
       copy_ahead(key + kTileRows, stage ^ 1);
       cp_async_wait<1>();
     } else {
@@ -96,9 +98,9 @@ __global__ void __launch_bounds__(kTileThreads)
     __syncthreads();  // every thread's copies of this stage have arrived
     const bf16* stage_keys = keys + stage * kTileElements<kHeadSize>;
     const bf16* stage_values = values + stage * kTileElements<kHeadSize>;
-    const int tile_end = min(key + kTileRows, batch.causal ? min(tile.length, query + 16) : tile.length);
+    const int tile_end = query < tile.length ? min(key + kTileRows, own.last) : key;
 #pragma unroll 1
-    for (int step = key; step < tile_end; step += kQueryStep) {
+    for (int step = max(key, own.first / kQueryStep * kQueryStep); step < tile_end; step += kQueryStep) {
       const int offset = (step - key) * kTileStride<kHeadSize>;
       float scores[1][kQueryStep / 8][4], dweights[1][kQueryStep / 8][4];
       multiply_by_rows<kHeadSize>(scores, queries, stage_keys + offset);
@@ -113,7 +115,7 @@ __global__ void __launch_bounds__(kTileThreads)
           float dweight = dweights[0][n + i / 4][i % 4];
           const int half = i % 4 / 2, seen_key = step + 8 * (n + i / 4) + 2 * lane.pair + i % 2;
           const bool hidden =
-              seen_key >= tile.length || (batch.causal && seen_key > query + lane.group + 8 * half);
+              seen_key >= tile.length || is_hidden(batch, query + lane.group + 8 * half, seen_key);
           const float probability =
               hidden ? 0.0f : fast_exp2(score * (batch.score_scale * kLog2E) - lse2[half]);
           if (batch.drops) dweight = kept(bits, words, i / 4, i % 4) ? dweight * batch.dropout_scale : 0.0f;
@@ -130,8 +132,9 @@ __global__ void __launch_bounds__(kTileThreads)
                         dqueries[0], scale);
 }
 
-// dk and dv. A block: 64 keys of one head of one row, 16 a warp; queries and dy pass by. Scores are
-// transposed (rows are keys), so that they are at once the left fragments of both sums.
+// dk and dv. A block: 64 keys of one key head of one row, 16 a warp; queries and dy of every head that reads
+// it pass by, one head after the other. Scores are transposed (rows are keys), so that they are at once the
+// left fragments of both sums.
 template <int kHeadSize>
 __global__ void __launch_bounds__(kTileThreads)
     attention_backward_key_kernel(const AttentionBackward<bf16> call) {
@@ -144,45 +147,49 @@ __global__ void __launch_bounds__(kTileThreads)
   const RowTile tile = find_row_tile(batch, static_cast<int>(blockIdx.x), kTileRows);
   if (tile.start >= tile.length) return;
   const Lane lane;
-  const int thread = static_cast<int>(threadIdx.x), head = static_cast<int>(blockIdx.y);
+  const int thread = static_cast<int>(threadIdx.x), head = static_cast<int>(blockIdx.y) * batch.group;
   const int key = tile.start + 16 * (thread / 32);
+  const Range seen = queries_seeing(batch, tile.start, kTileRows, tile.length),
+              own = queries_seeing(batch, key, 16, tile.length);
+  // Item i: tile i % tiles of the queries of the group's head i / tiles.
+  const int start = seen.first / kTileRows * kTileRows,
+            tiles = (seen.last - start + kTileRows - 1) / kTileRows, items = batch.group * tiles;
   const HeadRows<const bf16> rows = head_rows<kHeadSize>(call.qkv, batch, tile.first, head);
   const int64_t output_stride = static_cast<int64_t>(batch.heads) * kHeadSize;
   const bf16* const head_dy = call.dy + output_offset<kHeadSize>(batch, tile.first, head);
   const int64_t head_statistics = static_cast<int64_t>(head) * batch.tokens + tile.first;
-  const DropoutBits bits(batch, tile.row, head);
 
-  const auto copy_ahead = [&](int query, int stage) {
-    copy_tile_async<kHeadSize>(queries + stage * kTileElements<kHeadSize>, rows.queries + query * rows.stride,
-                               rows.stride, tile.length - query);
-    copy_tile_async<kHeadSize>(dy + stage * kTileElements<kHeadSize>, head_dy + query * output_stride,
-                               output_stride, tile.length - query);
+  const auto copy_ahead = [&](int item, int stage) {
+    const int query = start + item % tiles * kTileRows, column = item / tiles * kHeadSize;
+    copy_tile_async<kHeadSize>(queries + stage * kTileElements<kHeadSize>,
+                               rows.queries + query * rows.stride + column, rows.stride, tile.length - query);
+    copy_tile_async<kHeadSize>(dy + stage * kTileElements<kHeadSize>,
+                               head_dy + query * output_stride + column, output_stride, tile.length - query);
     cp_async_commit();
   };
   // A thread's share of a tile's statistics, read one tile ahead and put down after the work on the tile
   // before.
-  const auto statistic = [&](int first_query) {
-    const int query = first_query + thread % kTileRows;
+  const auto statistic = [&](int item) {
+    const int query = start + item % tiles * kTileRows + thread % kTileRows;
+    const int64_t at = head_statistics + static_cast<int64_t>(item / tiles) * batch.tokens + query;
     const bool valid = query < tile.length;
-    if (thread < kTileRows)
-      return valid ? call.lse[head_statistics + query] * kLog2E : INFINITY;  // probability 0
-    return valid ? call.delta[head_statistics + query] : 0.0f;
+    if (thread < kTileRows) return valid ? call.lse[at] * kLog2E : INFINITY;  // probability 0
+    return valid ? call.delta[at] : 0.0f;
   };
 
-  const int start = batch.causal ? tile.start : 0;  // tile.start is a multiple of kTileRows
-  copy_ahead(start, 0);
-  statistics[thread] = statistic(start);
+  copy_ahead(0, 0);
+  statistics[thread] = statistic(0);
   uint32_t keys[1][kHeadSize / 16][4], values[1][kHeadSize / 16][4];
   load_fragments<kHeadSize>(keys[0], rows.keys + key * rows.stride, rows.stride, tile.length - key);
   load_fragments<kHeadSize>(values[0], rows.values + key * rows.stride, rows.stride, tile.length - key);
   float dkeys[1][kHeadSize / 8][4] = {}, dvalues[1][kHeadSize / 8][4] = {};
 
-  for (int query = start, stage = 0; query < tile.length; query += kTileRows, stage ^= 1) {
-    const bool more = query + kTileRows < tile.length;
+  for (int item = 0, stage = 0; item < items; ++item, stage ^= 1) {
+    const bool more = item + 1 < items;
     float ahead = 0.0f;
     if (more) {
-      copy_ahead(query + kTileRows, stage ^ 1);
-      ahead = statistic(query + kTileRows);
+      copy_ahead(item + 1, stage ^ 1);
+      ahead = statistic(item + 1);
       cp_async_wait<1>();
     } else {
       cp_async_wait<0>();
@@ -190,10 +197,11 @@ __global__ void __launch_bounds__(kTileThreads)
     __syncthreads();  // every thread's copies and statistics of this stage have arrived
     const float* lse2 = statistics + stage * 2 * kTileRows;
     const float* delta = lse2 + kTileRows;
-    const int tile_end = key < tile.length ? min(query + kTileRows, tile.length) : query;
+    const int query = start + item % tiles * kTileRows;
+    const int tile_end = key < tile.length ? min(query + kTileRows, own.last) : query;
+    const DropoutBits bits(batch, tile.row, head + item / tiles);
 #pragma unroll 1
-    for (int step = query; step < tile_end; step += kStep) {
-      if (batch.causal && step + kStep <= key) continue;  // all before the warp's first key
+    for (int step = max(query, own.first / kStep * kStep); step < tile_end; step += kStep) {
       const int offset = stage * kTileElements<kHeadSize> + (step - query) * kTileStride<kHeadSize>;
       float scores[1][kStep / 8][4], dweights[1][kStep / 8][4];
       multiply_by_rows<kHeadSize>(scores, keys, queries + offset);
@@ -207,7 +215,7 @@ __global__ void __launch_bounds__(kTileThreads)
           float& score = scores[0][n + i / 4][i % 4];
           float& dweight = dweights[0][n + i / 4][i % 4];
           const int in_tile = step - query + 8 * (n + i / 4) + 2 * lane.pair + i % 2;
-          const bool hidden = batch.causal && query + in_tile < key + lane.group + 8 * (i % 4 / 2);
+          const bool hidden = is_hidden(batch, query + in_tile, key + lane.group + 8 * (i % 4 / 2));
           const float probability =
               hidden ? 0.0f : fast_exp2(score * (batch.score_scale * kLog2E) - lse2[in_tile]);
           const bool keeps = !batch.drops || kept(bits, words, i / 4, i % 4);
@@ -235,10 +243,12 @@ __global__ void __launch_bounds__(kTileThreads)
 
 void launch_attention_backward(const AttentionBackward<bf16>& call, int64_t head_size, cudaStream_t stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
-    const dim3 grid = row_tile_grid(call.batch, kTileRows);
+    const AttentionBatch& batch = call.batch;
     const size_t tiles_bytes = 4 * kTileElements<kHeadSize> * sizeof(bf16);
-    launch(attention_backward_query_kernel<kHeadSize>, grid, kTileThreads, tiles_bytes, stream, call);
-    launch(attention_backward_key_kernel<kHeadSize>, grid, kTileThreads,
+    launch(attention_backward_query_kernel<kHeadSize>, row_tile_grid(batch, kTileRows, batch.heads),
+           kTileThreads, tiles_bytes, stream, call);
+    launch(attention_backward_key_kernel<kHeadSize>,
+           row_tile_grid(batch, kTileRows, batch.heads / batch.group), kTileThreads,
            tiles_bytes + 4 * kTileRows * sizeof(float), stream, call);
   });
 }

@@ -43,8 +43,6 @@ class CudaBackend final : public Backend {
   void linear_backward_weight(Tensor dweight, Tensor dbias, Tensor dy, Tensor x) override;
   void activation_forward(Tensor y, Tensor pre, Activation activation) override;
   void activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) override;
-
-  // Not there yet: each refuses with its values.
   void gate_forward(Tensor y, Tensor x, Activation activation) override;
   void gate_backward(Tensor dx, Tensor dy, Tensor x, Activation activation) override;
   void head_norm_forward(Tensor y, Tensor rstd, Tensor x, Tensor query_gamma, Tensor key_gamma, float epsilon,

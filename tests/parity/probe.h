@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace limner::parity {
 
 void forward(const fs::path& checkpoint, const fs::path& input, const fs::path& output);
 void train(const fs::path& checkpoint, const fs::path& input, const fs::path& output);
-void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& output, DType precision);
+void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& output, DType precision,
+            std::optional<int64_t> dimensions);
 void tokens(const fs::path& tokenizer, const fs::path& texts, const fs::path& output, int64_t max_length);
 
 // A model from scratch with the heads of the specification, written as a Hugging Face folder (without a

@@ -108,3 +108,43 @@ def test_bare_decoder_with_its_language_head(probe, workspace):
     checkpoint = workspace / "language-head"
     model.save_pretrained(checkpoint)
     check_forward(probe, checkpoint, families.batch(2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["float16", "bfloat16"])
+@pytest.mark.parametrize("family", ["xlm-roberta", "gpt2", "llama", "modernbert"])
+def test_half_width_weights(probe, workspace, family, dtype):
+    whole = families.save(family, 0, workspace / f"{family}-whole")
+    check_forward(probe, oracles.rewrite_weights(whole, workspace / f"{family}-{dtype}", dtype=dtype), families.batch(0))
+
+
+@pytest.mark.parametrize("family", ["roberta", "xlm-roberta"])
+def test_a_text_that_holds_the_padding_token(probe, workspace, family):
+    """transformers counts positions without it, here too."""
+    checkpoint = families.save(family, 0, workspace / f"{family}-padding-inside")
+    batch = families.batch(0)
+    for row in batch["rows"][::2]:
+        for place in range(1, len(row) - 1, 3):
+            row[place] = 1  # pad_token_id
+    check_forward(probe, checkpoint, batch)
+
+
+def test_the_last_token_is_the_last_even_if_it_pads(probe, workspace):
+    """A decoder's head reads the last token of a row, whatever its id: asked about each row alone, without a pad_token_id, so does
+    transformers."""
+    checkpoint = families.save("gpt2", 0, workspace / "ends-with-padding")
+    path = checkpoint / "config.json"
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "pad_token_id"}))
+    batch = families.batch(0)
+    for row in batch["rows"]:
+        row[-1] = 0  # what pad_token_id was
+    output = workspace / "ends-with-padding.ours"
+    (workspace / "ends-with-padding.json").write_text(json.dumps(batch))
+    probe("forward", checkpoint, workspace / "ends-with-padding.json", output)
+    theirs = torch.cat(logits_alone(checkpoint, batch))
+    assert report(compare({"logits": theirs.numpy()}, {"logits": load_file(output)["logits"]}, TOLERANCE))
+
+
+def logits_alone(folder, batch):
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        return [model(torch.tensor([row])).logits for row in batch["rows"]]
