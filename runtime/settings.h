@@ -419,6 +419,32 @@ struct PretrainingSettings {
   }
 };
 
+struct LoraSettings {
+  int64_t rank = 0;
+  double alpha = 16;
+  double dropout = 0.0;
+  std::vector<std::string> targets = {"all-linear"};
+  template <class V>
+  void visit(V& v) {
+    v.field("rank", rank, "Rank of the updates; 0: none, everything is trained.", Range{0, 4096});
+    v.field("alpha", alpha, "Updates are scaled by alpha / rank.", Range{1e-3, 1e6});
+    v.field("dropout", dropout, "Dropout of what the updates read.", Range{0, 0.9});
+    v.field("targets", targets,
+            "Linear layers that are updated, by Hugging Face's names or the ends of them (query, q_proj, "
+            "c_attn); all-linear: all of the blocks.");
+  }
+};
+
+struct FreezeSettings {
+  bool embeddings = false;
+  int64_t layers = 0;
+  template <class V>
+  void visit(V& v) {
+    v.field("embeddings", embeddings, "The tables of words, positions and segments, and their norm.");
+    v.field("layers", layers, "Blocks from the first on.", Range{0, 200});
+  }
+};
+
 struct TrainSettings {
   std::vector<HeadSettings> heads;
   MaskedLanguageModelSettings masked_language_model;
@@ -426,6 +452,8 @@ struct TrainSettings {
   ContrastiveSettings contrastive;
   std::optional<std::string> balance;
   PretrainingSettings pretraining;
+  LoraSettings lora;
+  FreezeSettings freeze;
   int64_t max_tokens_per_batch = 8192;
   int64_t gradient_accumulation_steps = 1;
   bool gradient_checkpointing = false;
@@ -436,6 +464,7 @@ struct TrainSettings {
   double lr_power = 1.0;
   double lr_end_ratio = 0.0;
   double decay_ratio = 0.1;
+  double layer_lr_decay = 1.0;
   double warmup_ratio = 0.06;
   int64_t warmup_steps = 0;
   double weight_decay = 0.01;
@@ -470,6 +499,10 @@ struct TrainSettings {
         "A single_label head by name: an epoch, as long as ever, draws its classes alike often, rare rows "
         "several times. null: every row once.");
     v.field("pretraining", pretraining, "Learning from the texts alone, before fine-tuning.");
+    v.field("lora", lora,
+            "Low-rank updates of linear layers, with everything below the heads frozen; saved as a PEFT "
+            "adapter. Wants model.checkpoint or train.pretraining.");
+    v.field("freeze", freeze, "What keeps the weights it starts with.");
     v.field("max_tokens_per_batch", max_tokens_per_batch,
             "Tokens of one global batch (over all ranks, before accumulation).", Range{16, 1e8});
     v.field("gradient_accumulation_steps", gradient_accumulation_steps, "Batches per optimizer step.",
@@ -488,6 +521,10 @@ struct TrainSettings {
             Range{0, 1});
     v.field("decay_ratio", decay_ratio, "Share of the steps in which warmup_stable_decay falls.",
             Range{0, 1});
+    v.field("layer_lr_decay", layer_lr_decay,
+            "Factor of the learning rate from each layer to the one below: heads have the whole rate, the "
+            "last block this share of it, the embeddings the least.",
+            Range{0.01, 1});
     v.field("warmup_ratio", warmup_ratio, "Share of the steps in which the learning rate rises from 0.",
             Range{0, 1});
     v.field("warmup_steps", warmup_steps, "Steps of the warm-up; 0: by warmup_ratio.", Range{0, 1e12});
