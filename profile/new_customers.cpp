@@ -1,9 +1,11 @@
 #include "profile/new_customers.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
 
+#include "profile/behaviour.h"
 #include "profile/customer_vectors.h"
 #include "profile/report.h"
 #include "profile/saved_models.h"
@@ -39,24 +41,47 @@ Segmentation assign(const SavedSegments& segments, const Matrix& points) {
 Matrix points_of(const SavedSegments& segments, const PreparedReader& prepared, const Customers& customers) {
   if (segments.texts)
     return segments.geometry == Geometry::cosine ? unit_rows(customers.mean) : customers.mean;
-  const Matrix attributes = same_features(segments.features, prepared, customers, "profile.fitted_from");
+  const Matrix attributes =
+      same_features(segments.features, {prepared, customers, Matrix(), {}}, "profile.fitted_from");
   return Standardizer(segments.mean, segments.deviation).apply(attributes);
 }
 
-std::vector<double> predict(const SavedModel& model, const PreparedReader& prepared,
-                            const Customers& customers, const Matrix& components) {
-  const std::string wanted_by = fmt::format("the model of '{}' (profile.fitted_from)", model.name);
-  const Matrix fixed = same_features(model.features, prepared, customers, wanted_by);
-  Matrix features(fixed.rows(), fixed.cols() + model.components);
-  features << fixed, components.leftCols(model.components);
-  const Vector raw = model.model->predict(features);
-  return model.calibration.apply({raw.begin(), raw.end()});
-}
-
 Json prediction_json(const AppliedModel& model, size_t index) {
+  if (!model.classes.empty()) {
+    Json of_classes = Json::object();
+    for (size_t i = 0; i < model.classes.size(); ++i) {
+      of_classes[model.classes[i]] =
+          rounded(model.chances(static_cast<Eigen::Index>(index), static_cast<Eigen::Index>(i)));
+    }
+    return {{"predicted", model.likeliest(index)}, {"probabilities", of_classes}};
+  }
   const double value = model.predicted[index];
   if (!model.two_classes) return {{"predicted", rounded(value)}};
   return {{"predicted", rounded(value)}, {"of", model.positive}, {"selected", value >= model.threshold}};
+}
+
+AppliedModel predict(const SavedModel& model, const FeatureSources& from, const Matrix& components) {
+  const std::string wanted_by = fmt::format("the model of '{}' (profile.fitted_from)", model.name);
+  const Matrix fixed = same_features(model.features, from, wanted_by);
+  Matrix features(fixed.rows(), fixed.cols() + model.components);
+  features << fixed, components.leftCols(model.components);
+  AppliedModel applied{model.name, model.positive, model.outcome == Outcome::two_classes, model.threshold,
+                       {},         model.classes,  Matrix()};
+  if (model.outcome == Outcome::classes) {
+    applied.chances = predict_class_rows(*model.model, MatrixRows(features));
+  } else {
+    const Vector raw = predict_rows(*model.model, MatrixRows(features));
+    applied.predicted = model.calibration.apply({raw.begin(), raw.end()});
+  }
+  return applied;
+}
+
+// Does any model want features from there?
+bool wanted(const std::vector<SavedModel>& models, FeatureSource source) {
+  return std::any_of(models.begin(), models.end(), [&](const SavedModel& model) {
+    return std::any_of(model.features.begin(), model.features.end(),
+                       [&](const Feature& feature) { return feature.source == source; });
+  });
 }
 
 void check_inputs(const Run& run, const SavedSegments& segments, const PreparedReader& prepared) {
@@ -81,6 +106,13 @@ void check_embeddings(const Run& run, const SavedSegments& segments, const Prepa
 void apply_models(const fs::path& folder, const SavedSegments& segments, const PreparedReader& prepared,
                   ProfileResults& results, Matrix& points) {
   const std::vector<SavedModel> models = read_saved_models(folder);
+  if (wanted(models, FeatureSource::topic) && results.topics.count() == 0) {
+    fail(ExitCode::missing_input, "{} is missing, and a model of profile.fitted_from wants topics",
+         (folder.parent_path() / "topics.h5").string());
+  }
+  const std::vector<CustomerColumn> behaviour = wanted(models, FeatureSource::behaviour)
+                                                    ? behaviour_columns(prepared, results.customers)
+                                                    : std::vector<CustomerColumn>();
   points = points_of(segments, prepared, results.customers);
   if (points.cols() != segments.centroids.cols()) {
     fail(ExitCode::bad_data, "{}: segments of vectors of {} numbers, these have {}", folder.string(),
@@ -94,23 +126,17 @@ void apply_models(const fs::path& folder, const SavedSegments& segments, const P
   const Matrix components =
       with_components ? saved_components(folder, points) : Matrix(results.customers.count(), 0);
   for (const SavedModel& model : models) {
-    results.applied.push_back({model.name, model.positive, model.outcome == Outcome::two_classes,
-                               model.threshold, predict(model, prepared, results.customers, components)});
+    results.applied.push_back(
+        predict(model, {prepared, results.customers, results.topics.customers, behaviour}, components));
   }
 }
 
-// What the texts say, in the words and topics of the earlier run.
+// What the texts say, in the words of the earlier run.
 void describe_texts(const Run& run, const PreparedReader& prepared, const EmbeddingsReader& embeddings,
-                    ProfileResults& results) {
+                    WordCutter& cutter, ProfileResults& results) {
   const ProfileSettings& settings = run.settings.profile;
-  const fs::path topics = fs::path(*settings.fitted_from) / "topics.h5";
-  WordCutter cutter(settings.words);
   results.descriptions = describe_segments(prepared, embeddings, results.customers, results.segmentation,
                                            settings.report.show_texts, cutter, run.communicator);
-  if (fs::exists(topics)) {
-    results.topics = apply_topics(prepared, results.customers, cutter, read_topics_hdf5(topics),
-                                  run.directory(), run.communicator);
-  }
   results.sentiment = measure_sentiment(prepared, results.customers, Lexicon(settings.words.lexicon), {},
                                         run.communicator);
 }
@@ -164,11 +190,17 @@ void profile_new_customers(const Run& run) {
   const Communicator& ranks = run.communicator;
   ProfileResults results;
   Matrix points;  // of rank 0
+  WordCutter cutter(run.settings.profile.words);
   std::optional<EmbeddingsReader> embeddings;
   if (segments.texts) {
     embeddings.emplace(run.embeddings(), EmbeddingsReader::Verify::sizes);
     check_embeddings(run, segments, prepared, *embeddings);
     results.customers = read_customers(prepared, *embeddings, run.settings.profile.half_life_days, ranks);
+    const fs::path topics = folder.parent_path() / "topics.h5";
+    if (fs::exists(topics)) {
+      results.topics = apply_topics(prepared, results.customers, cutter, read_topics_hdf5(topics),
+                                    run.directory(), ranks);
+    }
   }
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     if (embeddings) {
@@ -178,7 +210,7 @@ void profile_new_customers(const Run& run) {
     }
     apply_models(folder, segments, prepared, results, points);
   });
-  if (embeddings) describe_texts(run, prepared, *embeddings, results);
+  if (embeddings) describe_texts(run, prepared, *embeddings, cutter, results);
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     results.language = report_language(run);
     results.settings_sha256 = sha256(print_section(run.settings, "profile"));

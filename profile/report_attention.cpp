@@ -131,7 +131,9 @@ Section attention_section(const ReportInputs& inputs) {
     figures += regression.two_classes() ? likely_figure(inputs, regression)
                                         : surprise_figure(inputs, regression);
   }
-  for (const AppliedModel& model : inputs.results.applied) figures += applied_figure(inputs, model);
+  for (const AppliedModel& model : inputs.results.applied) {
+    if (model.classes.empty()) figures += applied_figure(inputs, model);
+  }
   section.body = "<div class=\"grid three\">\n" + figures + unlike_figure(inputs) + changed_figure(inputs) +
                  "</div>\n";
   return section;

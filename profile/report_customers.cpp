@@ -49,7 +49,7 @@ Json column_names(const ReportInputs& inputs) {
     add(say("column.predicted", title), regression.two_classes() ? "p" : "n");
   }
   for (const AppliedModel& model : results.applied)
-    add(say("column.predicted", model.name), model.two_classes ? "p" : "n");
+    add(say("column.predicted", model.name), !model.classes.empty() ? "t" : model.two_classes ? "p" : "n");
   if (!results.key_phrases.empty()) add(say("column.keywords"), "t");
   if (results.neighbors.per_customer > 0) add(say("column.alike"), "c");
   return columns;
@@ -95,7 +95,9 @@ Json customer_row(const Phrases& say, const ProfileResults& results, size_t inde
     }
     row.push_back(rounded(regression.predicted[index]));
   }
-  for (const AppliedModel& model : results.applied) row.push_back(rounded(model.predicted[index]));
+  for (const AppliedModel& model : results.applied) {
+    row.push_back(model.classes.empty() ? rounded(model.predicted[index]) : Json(model.likeliest(index)));
+  }
   if (!results.key_phrases.empty()) row.push_back(first_keywords(say, results.key_phrases[index]));
   if (results.neighbors.per_customer > 0) {
     Json alike = Json::array();

@@ -16,7 +16,7 @@ constexpr size_t most_effects = 14;
 // The text stands beside the number it is better or worse than.
 std::string sets_table(const Phrases& say, const Regression& regression) {
   const bool classes = regression.two_classes();
-  const bool texts = regression.sets.back().name != "attributes";
+  const bool texts = regression.sets.back().name.find("texts") != std::string::npos;
   std::vector<std::string> headings{say("sets.known")};
   if (classes) {
     headings.insert(headings.end(), {">AUC", ">" + say("sets.right"), ">" + say("sets.log_loss"), ">Brier"});
@@ -51,9 +51,9 @@ std::string sets_table(const Phrases& say, const Regression& regression) {
     html += (texts ? number_cell(count_text(set.components)) : "") + "</tr>\n";
   };
   for (const FeatureSetScores& set : regression.sets)
-    row(say.word("set.", set.name), set, &set == &regression.sets.back());
+    row(set_name(say, set.name), set, &set == &regression.sets.back());
   if (regression.held_out) {
-    row(say("sets.held_out", say.word("set.", regression.held_out->name),
+    row(say("sets.held_out", set_name(say, regression.held_out->name),
             say.count("count.customers", regression.held_out_customers)),
         *regression.held_out, false);
   }
@@ -118,13 +118,17 @@ std::string reference_text(const Phrases& say, const Feature& feature) {
                                    : say("effects.against", escape(shorten(feature.reference, 24)));
 }
 
+bool from_texts(const Feature& feature) {
+  return feature.source == FeatureSource::prediction || feature.source == FeatureSource::topic;
+}
+
 std::string effects_figure(const Phrases& say, const Regression& regression) {
   std::vector<Effect> effects;
   std::string rows;
   for (size_t i = 0; i < std::min(most_effects, regression.coefficients.size()); ++i) {
     const Coefficient& entry = regression.coefficients[i];
     effects.push_back({feature_name(say, entry.feature.name), "", entry.per_deviation, entry.standard_error,
-                       entry.feature.source == FeatureSource::attribute ? "var(--s0)" : "var(--s1)"});
+                       from_texts(entry.feature) ? "var(--s1)" : "var(--s0)"});
     rows += "<tr><td>" + escape(shorten(feature_name(say, entry.feature.name), 40)) + "</td>" +
             number_cell(signed_text(entry.per_unit)) + "<td>" + reference_text(say, entry.feature) +
             "</td></tr>\n";
@@ -150,6 +154,7 @@ std::string kind_text(const Phrases& say, const RegressionSettings& settings) {
   if (settings.kind == "logistic") return say("kind.logistic", penalty);
   if (settings.kind == "elastic_net") return say("kind.elastic_net", number_text(settings.l1), penalty);
   if (settings.kind == "naive_bayes") return say("kind.naive_bayes");
+  if (settings.kind == "mlp") return say("kind.mlp");
   if (settings.kind == "tree") return say("kind.tree");
   return say(settings.kind == "forest" ? "kind.forest" : "kind.boosting", settings.trees);
 }
@@ -181,6 +186,39 @@ std::string one_regression(const Phrases& say, const ProfileResults& results, co
   html += lift_figures(say, results, regression) + importance_figure(say, regression) +
           associations_figure(say, regression) + segments_figure(say, results, regression);
   return html + effects_figure(say, regression) + "</div></article>\n";
+}
+
+// A target of more than two classes.
+std::string one_classification(const Phrases& say, const Classification& model) {
+  std::string rows;
+  const auto row = [&](const std::string& name, const ClassScores& scores, bool last) {
+    rows += (last ? "<tr class=\"best\"><td>" : "<tr><td>") + name + "</td>" +
+            number_cell(percent_text(scores.accuracy, 1)) + number_cell(number_text(scores.macro_f1)) +
+            number_cell(number_text(scores.log_loss)) + "</tr>\n";
+  };
+  const ClassScores& first = model.sets.front().scores;
+  rows += "<tr class=\"base\"><td>" + say("sets.base_rate") + "</td>" +
+          number_cell(percent_text(first.baseline_accuracy, 1)) + number_cell("–") +
+          number_cell(number_text(first.baseline_log_loss)) + "</tr>\n";
+  for (const ClassSetScores& set : model.sets)
+    row(set_name(say, set.name), set.scores, &set == &model.sets.back());
+  if (model.held_out) {
+    row(say("sets.held_out", set_name(say, model.held_out->name),
+            say.count("count.customers", model.held_out_customers)),
+        model.held_out->scores, false);
+  }
+  return "<article class=\"head\"><h3>" + escape(model.name) + "</h3>\n<p class=\"note\">" +
+         say("regression.frame", say.word("model_kind.", model.settings.kind),
+             say.count("count.customers", model.customers), model.folds) +
+         "</p>\n" +
+         (model.head_saw_target ? "<p class=\"warnings\">" +
+                                      say(model.held_out ? "regression.saw_target_checked"
+                                                         : "regression.saw_target") +
+                                      "</p>\n"
+                                : "") +
+         table_open({say("sets.known"), ">" + say("sets.right"), ">" + say("metric.macro_f1"),
+                     ">" + say("sets.log_loss")}) +
+         rows + table_close() + "</article>\n";
 }
 
 std::string group_rows(const GroupComparison& comparison) {
@@ -234,6 +272,12 @@ std::string one_comparison(const ReportInputs& inputs, const GroupComparison& co
 std::string applied_table(const Phrases& say, const ProfileResults& results) {
   std::string rows;
   for (const AppliedModel& model : results.applied) {
+    for (size_t i = 0; i < model.classes.size(); ++i) {
+      rows += "<tr><td>" + escape(model.name) + "</td><td>" + escape(model.classes[i]) + "</td>" +
+              number_cell(percent_text(model.chances.col(static_cast<Eigen::Index>(i)).mean(), 1)) +
+              number_cell("–") + "</tr>\n";
+    }
+    if (!model.classes.empty()) continue;
     double sum = 0;
     int64_t selected = 0;
     for (const double value : model.predicted) {
@@ -260,9 +304,12 @@ Section regression_section(const ReportInputs& inputs) {
     section.body = applied_table(say, inputs.results);
     return section;
   }
-  section.lead = say(inputs.results.regressions.empty() ? "regression.none" : "regression.lead");
+  const std::vector<Classification>& classifications = inputs.results.classifications;
+  const bool none = inputs.results.regressions.empty() && classifications.empty();
+  section.lead = say(none ? "regression.none" : "regression.lead");
   for (const Regression& regression : inputs.results.regressions)
     section.body += one_regression(say, inputs.results, regression);
+  for (const Classification& model : classifications) section.body += one_classification(say, model);
   return section;
 }
 

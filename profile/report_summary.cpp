@@ -109,10 +109,16 @@ std::string strongest(const Phrases& say, const Regression& regression) {
   return named.empty() ? "" : say("summary.strongest", say.list(named));
 }
 
+// The first letter of a sentence; Han has no capitals.
+std::string capitalised(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
 std::string describe_regression(const Phrases& say, const Regression& regression) {
   const FeatureSetScores& set = regression.honest_scores();
   const std::string name = strong(escape(regression_title(say, regression)));
-  const std::string judges = judged_by(say, regression), known = say.word("set.", set.name);
+  const std::string judges = judged_by(say, regression), known = set_name(say, set.name);
   if (regression.two_classes()) {
     const ProbabilityScores& scores = set.probability;
     return say.join({say("summary.regression.classes", name, escape(regression.target.positive), known,
@@ -123,7 +129,7 @@ std::string describe_regression(const Phrases& say, const Regression& regression
   const NumberScores& scores = set.number;
   if (!(scores.r2 > 0.01))
     return say("summary.regression.nothing", name, known, number_text(scores.r2), judges);
-  return say.join({say("summary.regression.number", say.word("set.start.", set.name),
+  return say.join({say("summary.regression.number", capitalised(known),
                        strong(percent_text(scores.r2)), name, judges, number_text(scores.rmse),
                        number_text(scores.baseline_rmse)),
                    strongest(say, regression)});

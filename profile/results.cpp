@@ -86,10 +86,6 @@ Json set_json(const FeatureSetScores& set, bool logistic) {
           {"out_of_fold", logistic ? probability_scores(set.probability) : number_scores(set.number)}};
 }
 
-const char* source_name(FeatureSource source) {
-  return source == FeatureSource::attribute ? "attribute" : "prediction";
-}
-
 Json regression_entry(const ProfileResults& results, const Regression& regression) {
   Json sets = Json::array(), coefficients = Json::array();
   for (const FeatureSetScores& set : regression.sets) sets.push_back(set_json(set, regression.two_classes()));
@@ -197,6 +193,12 @@ std::string format_date(int64_t microseconds) {
                      static_cast<unsigned>(date.day()));
 }
 
+const std::string& AppliedModel::likeliest(size_t customer) const {
+  Eigen::Index index = 0;
+  chances.row(static_cast<Eigen::Index>(customer)).maxCoeff(&index);
+  return classes[static_cast<size_t>(index)];
+}
+
 std::string ProfileResults::segment_title(size_t segment) const {
   if (fitted_before()) return titles[segment];
   const std::vector<TypicalTerm>& words = descriptions[segment].words;
@@ -220,8 +222,10 @@ int64_t ProfileResults::customers_of_topic(size_t topic) const {
 Json segments_json(const ProfileResults& results) {
   const Segmentation& segmentation = results.segmentation;
   Json tried = Json::array(), segments = Json::array();
-  for (const auto& [k, silhouette] : segmentation.tried) {
-    tried.push_back({{"k", k}, {"silhouette", rounded(silhouette)}});
+  for (size_t i = 0; i < segmentation.tried.size(); ++i) {
+    const auto& [k, silhouette] = segmentation.tried[i];
+    tried.push_back(
+        {{"k", k}, {"silhouette", rounded(silhouette)}, {"inertia", rounded(segmentation.tried_inertia[i])}});
   }
   for (size_t segment = 0; segment < segmentation.sizes.size(); ++segment) {
     segments.push_back(segment_json(results, segment));
@@ -231,6 +235,8 @@ Json segments_json(const ProfileResults& results) {
           {"geometry", segmentation.geometry == Geometry::cosine ? "cosine" : "euclidean"},
           {"k", segmentation.count()},
           {"k_chosen_by_silhouette", segmentation.k_chosen},
+          {"k_chosen_by_elbow", segmentation.k_of_elbow},
+          {"k_chosen_on_customers", segmentation.chosen_on_customers},
           {"silhouette", rounded(segmentation.silhouette)},
           {"silhouette_customers", segmentation.silhouette_customers},
           {"tried", tried},
@@ -242,7 +248,13 @@ Json regression_json(const ProfileResults& results) {
   Json regressions = Json::array();
   for (const Regression& regression : results.regressions)
     regressions.push_back(regression_entry(results, regression));
-  return {{"format_version", 1}, {"sources", sources_json(results)}, {"regressions", regressions}};
+  Json classifications = Json::array();
+  for (const Classification& classification : results.classifications)
+    classifications.push_back(classification_json(results, classification));
+  return {{"format_version", 1},
+          {"sources", sources_json(results)},
+          {"regressions", regressions},
+          {"classifications", classifications}};
 }
 
 Json texts_json(const ProfileResults& results) {

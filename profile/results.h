@@ -6,6 +6,7 @@
 
 #include "extract/shards.h"
 #include "profile/actions.h"
+#include "profile/classification.h"
 #include "profile/columns.h"
 #include "profile/customers.h"
 #include "profile/description.h"
@@ -31,7 +32,10 @@ struct AppliedModel {
   std::string name, positive;
   bool two_classes = false;
   double threshold = 0.5;  // of two classes: from where on a customer is selected; infinite: nobody
-  std::vector<double> predicted;
+  std::vector<double> predicted;     // a customer each; of more than two classes empty, and instead:
+  std::vector<std::string> classes;
+  Matrix chances;  // customers x classes
+  const std::string& likeliest(size_t customer) const;
 };
 
 struct ProfileResults {
@@ -50,6 +54,7 @@ struct ProfileResults {
   CustomerMap map;
   Neighbors neighbors;
   std::vector<Regression> regressions;
+  std::vector<Classification> classifications;
   std::vector<GroupComparison> comparisons;
   std::vector<AppliedModel> applied;
   std::vector<std::string> titles;  // of the segments of an earlier run, which these customers were put into
@@ -69,6 +74,7 @@ void write_profiles_hdf5(const fs::path& path, const ProfileResults& results);
 void write_profiles_jsonl(const fs::path& path, const ProfileResults& results);
 Json segments_json(const ProfileResults& results);
 Json regression_json(const ProfileResults& results);
+Json classification_json(const ProfileResults& results, const Classification& classification);
 Json fairness_json(const ProfileResults& results);
 Json topics_json(const ProfileResults& results);
 void write_recommendations_jsonl(const fs::path& path, const ProfileResults& results);
@@ -80,8 +86,8 @@ void write_tables_csv(const fs::path& folder, const ProfileResults& results);
 Json sources_json(const ProfileResults& results);  // what all of these were made from
 
 // All that is known of the profiled customers, for rules and audiences: texts, tokens, days since the last
-// text, segment, attributes, "HEAD = CLASS" (mean prediction), "TARGET predicted" (out of fold), "topic 1",
-// "items".
+// text, segment, attributes, "HEAD = CLASS" (mean prediction), "TARGET predicted" and "TARGET = CLASS
+// predicted" (out of fold), "topic 1", "items".
 std::vector<CustomerColumn> customer_table(const ProfileResults& results);
 
 // A number rounded to six significant digits; not finite: null.

@@ -93,6 +93,13 @@ void write_models_table(const fs::path& path, const ProfileResults& results) {
       file.write(csv_line(cells));
     }
   }
+  for (const Classification& model : results.classifications) {
+    for (const ClassSetScores& set : model.sets) {
+      file.write(csv_line({model.name, model.settings.target, model.settings.kind, set.name,
+                           std::to_string(model.customers), "", "", "", "", cell(set.scores.accuracy),
+                           cell(set.scores.log_loss), ""}));
+    }
+  }
   file.publish();
 }
 
@@ -102,7 +109,8 @@ void write_tables_csv(const fs::path& folder, const ProfileResults& results) {
   write_segments(folder / "segments.csv", results);
   write_customers(folder / "customers.csv", results);
   if (results.topics.count() > 0) write_topics(folder / "topics.csv", results);
-  if (!results.regressions.empty()) write_models_table(folder / "models.csv", results);
+  if (!results.regressions.empty() || !results.classifications.empty())
+    write_models_table(folder / "models.csv", results);
 }
 
 }  // namespace limner

@@ -377,6 +377,7 @@ inline Settings write_run_folder(const fs::path& directory, const RunFolderOptio
     HeadSettings head;
     head.name = "stars";
     head.field = maker.field("rating");
+    head.kind = "regression";
     settings.train.heads = {head};
   }
   return settings;
