@@ -220,7 +220,7 @@ void profile_new_customers(const Run& run) {
     results.columns = customer_columns(prepared, results.customers);
     results.traits = describe_traits(results.customers, results.columns, results.segmentation);
     heartbeat.beat();
-    results.map = map_customers(principal_components(points, 50).scores, run.threads());
+    results.map = map_customers(principal_components(MatrixRows(points), 50, run.threads()).scores, run.threads());
     publish(run, results);
   });
 }
