@@ -245,12 +245,16 @@ void write_weights(const std::filesystem::path& folder, const ParameterTable& ta
 
 void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
                 int64_t max_length) {
+  save_model(model, model.download_weights(), folder, pooling, normalize, max_length);
+}
+
+void save_model(const Model& model, std::vector<float> weights, const std::filesystem::path& folder,
+                Pooling pooling, bool normalize, int64_t max_length) {
   Json config = model.config().to_json();
   const Family& family = family_named(model.config().family);
   record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
   write_json(folder / "config.json", config);
-  write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
-                model.download_weights());
+  write_weights(folder, model.parameters(), family, model.heads(), model.head_input(), std::move(weights));
   SentenceConfig{true, pooling, normalize, max_length}.write(folder, model.config().hidden);
 }
 

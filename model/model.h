@@ -105,6 +105,10 @@ std::vector<HeadSpec> read_heads(const std::filesystem::path& folder, HeadInput&
 // further heads are `heads.<name>.*`.
 void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
                 int64_t max_length);
+// The same with other weights than the model holds now, such as a copy of earlier ones; reads nothing that
+// training changes.
+void save_model(const Model& model, std::vector<float> weights, const std::filesystem::path& folder,
+                Pooling pooling, bool normalize, int64_t max_length);
 
 // SHA-256 of the files that decide the outputs (config.json, weights).
 std::string checkpoint_sha256(const std::filesystem::path& folder);

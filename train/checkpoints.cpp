@@ -77,25 +77,16 @@ void read_flat(const SafetensorsFile& file, const char* name, Model& model, cons
   model.upload(flat, values);
 }
 
-// A flat f32 tensor where it can be written to a file: itself, or a copy of what lies on a GPU.
-class OnHost {
- public:
-  OnHost(const Model& model, const Tensor& tensor) : tensor_(tensor) {
-    if (tensor.device == Device::cpu) return;
-    copy_ = model.download(tensor);
-    tensor_ = Tensor(copy_.data(), DType::f32, {tensor.elements()});
-  }
-  const Tensor& tensor() const { return tensor_; }
-
- private:
-  std::vector<float> copy_;
-  Tensor tensor_;
-};
-
 }  // namespace
 
-Checkpoints::Checkpoints(fs::path folder, const Contents& contents, int64_t total_limit)
-    : folder_(std::move(folder)), contents_(contents), total_limit_(total_limit) {}
+// What a checkpoint is written from, apart from the training that goes on.
+struct Checkpoints::Snapshot {
+  int64_t step;
+  std::vector<float> weights, first, second;
+};
+
+Checkpoints::Checkpoints(fs::path folder, const Contents& contents, int64_t total_limit, Writing writing)
+    : folder_(std::move(folder)), contents_(contents), total_limit_(total_limit), writing_(writing) {}
 
 fs::path Checkpoints::step_folder(int64_t step) const { return folder_ / fmt::format("step-{:08}", step); }
 
@@ -147,32 +138,61 @@ void Checkpoints::remove_others() const {
   for (const fs::path& folder : folders) fs::remove_all(folder);
 }
 
-void Checkpoints::write_model(const fs::path& folder, const TrainState& state) {
-  save_model(contents_.model, folder, contents_.pooling, contents_.normalize, contents_.max_length);
+void Checkpoints::save(const TrainState& state) { start(state, &Checkpoints::write_step); }
+void Checkpoints::save_best(const TrainState& state) { start(state, &Checkpoints::write_best); }
+
+// One copy of the state at most: a step's best/ and its own folder share it, the next step waits for both.
+void Checkpoints::start(const TrainState& state,
+                        void (Checkpoints::*write)(const Snapshot&, const TrainState&) const) {
+  if (!snapshot_ || snapshot_->step != state.step) {
+    finish();
+    Model& model = contents_.model;
+    snapshot_ = std::make_shared<const Snapshot>(Snapshot{state.step, model.download_weights(),
+                                                          model.download(contents_.optimizer.first()),
+                                                          model.download(contents_.optimizer.second())});
+  }
+  pending_ = std::async(std::launch::async,
+                        [this, write, state, snapshot = snapshot_, before = std::move(pending_)]() mutable {
+                          if (before.valid()) before.get();
+                          (this->*write)(*snapshot, state);
+                        });
+  if (writing_ == Writing::at_once) finish();
+}
+
+void Checkpoints::finish() {
+  snapshot_.reset();
+  if (pending_.valid()) pending_.get();
+}
+
+void Checkpoints::write_model(const fs::path& folder, const Snapshot& snapshot,
+                              const TrainState& state) const {
+  save_model(contents_.model, snapshot.weights, folder, contents_.pooling, contents_.normalize,
+             contents_.max_length);
   contents_.tokenizer.save(folder, contents_.max_length);
   make_folder(folder / "limner_state");
   write_json(state_path(folder), state_json(state, contents_.fingerprint));
 }
 
-void Checkpoints::save(const TrainState& state) {
+void Checkpoints::write_step(const Snapshot& snapshot, const TrainState& state) const {
   make_folder(folder_);
   FolderWriter folder(step_folder(state.step));
-  write_model(folder.path(), state);
-  const Model& model = contents_.model;
-  const OnHost weights(model, contents_.model.weights()), first(model, contents_.optimizer.first()),
-      second(model, contents_.optimizer.second());
-  write_safetensors(
-      optimizer_path(folder.path()),
-      {{flat_weights, weights.tensor()}, {first_moment, first.tensor()}, {second_moment, second.tensor()}});
+  write_model(folder.path(), snapshot, state);
+  // Written from, not to: a NamedTensor knows one kind of tensor only.
+  const auto tensor = [](const std::vector<float>& values) {
+    return Tensor(const_cast<float*>(values.data()), DType::f32, {static_cast<int64_t>(values.size())});
+  };
+  write_safetensors(optimizer_path(folder.path()), {{flat_weights, tensor(snapshot.weights)},
+                                                    {first_moment, tensor(snapshot.first)},
+                                                    {second_moment, tensor(snapshot.second)}});
   folder.publish();
   const std::vector<fs::path> all = step_folders();
   for (size_t i = static_cast<size_t>(total_limit_); i < all.size(); ++i) fs::remove_all(all[i]);
 }
 
-void Checkpoints::save_best(const TrainState& state) {
+void Checkpoints::write_best(const Snapshot& snapshot, const TrainState& state) const {
   make_folder(folder_);
   FolderWriter folder(best());
-  write_model(folder.path(), state);
+  write_model(folder.path(), snapshot, state);
   folder.publish();
 }
 

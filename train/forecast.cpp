@@ -1,9 +1,11 @@
 // limner check: what training will take, told from a sample of the rows. Writes nothing.
 #include <algorithm>
 
+#include "model/flops.h"
 #include "runtime/error.h"
 #include "runtime/process.h"
 #include "tables/preview.h"
+#include "train/fixed_tree_sum.h"
 #include "train/labels.h"
 #include "train/model_plan.h"
 #include "train/optimizer.h"
@@ -82,8 +84,10 @@ ForecastRows forecast_rows(const Preview& preview, const Tokenizer& tokenizer, i
   return rows;
 }
 
-// Weights, gradients, moments, activations, and the copy from which a checkpoint is written.
-int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits) {
+// Weights, gradients, moments, activations, the copies from which a checkpoint is written (of weights and
+// moments, and of the weights as others read them), and what sums gradients in a fixed order.
+int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits,
+                    const TrainSettings& train, int ranks) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
   const int64_t arena = std::max(Model::predict_bytes(plan.config, heads, plan.precision, Purpose::training,
                                                       limits.train_tokens, limits.train_rows),
@@ -91,7 +95,12 @@ int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, c
                                                       limits.evaluation_tokens, limits.evaluation_rows));
   const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
   const int64_t shadow = plan.precision == DType::bf16 ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
-  return 3 * weights + shadow + Optimizer::bytes(parameters) + arena;
+  const int64_t tree =
+      train.deterministic == "across_ranks"
+          ? FixedTreeSum::bytes(parameters.elements(),
+                                train.micro_batches * train.gradient_accumulation_steps, ranks)
+          : 0;
+  return 3 * weights + shadow + 2 * Optimizer::bytes(parameters) + weights + tree + arena;
 }
 
 TrainForecast forecast(const Run& run) {
@@ -113,8 +122,8 @@ TrainForecast forecast(const Run& run) {
   if (rows.train.count() == 0) fail(ExitCode::bad_data, "no training rows; raise prepare.split.train");
 
   const ParameterTable parameters(plan.config, heads, plan.head_input);
-  const BatchLimits limits =
-      batch_limits(settings.train, rows.train, {&rows.others}, run.communicator.size());
+  const int ranks = run.communicator.size();
+  const BatchLimits limits = batch_limits(settings.train, rows.train, {&rows.others}, ranks);
   const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
   const int64_t tokens_file = (rows.train.tokens + rows.others.tokens) * 4 + preview.rows * 8;
   // Of a row: part, prepared row, length, place in a batch, and a label a head.
@@ -127,15 +136,22 @@ TrainForecast forecast(const Run& run) {
   forecast.truncated_rows = rows.truncated;
   const auto seed = static_cast<uint64_t>(settings.run.seed);
   forecast.steps = count_steps(settings.train, rows.train.lengths, seed);
-  int64_t model_memory = model_bytes(plan, heads, limits);
+  int64_t model_memory = model_bytes(plan, heads, limits, settings.train, ranks);
   if (settings.train.pretraining.num_train_epochs > 0) {
     const Settings pretraining = pretraining_settings(settings);
     forecast.pretraining_steps = count_steps(pretraining.train, rows.train.lengths, seed);
     plan.config.language_weight = pretraining.train.masked_language_model.weight;
-    model_memory = std::max(model_memory, model_bytes(plan, {}, limits));
+    model_memory = std::max(model_memory, model_bytes(plan, {}, limits, pretraining.train, ranks));
   }
   forecast.bytes_per_rank = base_bytes + model_memory + tokens_file + preview.rows * row_bytes +
-                            product_bytes + (run.communicator.size() > 1 ? exchange_bytes : 0);
+                            product_bytes + (ranks > 1 ? exchange_bytes : 0);
+  forecast.tokens_per_step = std::min(
+      rows.train.tokens, settings.train.max_tokens_per_batch * settings.train.gradient_accumulation_steps);
+  forecast.gradient_bytes = weights;
+  forecast.last_gradient_bytes = parameters.layer_range(0).elements * dtype_bytes(DType::f32);
+  double flops = 0.0;
+  for (const int32_t length : rows.train.lengths) flops += forward_flops(plan.config, length);
+  forecast.flops_per_token = flops / static_cast<double>(rows.train.tokens);
   forecast.checkpoint_bytes = 2 * weights + Optimizer::bytes(parameters);  // for others, and to go on from
   return forecast;
 }

@@ -30,7 +30,8 @@ BatchLimits batch_limits(const TrainSettings& settings, const SplitRows& train,
                          const std::vector<const SplitRows*>& evaluated, int ranks) {
   const int64_t global = std::max<int64_t>(settings.max_tokens_per_batch, train.longest);
   BatchLimits limits;
-  limits.train_tokens = std::min(global, rounded_up(global, ranks) + train.longest);
+  const int64_t pieces = settings.deterministic == "across_ranks" ? settings.micro_batches : ranks;
+  limits.train_tokens = std::min(global, rounded_up(global, pieces) + train.longest);
   limits.train_rows = most_rows(train.lengths, limits.train_tokens);
   std::vector<int32_t> lengths;
   int32_t longest = 0;

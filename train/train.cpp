@@ -77,6 +77,7 @@ std::string fingerprint_of(const Run& run, const ModelPlan& plan, const std::str
   settings.train.logging_steps = defaults.logging_steps;
   settings.train.save_steps = defaults.save_steps;
   settings.train.save_total_limit = defaults.save_total_limit;
+  settings.train.save_in_background = defaults.save_in_background;
   std::string joined = fmt::format("seed {}\nprecision {}\ntokenizer {}\nprepared {}\n", settings.run.seed,
                                    dtype_name(plan.precision), tokenizer_sha256, prepared_sha256);
   joined += print_section(settings, "model") + print_section(settings, "train");
@@ -163,7 +164,9 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
   Checkpoints checkpoints(run.checkpoints(),
                           {model, optimizer, tokenizer, plan.pooling, plan.normalize, plan.max_length,
                            fingerprint_of(run, plan, tokenizer.sha256(), prepared_sha256)},
-                          settings.train.save_total_limit);
+                          settings.train.save_total_limit,
+                          settings.train.save_in_background ? Checkpoints::Writing::in_background
+                                                            : Checkpoints::Writing::at_once);
 
   const auto seed = static_cast<uint64_t>(settings.run.seed);
   const SummaryFacts facts{.total_steps = count_steps(settings.train, data.train.lengths, seed),
