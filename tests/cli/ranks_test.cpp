@@ -133,7 +133,7 @@ TEST(Sweep, CompareShowsWhatDiffersAndWhatWasReached) {
 
 TEST(Help, EveryCommandHasAPage) {
   Scratch scratch;
-  for (const char* name : {"run", "prepare", "train", "extract", "profile", "check", "inspect", "verify",
+  for (const char* name : {"run", "prepare", "train", "extract", "profile", "check", "plan", "inspect", "verify",
                            "grid", "compare", "bench", "demo-data", "reference"}) {
     const Outcome outcome = limner::testing::limner(scratch.path(), std::string(name) + " --help");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
