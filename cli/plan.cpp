@@ -151,7 +151,8 @@ void print_assumptions(const PlanSettings& plan) {
       "all\n",
       plan.writer_bandwidth, plan.disk_bandwidth);
   fmt::print(
-      "  not counted: start-up, evaluation, checkpoints, reading tables, stragglers, a network that is "
+      "  not counted: launches of kernels, which bound small models and shares; start-up, evaluation, "
+      "checkpoints, reading tables, stragglers, a network that is "
       "shared\n");
 }
 
