@@ -18,6 +18,8 @@ SILENCE = 5
 HOSTS = {"a": "10.99.0.1", "b": "10.99.0.2"}
 # mpirun's own connection to the other host: without these a cut link is not noticed for minutes.
 KEEPALIVE = ["--mca", "oob_tcp_keepalive_time", "5", "--mca", "oob_tcp_keepalive_intvl", "2", "--mca", "oob_tcp_keepalive_probes", "3"]
+# A connection with data under way is not probed by keep-alive but sent again: 15 times, a quarter of an hour, by default.
+RETRIES = 5  # 13 s
 OVERRIDES = [
     "run.directory=run", "runtime.device=cpu", "runtime.precision=f32", "runtime.threads=1", f"runtime.silence_timeout={SILENCE}",
     "model.architecture.layers=1", "model.architecture.hidden=32", "model.architecture.heads=2",
@@ -56,6 +58,7 @@ class Hosts:
             ip("-n", self.name(host), "addr", "add", f"{address}/24", "dev", self.device(host))
             for device in ["lo", self.device(host)]:
                 ip("-n", self.name(host), "link", "set", device, "up")
+            ip("netns", "exec", self.name(host), "bash", "-c", f"echo {RETRIES} > /proc/sys/net/ipv4/tcp_retries2")
         return self
 
     def __exit__(self, *ignored):
