@@ -602,11 +602,15 @@ struct ExtractSettings {
 
 struct SegmentSettings {
   Auto<int64_t> k;
+  std::string choose = "silhouette";
   int64_t k_max = 10;
   int64_t iterations = 50;
   template <class V>
   void visit(V& v) {
-    v.field("k", k, "Number of segments. auto: the best silhouette of 2 to k_max.", Range{1, 10000});
+    v.field("k", k, "Number of segments. auto: chosen up to k_max.", Range{1, 10000});
+    v.field("choose", choose,
+            "How auto chooses: the best silhouette, or the elbow of the sum of squared distances.",
+            OneOf{{"silhouette", "elbow"}});
     v.field("k_max", k_max, "Largest k that auto tries.", Range{2, 1000});
     v.field("iterations", iterations, "Most k-means iterations.", Range{1, 10000});
   }
@@ -638,17 +642,21 @@ struct RegressionSettings {
   Auto<int64_t> depth;
   double learning_rate = 0.1;
   int64_t min_leaf = 10;
+  int64_t hidden = 16;
+  int64_t rounds = 200;
   std::string calibration = "none";
   CostSettings costs;
   int64_t folds = 5;
   std::vector<std::string> attributes;
+  std::vector<std::string> features{"attributes", "texts"};
   template <class V>
   void visit(V& v) {
     v.field("target", target, "Customer field to predict (a row field is averaged per customer).");
     v.field("kind", kind,
-            "ridge, elastic_net: a number. logistic, naive_bayes: two classes. tree, forest, boosting: a "
-            "number, or two classes where the target is a category or has two values.",
-            OneOf{{"ridge", "elastic_net", "logistic", "naive_bayes", "tree", "forest", "boosting"}});
+            "ridge, elastic_net: a number. logistic: a category of two or more classes. naive_bayes: two "
+            "classes. tree, forest, boosting: a number, or two classes where the target is a category or has "
+            "two values. mlp (one hidden layer): a number or a category.",
+            OneOf{{"ridge", "elastic_net", "logistic", "naive_bayes", "tree", "forest", "boosting", "mlp"}});
     v.field("l2", l2,
             "Strength of the quadratic penalty on standardised features; of boosting, on the leaves.",
             Range{0, 1e9});
@@ -658,6 +666,8 @@ struct RegressionSettings {
     v.field("depth", depth, "Deepest tree. auto: 5 for tree, 12 for forest, 4 for boosting.", Range{1, 30});
     v.field("learning_rate", learning_rate, "boosting: share of each tree that is added.", Range{1e-6, 1});
     v.field("min_leaf", min_leaf, "Fewest customers of a leaf (of boosting: their weight).", Range{1, 1e9});
+    v.field("hidden", hidden, "mlp: units of the hidden layer.", Range{1, 10000});
+    v.field("rounds", rounds, "mlp: most rounds of its fit.", Range{1, 1e6});
     v.field("calibration", calibration,
             "How probabilities are corrected by what was predicted out of fold: a logistic curve (platt), a "
             "rising step function (isotonic), or one factor of the log odds (temperature).",
@@ -665,6 +675,11 @@ struct RegressionSettings {
     v.field("costs", costs, "What each outcome of a decision costs; two classes. They give the threshold.");
     v.field("folds", folds, "Cross-validation folds; a customer is in one fold.", Range{2, 100});
     v.field("attributes", attributes, "Customer fields used beside the vectors; empty: all but the targets.");
+    v.field("features", features,
+            "What it predicts from: attributes (fields of customers), texts (vectors and what the heads "
+            "predict), topics (shares of them), behaviour (how much and how lately a customer wrote and "
+            "bought).",
+            OneOf{{"attributes", "texts", "topics", "behaviour"}});
   }
 };
 
@@ -725,11 +740,14 @@ struct TopicSettings {
 struct RecommendationSettings {
   int64_t count = 10;
   int64_t neighbors = 50;
+  int64_t factors = 32;
   template <class V>
   void visit(V& v) {
     v.field("count", count, "Items recommended per customer where the table has items; 0: none.",
             Range{0, 1000});
     v.field("neighbors", neighbors, "Similar items kept per item.", Range{1, 10000});
+    v.field("factors", factors, "Width of the factorised table of customers and items; 0: none.",
+            Range{0, 1000});
   }
 };
 

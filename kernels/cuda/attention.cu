@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/cuda/check_device.h"
 #include "kernels/cuda/cuda_backend.h"
@@ -84,10 +85,18 @@ void CudaBackend::attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor ls
   const AttentionBatch batch = batch_of(send(packing), shape);
   float* const delta = scratch<float>(shape.heads * tokens);
   with_device_type(qkv.dtype, [&]<class T>() {
-    launch_attention_backward(
-        AttentionBackward<T>{batch, device_data<T>(dqkv), delta, device_data<T>(dy), device_data<T>(y),
-                             device_data<float>(lse), device_data<T>(qkv)},
-        shape.head_size, stream_);
+    const AttentionBackward<T> call{batch,
+                                    device_data<T>(dqkv),
+                                    delta,
+                                    device_data<T>(dy),
+                                    device_data<T>(y),
+                                    device_data<float>(lse),
+                                    device_data<T>(qkv)};
+    if constexpr (std::is_same_v<T, bf16>) {
+      launch_attention_backward_short(call, shape.head_size, stream_);
+      if (packing.max_length <= tuning::kShortBackwardRow) return;
+    }
+    launch_attention_backward(call, shape.head_size, stream_);
   });
 }
 

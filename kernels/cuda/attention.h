@@ -60,13 +60,16 @@ void with_head_size(int64_t head_size, const Function& function) {
 }
 
 // In bf16 a row's length alone decides which kernel serves it, so that its result is the same bytes in any
-// batch: the first one passes over rows of at most tuning::kShortRow tokens, the second one over all others.
+// batch: the first one passes over rows of at most tuning::kShortRow (backward: kShortBackwardRow) tokens,
+// the second one over all others.
 void launch_attention_forward(const AttentionForward<bf16>& call, int64_t head_size, cudaStream_t stream);
 void launch_attention_forward_short(const AttentionForward<bf16>& call, int64_t head_size, int64_t max_length,
                                     cudaStream_t stream);
 void launch_attention_forward(const AttentionForward<float>& call, int64_t head_size, cudaStream_t stream);
 
 void launch_attention_backward(const AttentionBackward<bf16>& call, int64_t head_size, cudaStream_t stream);
+void launch_attention_backward_short(const AttentionBackward<bf16>& call, int64_t head_size,
+                                     cudaStream_t stream);
 void launch_attention_backward(const AttentionBackward<float>& call, int64_t head_size, cudaStream_t stream);
 
 }  // namespace limner

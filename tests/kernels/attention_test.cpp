@@ -120,11 +120,11 @@ TEST_P(Attention, BackwardEqualsReference) {
 // the row, and wider than a tile of keys; rows that are empty, shorter than the window, longer than a block
 // of queries and than several tiles.
 const SharedCase kSharedCases[] = {
-    {{1, 0, 9}, 2, 1, 12, 0},     {{17, 4}, 6, 2, 7, 3},     {{0, 33, 5}, 3, 3, 32, 1},
-    {{70, 2, 131}, 4, 2, 32, 17}, {{150}, 3, 1, 64, 64},     {{40, 19}, 4, 4, 5, 33},
-    {{23}, 8, 2, 16, 100},        {{200, 3}, 2, 2, 33, 5},   {{300, 0, 97}, 2, 1, 32, 66},
-    {{65, 128}, 3, 1, 64, 0},     {{129, 16}, 2, 1, 80, 40}, {{150}, 2, 2, 96, 9},
-    {{33, 161}, 2, 1, 128, 70}};
+    {{1, 0, 9}, 2, 1, 12, 0},     {{17, 4}, 6, 2, 7, 3},      {{0, 33, 5}, 3, 3, 32, 1},
+    {{70, 2, 131}, 4, 2, 32, 17}, {{150}, 3, 1, 64, 64},      {{40, 19}, 4, 4, 5, 33},
+    {{23}, 8, 2, 16, 100},        {{200, 3}, 2, 2, 33, 5},    {{300, 0, 97}, 2, 1, 32, 66},
+    {{65, 128}, 3, 1, 64, 0},     {{129, 16}, 2, 1, 80, 40},  {{150}, 2, 2, 96, 9},
+    {{33, 161}, 2, 1, 128, 70},   {{31, 2, 32}, 4, 2, 64, 7}, {{20}, 2, 1, 128, 0}};
 
 template <class Check>
 void for_all_shared(const Check& check) {
@@ -258,14 +258,27 @@ TEST_P(Attention, LargeScoresDoNotOverflow) {
 }
 
 TEST_P(Attention, ARowIsTheSameInAnyBatch) {
-  const AttentionShape shape{3, 32, Masking::bidirectional, {0.25f, 99}};
-  const int64_t hidden = 96;
-  const Rows batch({11, 45, 180}, 1), alone({45}, 2);  // row keys 1, 2, 3 and 2
-  const Operand qkv(dtype(), {236, 3 * hidden}, 8), y(dtype(), {236, hidden}), y_alone(dtype(), {45, hidden});
-  backend_->attention_forward(y, Tensor(), qkv, batch, shape);
-  backend_->attention_forward(y_alone, Tensor(), qkv.tensor().slice_rows(11, 45), alone, shape);
-  const Doubles all = y.values();
-  EXPECT_EQ(y_alone.values(), Doubles(all.begin() + 11 * hidden, all.begin() + 56 * hidden));
+  const AttentionShape shape{4, 32, Masking::bidirectional, {0.25f, 99}, 2, 50};
+  const std::vector<int32_t> lengths{11, 45, 180};
+  const Rows batch(lengths, 1);  // row keys 1, 2, 3
+  const int64_t tokens = batch.tokens(), width = shape.width(), packed = shape.packed_width();
+  const Operand qkv(dtype(), {tokens, packed}, 8), dy(dtype(), {tokens, width}, 18);
+  const auto results = [&](const Rows& rows, int64_t first) {
+    const int64_t count = rows.tokens();
+    const Operand y(dtype(), {count, width}), lse(DType::f32, {shape.heads, count}),
+        dqkv(dtype(), {count, packed});
+    const Tensor own = qkv.tensor().slice_rows(first, count);
+    backend_->attention_forward(y, lse, own, rows, shape);
+    backend_->attention_backward(dqkv, dy.tensor().slice_rows(first, count), y, lse, own, rows, shape);
+    return std::pair{y.values(), dqkv.values()};
+  };
+  const auto [y, dqkv] = results(batch, 0);
+  for (int64_t row = 0; row < batch.count(); ++row) {
+    const int64_t first = batch.first(row), last = first + batch.length(row);
+    const auto [y_alone, dqkv_alone] = results(Rows({lengths[static_cast<size_t>(row)]}, row + 1), first);
+    EXPECT_EQ(y_alone, Doubles(y.begin() + first * width, y.begin() + last * width)) << row;
+    EXPECT_EQ(dqkv_alone, Doubles(dqkv.begin() + first * packed, dqkv.begin() + last * packed)) << row;
+  }
 }
 
 TEST_P(Attention, WrongPackingIsRefused) {

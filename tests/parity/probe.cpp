@@ -119,6 +119,9 @@ Model load_model(Backend& backend, const fs::path& checkpoint, const Json& input
           checkpoint.string(), kind);
   if (input.contains("class_weights"))
     heads[0].class_weight = input["class_weights"].get<std::vector<float>>();
+  if (input.contains("label_smoothing")) {
+    heads[0].label_use.label_smoothing = input["label_smoothing"].get<float>();
+  }
   Model model(backend, config, heads, head_input, DType::f32);
   const auto missing = model.load(checkpoint);
   require(missing.empty(), "{}: not in the checkpoint: {}", checkpoint.string(), fmt::join(missing, ", "));
