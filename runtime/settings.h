@@ -507,9 +507,10 @@ struct TrainSettings {
             "Tokens of one global batch (over all ranks, before accumulation).", Range{16, 1e8});
     v.field("gradient_accumulation_steps", gradient_accumulation_steps, "Batches per optimizer step.",
             Range{1, 1e6});
-    v.field("gradient_checkpointing", gradient_checkpointing,
-            "Keep each block's result only and compute the rest again in backward: the same gradients in less "
-            "memory, for about a third more time.");
+    v.field(
+        "gradient_checkpointing", gradient_checkpointing,
+        "Keep each block's result only and compute the rest again in backward: the same gradients in less "
+        "memory, for about a third more time.");
     v.field("num_train_epochs", num_train_epochs, "Passes over the training rows.", Range{0, 1e6});
     v.field("max_steps", max_steps, "Optimizer steps; 0: by num_train_epochs.", Range{0, 1e12});
     v.field("learning_rate", learning_rate, "Highest learning rate.", Range{0, 10});

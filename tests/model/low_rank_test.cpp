@@ -40,6 +40,7 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
 
 TEST(LowRankTable, TrainedFirstThenWhatIsFrozen) {
   ModelConfig config = tiny_config();
+  config.has_pooler = true;
   config.lora = lora_of(2, {"query", "value", "intermediate.dense"});
   const ParameterTable table(config, one_head(), HeadInput::pooler);
   int64_t trained = 0;
@@ -67,7 +68,8 @@ TEST(LowRankTable, TrainedFirstThenWhatIsFrozen) {
   EXPECT_EQ(end, table.trained_elements());
   EXPECT_EQ(table.layer_range(0).elements, 0);
   EXPECT_FALSE(table.has("encoder.layer.0.attention.self.key.lora_A.weight"));
-  EXPECT_EQ(table.find("encoder.layer.1.attention.self.value.lora_B.weight").dims, (std::vector<int64_t>{12, 2}));
+  EXPECT_EQ(table.find("encoder.layer.1.attention.self.value.lora_B.weight").dims,
+            (std::vector<int64_t>{12, 2}));
 }
 
 class LowRank : public ::testing::Test {
@@ -86,7 +88,8 @@ class LowRank : public ::testing::Test {
     save_model(model, base_.path(), {});
     return model;
   }
-  Model make_updated(const std::string& family, HeadInput input, const Lora& lora, DType precision = DType::f32) {
+  Model make_updated(const std::string& family, HeadInput input, const Lora& lora,
+                     DType precision = DType::f32) {
     ModelConfig config = tiny_family(family);
     config.has_pooler = input == HeadInput::pooler;
     config.lora = lora;
@@ -144,10 +147,12 @@ TEST_F(LowRank, AdaptersThatDoNotFitAreRefused) {
   const auto load_with = [&](const Lora& lora) {
     make_updated("bert", HeadInput::pooler, lora).load(adapter_.path());
   };
-  expect_error(ExitCode::bad_config, {"query.lora_A.weight", "[3, 12]", "[2, 12]"},
-               [&] { load_with(lora_of(2, {"query", "key"})); });
-  expect_error(ExitCode::bad_config, {"value.lora_A.weight", "train.lora.targets"},
-               [&] { load_with(lora_of(3, {"query", "key", "value"})); });
+  expect_error(ExitCode::bad_config, {"query.lora_A.weight", "[3, 12]", "[2, 12]"}, [&] {
+    load_with(lora_of(2, {"query", "key"}));
+  });
+  expect_error(ExitCode::bad_config, {"value.lora_A.weight", "train.lora.targets"}, [&] {
+    load_with(lora_of(3, {"query", "key", "value"}));
+  });
   expect_error(ExitCode::bad_config, {"attention.self.key.weight", "limner merge"},
                [&] { load_with(lora_of(3, {"query"})); });
   Lora louder = lora_of(3, {"query", "key"});
@@ -157,8 +162,9 @@ TEST_F(LowRank, AdaptersThatDoNotFitAreRefused) {
   // Another base: as large, other weights.
   Model other = make_model(*backend_, one_head(), HeadInput::pooler, DType::f32, tiny_family("bert"), 6);
   save_model(other, base_.path(), {});
-  expect_error(ExitCode::bad_data, {"adapter_model.safetensors", "base", "SHA-256"},
-               [&] { load_with(lora_of(3, {"query", "key"})); });
+  expect_error(ExitCode::bad_data, {"adapter_model.safetensors", "base", "SHA-256"}, [&] {
+    load_with(lora_of(3, {"query", "key"}));
+  });
 }
 
 TEST_F(LowRank, FrozenMatricesAreHeldInBf16Alone) {

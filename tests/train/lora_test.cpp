@@ -62,7 +62,8 @@ TEST_F(AdaptedRun, LearnsResumesToTheLastBitAndIsForetold) {
 
   const fs::path metrics = parts.run().train_folder() / "metrics.jsonl";
   expect_error(ExitCode::interrupted, {"train"}, [&] {
-    train_until(parts.run(), [&, asked = int64_t{-1}]() mutable { return fs::exists(metrics) && ++asked == 7; });
+    train_until(parts.run(),
+                [&, asked = int64_t{-1}]() mutable { return fs::exists(metrics) && ++asked == 7; });
   });
   train(parts.run());
   for (const char* name : {"weights", "first_moment", "second_moment"}) {
@@ -103,8 +104,9 @@ TEST_F(AdaptedRun, SettingsThatMeanNothingAreRefused) {
     expect_error(ExitCode::bad_config, words, [&] { train(run.run()); });
   };
   refuses({"train.lora", "model.checkpoint"}, [](Settings& s) { s.model.checkpoint.reset(); });
-  refuses({"train.lora.targets", "querry", "attention.self.query"},
-          [](Settings& s) { s.train.lora.targets = {"query", "querry"}; });
+  refuses({"train.lora.targets", "querry", "attention.self.query"}, [](Settings& s) {
+    s.train.lora.targets = {"query", "querry"};
+  });
   refuses({"train.lora", "targets"}, [](Settings& s) { s.train.lora.targets.clear(); });
   refuses({"train.freeze"}, [](Settings& s) { s.train.freeze.layers = 1; });
   refuses({"train.lora", "language"}, [](Settings& s) { s.train.masked_language_model.weight = 1; });
