@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "extract/shards.h"
 #include "model/model.h"
+#include "model/weight_files.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/hdf5.h"
@@ -17,12 +18,26 @@
 namespace limner {
 namespace {
 
+void inspect_adapter(const fs::path& folder) {
+  const AdapterConfig config = AdapterConfig::read(folder);
+  const WeightFiles files(folder);
+  const Adapter& adapter = *files.adapter();
+  int64_t elements = 0;
+  for (const TensorEntry& entry : adapter.file().entries()) elements += entry.elements();
+  fmt::print("  base        {}\n", config.base.string());
+  fmt::print("  updates     rank {}, scaled by {}, of {} linear layers: {}\n", config.rank, config.scale,
+             adapter.updates().size(), fmt::join(config.targets, ", "));
+  fmt::print("  holds       {} parameters, {} tensors of them whole\n", elements, adapter.whole().size());
+}
+
 void inspect_checkpoint(const fs::path& folder) {
   const ModelConfig config = ModelConfig::read(folder);
   HeadInput input = HeadInput::pooler;
   const std::vector<HeadSpec> heads = read_heads(folder, input);
   const ParameterTable parameters(config, heads, input);
-  fmt::print("checkpoint {}\n", folder.string());
+  const bool adapter = AdapterConfig::present(folder);
+  fmt::print("{} {}\n", adapter ? "adapter" : "checkpoint", folder.string());
+  if (adapter) inspect_adapter(folder);
   const AttentionShape attention = config.attention(0, {});
   fmt::print("  family      {}: {} layers, width {}, {} heads of {}, inner {}\n", config.family,
              config.layers, config.hidden, config.heads, attention.head_size, config.inner);

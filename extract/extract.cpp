@@ -7,6 +7,7 @@
 #include "extract/plan.h"
 #include "extract/work_queue.h"
 #include "kernels/select.h"
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/interrupt.h"
@@ -44,7 +45,7 @@ ShardProvenance agree_on_provenance(const ExtractionPlan& plan, const Run& run, 
 }
 
 Tokenizer load_tokenizer(const ExtractionPlan& plan) {
-  Tokenizer tokenizer = Tokenizer::load(plan.checkpoint);
+  Tokenizer tokenizer = Tokenizer::load(tokenizer_folder(plan.checkpoint));
   tokenizer.set_prompt(plan.prompt);
   if (tokenizer.vocabulary_size() > plan.config.vocabulary) {
     fail(ExitCode::bad_data, "{}: the tokenizer does not fit the model: {} tokens, but embeddings for {}",

@@ -4,6 +4,7 @@
 #include "extract/extract.h"
 #include "extract/plan.h"
 #include "kernels/select.h"
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/process.h"
 #include "tables/preview.h"
@@ -83,7 +84,11 @@ Source find_source(const Run& run, const Preview& preview) {
       sentence.max_length > 0 ? std::min(sentence.max_length, config.max_positions) : config.max_positions;
   std::vector<HeadSpec> heads = read_heads(*folder, input);
   if (heads.empty()) heads = heads_to_come(run.settings.train.heads, preview);
-  return {config,  std::move(heads), input, settings.max_length.value_or(told), Tokenizer::load(*folder),
+  return {config,
+          std::move(heads),
+          input,
+          settings.max_length.value_or(told),
+          Tokenizer::load(tokenizer_folder(*folder)),
           sentence};
 }
 

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "kernels/select.h"
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 
@@ -55,7 +56,7 @@ fs::path checkpoint_folder(const Run& run) {
   const std::string& name = run.settings.extract.checkpoint;
   if (name == "last") return last_checkpoint(run.checkpoints());
   const fs::path folder = name == "best" ? run.checkpoints() / "best" : fs::path(name);
-  if (!fs::exists(folder / "config.json")) {
+  if (!fs::exists(folder / "config.json") && !AdapterConfig::present(folder)) {
     fail(ExitCode::missing_input, "{}: no checkpoint (extract.checkpoint: {}); {}", folder.string(), name,
          name == "best" ? "run `limner train`, or set extract.checkpoint to a model folder"
                         : "a Hugging Face folder with a config.json is wanted");

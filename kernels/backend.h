@@ -99,7 +99,9 @@ class Backend {
   virtual void linear_backward_input(Tensor dx, Write write, Tensor dy, Tensor weight) = 0;
   // dweight [out, in] += dy^T * x (f32);  dbias [out] += column sums of dy (f32), or absent.
   virtual void linear_backward_weight(Tensor dweight, Tensor dbias, Tensor dy, Tensor x) = 0;
-  // dx = dy * activation'(pre). dx may alias dy. gelu is exact (erf), gelu_tanh the tanh form.
+  // y = activation(pre). y may alias pre. gelu is exact (erf), gelu_tanh the tanh form.
+  virtual void activation_forward(Tensor y, Tensor pre, Activation activation) = 0;
+  // dx = dy * activation'(pre). dx may alias dy.
   virtual void activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) = 0;
 
   // Gated feed-forward layers (Shazeer, "GLU variants improve transformer", 2020). x [tokens, 2 * width]:
@@ -115,7 +117,7 @@ class Backend {
   // rstd is absent.
   virtual void head_norm_forward(Tensor y, Tensor rstd, Tensor x, Tensor query_gamma, Tensor key_gamma,
                                  float epsilon, const AttentionShape& shape) = 0;
-  // dx of all of qkv; dquery_gamma, dkey_gamma f32 +=. dx may alias dy.
+  // dx of all of qkv; dquery_gamma, dkey_gamma f32 +=, both absent when not wanted. dx may alias dy.
   virtual void head_norm_backward(Tensor dx, Tensor dquery_gamma, Tensor dkey_gamma, Tensor dy, Tensor x,
                                   Tensor rstd, Tensor query_gamma, Tensor key_gamma,
                                   const AttentionShape& shape) = 0;
@@ -145,8 +147,7 @@ class Backend {
                             const Packing& packing) = 0;
   // dsum: = or += the gradient of `sum`, which is the residual's gradient (add: `sum` was read by others too,
   // and dsum holds their gradient); dx = dropout'(dsum), absent without dropout or when not wanted. dgamma,
-  // dbeta f32
-  // +=, dbeta absent as beta. With overwrite dsum may alias dy.
+  // dbeta f32 +=, each absent when not wanted, dbeta as beta too. With overwrite dsum may alias dy.
   virtual void norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy,
                              Tensor sum, Tensor mean, Tensor rstd, Tensor gamma, NormKind kind,
                              const Dropout& dropout, const Packing& packing) = 0;
@@ -196,6 +197,10 @@ class Backend {
   virtual void cast(Tensor dst, Tensor src) = 0;
   virtual void add(Tensor dst, Tensor src) = 0;  // dst += src
   virtual void fill_zero(Tensor dst) = 0;
+  // Some columns of a matrix. part [rows, columns] and whole [rows, width], both T, meet at the columns from
+  // `first` on: whole += factor * part; part = factor * whole.
+  virtual void add_columns(Tensor whole, int64_t first, Tensor part, float factor) = 0;
+  virtual void copy_columns(Tensor part, Tensor whole, int64_t first, float factor) = 0;
 
   // --- Optimizer, over flat f32 ranges. AdamW (Loshchilov and Hutter, 2019), decoupled decay,
   // bias-corrected, as torch.optim. weights, first, second are updated; shadow (bf16) receives the rounded

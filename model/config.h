@@ -27,6 +27,29 @@ HeadInput parse_head_input(const std::string& name);  // an unknown name is bad_
 enum class NormPlacement : uint8_t { after, before };
 enum class FeedForward : uint8_t { plain, gated };
 
+// Low-rank updates (Hu et al., "LoRA", 2021): the update of a linear layer is alpha / rank * dropout(x) A^T B^T.
+// They and the heads are trained, all else is frozen.
+struct Lora {
+  int64_t rank = 0;  // 0: none
+  double alpha = 16.0;
+  float dropout = 0.0f;
+  // Modules as PEFT names them: a module's name, or what it ends in behind a dot; "all-linear": all.
+  std::vector<std::string> targets;
+  std::filesystem::path base;  // the checkpoint that the updates are for, and its checkpoint_sha256
+  std::string base_sha256;
+
+  bool active() const { return rank > 0; }
+  double scale() const { return alpha / static_cast<double>(rank); }
+  bool adapts(const std::string& module) const;
+};
+
+// Layers, counted as in ParamSpec, that keep their weights.
+struct Freeze {
+  bool embeddings = false;
+  int64_t blocks = 0;  // from the first on
+  bool holds(int layer) const { return layer == 0 ? embeddings : layer <= blocks; }
+};
+
 // The contrastive objective: vectors of pairs of rows (model/contrastive.h).
 struct ContrastiveConfig {
   double weight = 0.0;  // beside the heads' losses; 0: no such objective
@@ -70,6 +93,8 @@ struct ModelConfig {
   // Training keeps each block's result only; backward computes the rest again.
   bool recompute = false;
   int32_t pad_id = 0;
+  Lora lora;      // what training adds; never read from a folder, where an adapter is read as the model with
+  Freeze freeze;  // its updates added to the weights
   Json source;  // the config.json it came from, to write back what we do not use
 
   bool has_language_head() const { return language_weight > 0.0; }
@@ -86,7 +111,8 @@ struct ModelConfig {
   HeadInput usual_head_input() const;
   Pooling usual_pooling() const { return masking == Masking::causal ? Pooling::last : Pooling::mean; }
 
-  // has_pooler and has_projection are taken from the weights, if the folder has any. Errors: missing file,
+  // `folder` may be a PEFT adapter, whose base says what it does not say itself. has_pooler and has_projection
+  // are taken from the weights, if the folder has any. Errors: missing file,
   // missing key, unsupported value by key and value (model_type, position_embedding_type, hidden_act,
   // rope_type, …).
   static ModelConfig read(const std::filesystem::path& folder);

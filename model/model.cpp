@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "model/checkpoint.h"
@@ -54,12 +55,19 @@ ModelConfig with_pooler(ModelConfig config, const std::vector<HeadSpec>& heads, 
 }
 
 void initialize_parameter(std::span<float> values, const ParamSpec& spec, float range, uint64_t seed) {
-  if (spec.init != Init::normal) {
+  if (spec.init == Init::zeros || spec.init == Init::ones) {
     std::fill(values.begin(), values.end(), spec.init == Init::ones ? 1.0f : 0.0f);
     return;
   }
   // Named by the parameter, so that a weight does not depend on what else the model has.
   const Random random(seed, "weights", stable_hash(spec.name));
+  if (spec.init == Init::low_rank) {
+    const double bound = 1.0 / std::sqrt(static_cast<double>(spec.dims[1]));
+    for (size_t index = 0; index < values.size(); ++index) {
+      values[index] = static_cast<float>(bound * (2.0 * random.uniform(index) - 1.0));
+    }
+    return;
+  }
   for (size_t index = 0; index < values.size(); ++index) {
     values[index] = static_cast<float>(range * random.normal(index));
   }
@@ -110,11 +118,11 @@ struct Model::State {
     if (config.has_language_head())
       objectives.push_back({config.language_objective(), config.language_weight});
     if (config.contrastive.weight > 0) objectives.push_back({"contrastive", config.contrastive.weight});
-    weights_memory = backend.allocate(table.elements() * dtype_bytes(DType::f32));
-    weights = flat(weights_memory, DType::f32);
     if (precision == DType::bf16) {
-      shadow_memory = backend.allocate(table.elements() * dtype_bytes(DType::bf16));
-      shadow = flat(shadow_memory, DType::bf16);
+      weights = make_flat(weights_memory, DType::f32, table.f32_elements());
+      shadow = make_flat(shadow_memory, DType::bf16, table.elements());
+    } else {
+      weights = make_flat(weights_memory, DType::f32, table.elements());
     }
     const Tensor& matrices = precision == DType::bf16 ? shadow : weights;
     encoder_weights = encoder_parameters(table, config, matrices, weights);
@@ -122,14 +130,14 @@ struct Model::State {
     head_weights = head_parameters(table, config, heads, head_input, weights);
   }
 
-  Tensor flat(const Buffer& buffer, DType dtype) const {
-    return Tensor(buffer.data(), dtype, {table.elements()}, buffer.device());
+  Tensor make_flat(Buffer& buffer, DType dtype, int64_t elements) const {
+    buffer = backend.allocate(elements * dtype_bytes(dtype));
+    return Tensor(buffer.data(), dtype, {elements}, buffer.device());
   }
 
   void make_gradients() {
     if (!gradients.absent()) return;
-    gradients_memory = backend.allocate(table.elements() * dtype_bytes(DType::f32));
-    gradients = flat(gradients_memory, DType::f32);
+    gradients = make_flat(gradients_memory, DType::f32, table.trained_elements());
     encoder_gradients = encoder_parameters(table, config, gradients, gradients);
     head_gradients = head_parameters(table, config, heads, head_input, gradients);
     language_gradients = language_head_parameters(config, table, gradients, gradients);
@@ -161,9 +169,21 @@ struct Model::State {
     return result.loss;
   }
 
-  void set_weights(std::span<const float> values) {
-    backend.upload(weights, values.data());
-    if (!shadow.absent()) backend.cast(shadow, weights);
+  // Takes one parameter's values; refresh_shadow() follows the last.
+  void store(int64_t offset, std::span<const float> values) {
+    const auto count = static_cast<int64_t>(values.size());
+    if (offset < weights.elements()) {
+      backend.upload(weights.slice_rows(offset, count), values.data());
+      return;
+    }
+    std::vector<bfloat16> rounded;
+    rounded.reserve(values.size());
+    for (const float value : values) rounded.emplace_back(value);
+    backend.upload(shadow.slice_rows(offset, count), rounded.data());
+  }
+
+  void refresh_shadow() {
+    if (!shadow.absent()) backend.cast(shadow.slice_rows(0, weights.elements()), weights);
   }
 };
 
@@ -179,30 +199,31 @@ const ParameterTable& Model::parameters() const { return state_->table; }
 HeadInput Model::head_input() const { return state_->head_input; }
 DType Model::precision() const { return state_->precision; }
 Tensor Model::weights() { return state_->weights; }
+Tensor Model::trained_weights() {
+  return state_->weights.slice_rows(0, state_->table.trained_elements());
+}
 Tensor Model::shadow() { return state_->shadow; }
 Tensor Model::gradients() { return state_->gradients; }
 
 void Model::initialize(uint64_t seed) {
-  std::vector<float> values(static_cast<size_t>(state_->table.elements()));
+  std::vector<float> values;
   for (const ParamSpec& spec : state_->table.all()) {
-    const auto part =
-        std::span(values).subspan(static_cast<size_t>(spec.offset), static_cast<size_t>(spec.elements()));
-    initialize_parameter(part, spec, state_->config.initializer_range, seed);
+    values.resize(static_cast<size_t>(spec.elements()));
+    initialize_parameter(values, spec, state_->config.initializer_range, seed);
+    state_->store(spec.offset, values);
   }
-  state_->set_weights(values);
+  state_->refresh_shadow();
 }
 
 std::vector<std::string> Model::load(const std::filesystem::path& folder) {
-  std::vector<float> values = download_weights();
-  auto missing = read_weights(folder, state_->table, family_named(state_->config.family), state_->heads,
-                              state_->head_input, values);
-  state_->set_weights(values);
+  auto missing = read_weights(
+      folder, state_->table, state_->config, state_->heads, state_->head_input,
+      [&](int64_t offset, std::span<const float> values) { state_->store(offset, values); });
+  state_->refresh_shadow();
   return missing;
 }
 
-void Model::refresh_shadow() {
-  if (!state_->shadow.absent()) state_->backend.cast(state_->shadow, state_->weights);
-}
+void Model::refresh_shadow() { state_->refresh_shadow(); }
 
 std::vector<float> Model::download_weights() const { return download(state_->weights); }
 

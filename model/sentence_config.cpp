@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "model/adapter_config.h"
 #include "model/config_reader.h"
 #include "model/weight_files.h"
 
@@ -219,7 +220,8 @@ std::vector<std::pair<std::string, std::string>> read_modules(const std::filesys
 
 }  // namespace
 
-SentenceConfig SentenceConfig::read(const std::filesystem::path& folder) {
+SentenceConfig SentenceConfig::read(const std::filesystem::path& checkpoint) {
+  const std::filesystem::path folder = config_folder(checkpoint);
   SentenceConfig config;
   const std::filesystem::path path = folder / "modules.json";
   if (!std::filesystem::exists(path)) return config;

@@ -419,6 +419,32 @@ struct PretrainingSettings {
   }
 };
 
+struct LoraSettings {
+  int64_t rank = 0;
+  double alpha = 16;
+  double dropout = 0.0;
+  std::vector<std::string> targets = {"all-linear"};
+  template <class V>
+  void visit(V& v) {
+    v.field("rank", rank, "Rank of the updates; 0: none, everything is trained.", Range{0, 4096});
+    v.field("alpha", alpha, "Updates are scaled by alpha / rank.", Range{1e-3, 1e6});
+    v.field("dropout", dropout, "Dropout of what the updates read.", Range{0, 0.9});
+    v.field("targets", targets,
+            "Linear layers that are updated, by Hugging Face's names or the ends of them (query, q_proj, "
+            "c_attn); all-linear: all of the blocks.");
+  }
+};
+
+struct FreezeSettings {
+  bool embeddings = false;
+  int64_t layers = 0;
+  template <class V>
+  void visit(V& v) {
+    v.field("embeddings", embeddings, "The tables of words, positions and segments, and their norm.");
+    v.field("layers", layers, "Blocks from the first on.", Range{0, 200});
+  }
+};
+
 struct TrainSettings {
   std::vector<HeadSettings> heads;
   MaskedLanguageModelSettings masked_language_model;
@@ -426,6 +452,8 @@ struct TrainSettings {
   ContrastiveSettings contrastive;
   std::optional<std::string> balance;
   PretrainingSettings pretraining;
+  LoraSettings lora;
+  FreezeSettings freeze;
   int64_t max_tokens_per_batch = 8192;
   int64_t gradient_accumulation_steps = 1;
   bool gradient_checkpointing = false;
@@ -436,6 +464,7 @@ struct TrainSettings {
   double lr_power = 1.0;
   double lr_end_ratio = 0.0;
   double decay_ratio = 0.1;
+  double layer_lr_decay = 1.0;
   double warmup_ratio = 0.06;
   int64_t warmup_steps = 0;
   double weight_decay = 0.01;
@@ -470,6 +499,10 @@ struct TrainSettings {
         "A single_label head by name: an epoch, as long as ever, draws its classes alike often, rare rows "
         "several times. null: every row once.");
     v.field("pretraining", pretraining, "Learning from the texts alone, before fine-tuning.");
+    v.field("lora", lora,
+            "Low-rank updates of linear layers, with everything below the heads frozen; saved as a PEFT "
+            "adapter. Wants model.checkpoint or train.pretraining.");
+    v.field("freeze", freeze, "What keeps the weights it starts with.");
     v.field("max_tokens_per_batch", max_tokens_per_batch,
             "Tokens of one global batch (over all ranks, before accumulation).", Range{16, 1e8});
     v.field("gradient_accumulation_steps", gradient_accumulation_steps, "Batches per optimizer step.",
@@ -488,6 +521,10 @@ struct TrainSettings {
             Range{0, 1});
     v.field("decay_ratio", decay_ratio, "Share of the steps in which warmup_stable_decay falls.",
             Range{0, 1});
+    v.field("layer_lr_decay", layer_lr_decay,
+            "Factor of the learning rate from each layer to the one below: heads have the whole rate, the "
+            "last block this share of it, the embeddings the least.",
+            Range{0.01, 1});
     v.field("warmup_ratio", warmup_ratio, "Share of the steps in which the learning rate rises from 0.",
             Range{0, 1});
     v.field("warmup_steps", warmup_steps, "Steps of the warm-up; 0: by warmup_ratio.", Range{0, 1e12});
@@ -565,11 +602,15 @@ struct ExtractSettings {
 
 struct SegmentSettings {
   Auto<int64_t> k;
+  std::string choose = "silhouette";
   int64_t k_max = 10;
   int64_t iterations = 50;
   template <class V>
   void visit(V& v) {
-    v.field("k", k, "Number of segments. auto: the best silhouette of 2 to k_max.", Range{1, 10000});
+    v.field("k", k, "Number of segments. auto: chosen up to k_max.", Range{1, 10000});
+    v.field("choose", choose,
+            "How auto chooses: the best silhouette, or the elbow of the sum of squared distances.",
+            OneOf{{"silhouette", "elbow"}});
     v.field("k_max", k_max, "Largest k that auto tries.", Range{2, 1000});
     v.field("iterations", iterations, "Most k-means iterations.", Range{1, 10000});
   }
@@ -601,17 +642,21 @@ struct RegressionSettings {
   Auto<int64_t> depth;
   double learning_rate = 0.1;
   int64_t min_leaf = 10;
+  int64_t hidden = 16;
+  int64_t rounds = 200;
   std::string calibration = "none";
   CostSettings costs;
   int64_t folds = 5;
   std::vector<std::string> attributes;
+  std::vector<std::string> features{"attributes", "texts"};
   template <class V>
   void visit(V& v) {
     v.field("target", target, "Customer field to predict (a row field is averaged per customer).");
     v.field("kind", kind,
-            "ridge, elastic_net: a number. logistic, naive_bayes: two classes. tree, forest, boosting: a "
-            "number, or two classes where the target is a category or has two values.",
-            OneOf{{"ridge", "elastic_net", "logistic", "naive_bayes", "tree", "forest", "boosting"}});
+            "ridge, elastic_net: a number. logistic: a category of two or more classes. naive_bayes: two "
+            "classes. tree, forest, boosting: a number, or two classes where the target is a category or has "
+            "two values. mlp (one hidden layer): a number or a category.",
+            OneOf{{"ridge", "elastic_net", "logistic", "naive_bayes", "tree", "forest", "boosting", "mlp"}});
     v.field("l2", l2,
             "Strength of the quadratic penalty on standardised features; of boosting, on the leaves.",
             Range{0, 1e9});
@@ -621,6 +666,8 @@ struct RegressionSettings {
     v.field("depth", depth, "Deepest tree. auto: 5 for tree, 12 for forest, 4 for boosting.", Range{1, 30});
     v.field("learning_rate", learning_rate, "boosting: share of each tree that is added.", Range{1e-6, 1});
     v.field("min_leaf", min_leaf, "Fewest customers of a leaf (of boosting: their weight).", Range{1, 1e9});
+    v.field("hidden", hidden, "mlp: units of the hidden layer.", Range{1, 10000});
+    v.field("rounds", rounds, "mlp: most rounds of its fit.", Range{1, 1e6});
     v.field("calibration", calibration,
             "How probabilities are corrected by what was predicted out of fold: a logistic curve (platt), a "
             "rising step function (isotonic), or one factor of the log odds (temperature).",
@@ -628,6 +675,11 @@ struct RegressionSettings {
     v.field("costs", costs, "What each outcome of a decision costs; two classes. They give the threshold.");
     v.field("folds", folds, "Cross-validation folds; a customer is in one fold.", Range{2, 100});
     v.field("attributes", attributes, "Customer fields used beside the vectors; empty: all but the targets.");
+    v.field("features", features,
+            "What it predicts from: attributes (fields of customers), texts (vectors and what the heads "
+            "predict), topics (shares of them), behaviour (how much and how lately a customer wrote and "
+            "bought).",
+            OneOf{{"attributes", "texts", "topics", "behaviour"}});
   }
 };
 
@@ -688,11 +740,14 @@ struct TopicSettings {
 struct RecommendationSettings {
   int64_t count = 10;
   int64_t neighbors = 50;
+  int64_t factors = 32;
   template <class V>
   void visit(V& v) {
     v.field("count", count, "Items recommended per customer where the table has items; 0: none.",
             Range{0, 1000});
     v.field("neighbors", neighbors, "Similar items kept per item.", Range{1, 10000});
+    v.field("factors", factors, "Width of the factorised table of customers and items; 0: none.",
+            Range{0, 1000});
   }
 };
 

@@ -132,7 +132,7 @@ std::optional<fs::path> Checkpoints::newest() const {
 
 TrainState Checkpoints::restore(const fs::path& checkpoint) {
   const SafetensorsFile file(optimizer_path(checkpoint));
-  read_flat(file, flat_weights, contents_.model, contents_.model.weights());
+  read_flat(file, flat_weights, contents_.model, contents_.model.trained_weights());
   read_flat(file, first_moment, contents_.model, contents_.optimizer.first());
   read_flat(file, second_moment, contents_.model, contents_.optimizer.second());
   if (contents_.average.present()) {
@@ -163,7 +163,7 @@ void Checkpoints::save(const TrainState& state) {
   FolderWriter folder(step_folder(state.step));
   write_model(folder.path(), state);
   const Model& model = contents_.model;
-  const OnHost weights(model, contents_.model.weights()), first(model, contents_.optimizer.first()),
+  const OnHost weights(model, contents_.model.trained_weights()), first(model, contents_.optimizer.first()),
       second(model, contents_.optimizer.second());
   std::vector<NamedTensor> tensors{
       {flat_weights, weights.tensor()}, {first_moment, first.tensor()}, {second_moment, second.tensor()}};

@@ -52,14 +52,14 @@ class Checkpoints {
 
   // The newest whole checkpoint with our fingerprint; torn ones are passed over with a warning.
   std::optional<std::filesystem::path> newest() const;
-  // Weights, average, moments and state of that folder, bit for bit: model.safetensors is made for other
-  // readers (a regression head's unit is folded in there), so the flat weights are in limner_state/ too.
+  // What is trained, its average, moments and state of that folder, bit for bit: model.safetensors is made for
+  // other readers (a regression head's unit is folded in there), so the flat weights are in limner_state/ too.
   TrainState restore(const std::filesystem::path& checkpoint);
   // Checkpoints of other settings: the run starts anew and replaces them.
   void remove_others() const;
 
-  // A Hugging Face folder, of the average where there is one, with limner_state/, published whole. Older ones
-  // beyond the limit are removed.
+  // A Hugging Face folder or a PEFT adapter, of the average where there is one, with limner_state/, published
+  // whole. Older ones beyond the limit are removed.
   void save(const TrainState& state);
   // The same without the optimizer's tensors: best/ is to be used, not gone on from.
   void save_best(const TrainState& state);

@@ -1,6 +1,7 @@
 // limner check: what training will take, told from a sample of the rows. Writes nothing.
 #include <algorithm>
 
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/process.h"
 #include "tables/preview.h"
@@ -39,7 +40,7 @@ HeadSpec head_of(const HeadSettings& settings, const Preview& preview) {
 }
 
 Tokenizer tokenizer_for(const Settings& settings, const Preview& preview, int threads) {
-  if (settings.model.checkpoint) return Tokenizer::load(*settings.model.checkpoint);
+  if (settings.model.checkpoint) return Tokenizer::load(tokenizer_folder(*settings.model.checkpoint));
   std::vector<std::string> training;
   for (size_t i = 0; i < preview.texts.size(); ++i) {
     if (preview.split[i] == Split::train) training.push_back(preview.texts[i]);
@@ -84,7 +85,15 @@ ForecastRows forecast_rows(const Preview& preview, const Tokenizer& tokenizer, i
   return rows;
 }
 
-// Weights, gradients, moments, activations, and the copy from which a checkpoint is written.
+int64_t f32_bytes(int64_t elements) { return elements * dtype_bytes(DType::f32); }
+
+// What a checkpoint holds for others.
+int64_t published_elements(const ParameterTable& parameters, const ModelPlan& plan) {
+  return plan.config.lora.active() ? parameters.trained_elements() : parameters.elements();
+}
+
+// Weights, gradients, moments, activations, and the copy from which a checkpoint is written: of all weights or,
+// for an adapter, of what is trained.
 int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits,
                     double weight_average) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
@@ -92,9 +101,11 @@ int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, c
                                                       limits.train_tokens, limits.train_rows),
                                  Model::predict_bytes(plan.config, heads, plan.precision, Purpose::inference,
                                                       limits.evaluation_tokens, limits.evaluation_rows));
-  const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
-  const int64_t shadow = plan.precision == DType::bf16 ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
-  return 3 * weights + shadow + Optimizer::bytes(parameters) +
+  const bool halves = plan.precision == DType::bf16;
+  const int64_t weights = f32_bytes(halves ? parameters.f32_elements() : parameters.elements());
+  const int64_t shadow = halves ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
+  return weights + shadow + f32_bytes(parameters.trained_elements()) +
+         f32_bytes(published_elements(parameters, plan)) + Optimizer::bytes(parameters) +
          WeightAverage::bytes(parameters, weight_average) + arena;
 }
 
@@ -120,7 +131,6 @@ TrainForecast forecast(const Run& run) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
   const BatchLimits limits =
       batch_limits(settings.train, rows.train, {&rows.others}, run.communicator.size());
-  const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
   const int64_t tokens_file = (rows.train.tokens + rows.others.tokens) * 4 + preview.rows * 8;
   // Of a row: part, prepared row, length, place in a batch, a label a head, and a place among those to pair
   // with.
@@ -129,6 +139,7 @@ TrainForecast forecast(const Run& run) {
 
   TrainForecast forecast{};
   forecast.parameters = parameters.parameter_count();
+  forecast.trained_parameters = parameters.trained_count();
   forecast.rows = rows.train.count();
   forecast.tokens_per_epoch = rows.train.tokens;
   forecast.truncated_rows = rows.truncated;
@@ -150,7 +161,9 @@ TrainForecast forecast(const Run& run) {
                             product_bytes + (run.communicator.size() > 1 ? exchange_bytes : 0);
   // For others, and to go on from.
   const int64_t averages = settings.train.weight_average > 0 ? 1 : 0;
-  forecast.checkpoint_bytes = (2 + averages) * weights + Optimizer::bytes(parameters);
+  forecast.checkpoint_bytes = f32_bytes(published_elements(parameters, plan)) +
+                              (1 + averages) * f32_bytes(parameters.trained_elements()) +
+                              Optimizer::bytes(parameters);
   return forecast;
 }
 

@@ -1,10 +1,14 @@
 #include "train/model_plan.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "kernels/select.h"
+#include "model/adapter_config.h"
 #include "model/family.h"
 #include "runtime/error.h"
+#include "runtime/files.h"
 
 namespace limner {
 namespace {
@@ -44,6 +48,67 @@ int64_t max_length_of(const Settings& settings, const ModelConfig& config, const
     return *wanted.value;
   }
   return sentence.max_length > 0 ? std::min(sentence.max_length, config.max_positions) : config.max_positions;
+}
+
+// Each target must mean something, or a misspelt one would go unnoticed.
+void check_targets(const ModelConfig& config) {
+  for (const std::string& target : config.lora.targets) {
+    ModelConfig alone = config;
+    alone.lora.targets = {target};
+    std::vector<std::string> known;
+    bool found = false;
+    for (int64_t block = 0; block < config.layers; ++block) {
+      for (const BlockLinear linear : block_linears) {
+        found = found || !updated_modules(alone, block, linear).empty();
+        if (block > 0) continue;
+        for (const LinearModule& module : linear_modules(config, block, linear)) known.push_back(module.name);
+      }
+    }
+    if (found) continue;
+    fail(ExitCode::bad_config,
+         "train.lora.targets: '{}' is the end of no linear layer's name; the first block has {}; all-linear "
+         "takes all",
+         target, fmt::join(known, ", "));
+  }
+}
+
+Lora plan_lora(const Settings& settings, const ModelConfig& config) {
+  Lora lora;
+  const LoraSettings& wanted = settings.train.lora;
+  if (wanted.rank == 0) return lora;
+  const auto refuse = [](const char* why) { fail(ExitCode::bad_config, "train.lora: {}", why); };
+  const auto& checkpoint = settings.model.checkpoint;
+  if (!checkpoint && settings.train.pretraining.num_train_epochs <= 0) {
+    refuse("an adapter is for a model that stays as it is: name it (model.checkpoint), or set train.pretraining");
+  }
+  if (config.has_language_head()) {
+    refuse("a language model's head is in no adapter; set its weight to 0, or use train.pretraining");
+  }
+  if (settings.train.freeze.embeddings || settings.train.freeze.layers > 0) {
+    refuse("everything but the updates and the heads is frozen already; leave train.freeze out");
+  }
+  if (wanted.targets.empty()) refuse("targets is empty; all-linear takes all linear layers");
+  lora.rank = wanted.rank;
+  lora.alpha = wanted.alpha;
+  lora.dropout = static_cast<float>(wanted.dropout);
+  lora.targets = wanted.targets;
+  if (!checkpoint) return lora;  // a forecast before pretraining
+  const fs::path base = AdapterConfig::present(*checkpoint) ? AdapterConfig::read(*checkpoint).base : fs::path(*checkpoint);
+  lora.base = fs::canonical(base);
+  lora.base_sha256 = checkpoint_sha256(base);
+  return lora;
+}
+
+Freeze plan_freeze(const Settings& settings, const ModelConfig& config) {
+  const FreezeSettings& wanted = settings.train.freeze;
+  if (wanted.layers > config.layers) {
+    fail(ExitCode::bad_config, "train.freeze.layers: {}, but the model has {}", wanted.layers, config.layers);
+  }
+  if (wanted.embeddings && config.has_language_head()) {
+    fail(ExitCode::bad_config,
+         "train.freeze.embeddings: the language model's decoder may be the word embeddings; set its weight to 0");
+  }
+  return {wanted.embeddings, wanted.layers};
 }
 
 // Before the settings of training are put in.
@@ -110,6 +175,9 @@ ModelPlan plan_model(const Settings& settings) {
   }
   plan.config.language_weight = language_weight(settings.train, plan.config);
   plan.config.recompute = settings.train.gradient_checkpointing;
+  plan.config.lora = plan_lora(settings, plan.config);
+  if (plan.config.lora.active()) check_targets(plan.config);
+  plan.config.freeze = plan_freeze(settings, plan.config);
   plan.head_input = head_input_of(settings.train.pooling, plan.config);
   plan.precision = select_precision(settings.runtime);
   plan.max_length = max_length_of(settings, plan.config, sentence);
@@ -134,6 +202,9 @@ Settings pretraining_settings(const Settings& settings) {
   train.num_train_epochs = train.pretraining.num_train_epochs;
   train.learning_rate = train.pretraining.learning_rate;
   train.pretraining = {};
+  train.lora = {};
+  train.freeze = {};
+  train.layer_lr_decay = 1.0;
   train.max_steps = 0;
   train.eval_steps = train.save_steps = 0;
   train.early_stopping_patience = 0;

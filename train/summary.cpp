@@ -42,6 +42,7 @@ void write_summary(const Run& run, const SummaryFacts& facts, const Model& model
   summary["best_checkpoint"] = fs::relative(checkpoints.best(), run.directory()).string();
   summary["last_checkpoint"] = fs::relative(checkpoints.step_folder(state.step), run.directory()).string();
   summary["parameters"] = model.parameters().parameter_count();
+  summary["trained_parameters"] = model.parameters().trained_count();
   summary["precision"] = dtype_name(model.precision());
   summary["vocabulary"] = model.config().vocabulary;
   summary["max_length"] = facts.max_length;

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "kernels/select.h"
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/interrupt.h"
@@ -69,7 +70,7 @@ Tokenizer find_tokenizer(const Run& run, const ModelPlan& plan, const PreparedRe
     return learn_tokenizer(run.train_folder() / "tokenizer", settings.vocabulary, plan.max_length, prepared,
                            prepared_sha256, split, run.communicator, run.threads(), stop);
   }
-  Tokenizer tokenizer = Tokenizer::load(*settings.checkpoint);
+  Tokenizer tokenizer = Tokenizer::load(tokenizer_folder(*settings.checkpoint));
   check_vocabulary(tokenizer, plan.config.vocabulary, *settings.checkpoint);
   return tokenizer;
 }
@@ -77,6 +78,9 @@ Tokenizer find_tokenizer(const Run& run, const ModelPlan& plan, const PreparedRe
 void start_weights(Model& model, const Settings& settings) {
   model.initialize(static_cast<uint64_t>(settings.run.seed));
   if (!settings.model.checkpoint) return;
+  if (AdapterConfig::present(*settings.model.checkpoint) && !model.config().lora.active()) {
+    log_info("train: the adapter's updates are added to the weights of its base");
+  }
   for (const std::string& name : model.load(*settings.model.checkpoint)) {
     log_info("train: {} is not in the checkpoint and starts anew", name);
   }
@@ -118,8 +122,8 @@ TrainState restore_or_start(const Run& run, Checkpoints& checkpoints) {
 
 void log_start(const Run& run, const Model& model, const Backend& backend, const TrainingData& data,
                const SummaryFacts& facts) {
-  log_info("train: {} parameters, {}, {}, {} ranks", model.parameters().parameter_count(),
-           backend.description(), dtype_name(model.precision()), run.communicator.size());
+  log_info("train: {} parameters, {} of them trained, {}, {}, {} ranks", model.parameters().parameter_count(),
+           model.parameters().trained_count(), backend.description(), dtype_name(model.precision()), run.communicator.size());
   log_info("train: per rank {:.1f} MiB of weights, gradients and moments, {:.1f} MiB of activations",
            mebibytes(facts.state_bytes), mebibytes(facts.arena_bytes));
   log_info(

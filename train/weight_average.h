@@ -22,7 +22,7 @@ class WeightAverage {
   void lend(const std::function<void()>& work);
 
   bool present() const { return decay_ > 0.0; }
-  Tensor average() const { return average_; }  // f32, as long as the weights; absent if there is none
+  Tensor average() const { return average_; }  // f32, as long as the gradients; absent if there is none
   static int64_t bytes(const ParameterTable& parameters, double decay);
 
  private:

@@ -27,6 +27,7 @@ class CpuBackend final : public Backend {
                       Activation activation) override;
   void linear_backward_input(Tensor dx, Write write, Tensor dy, Tensor weight) override;
   void linear_backward_weight(Tensor dweight, Tensor dbias, Tensor dy, Tensor x) override;
+  void activation_forward(Tensor y, Tensor pre, Activation activation) override;
   void activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) override;
 
   void gate_forward(Tensor y, Tensor x, Activation activation) override;
@@ -73,6 +74,8 @@ class CpuBackend final : public Backend {
   void cast(Tensor dst, Tensor src) override;
   void add(Tensor dst, Tensor src) override;
   void fill_zero(Tensor dst) override;
+  void add_columns(Tensor whole, int64_t first, Tensor part, float factor) override;
+  void copy_columns(Tensor part, Tensor whole, int64_t first, float factor) override;
 
   void adamw(Tensor weights, Tensor shadow, Tensor first, Tensor second, Tensor gradient,
              const AdamW& update) override;

@@ -41,9 +41,8 @@ class CudaBackend final : public Backend {
                       Activation activation) override;
   void linear_backward_input(Tensor dx, Write write, Tensor dy, Tensor weight) override;
   void linear_backward_weight(Tensor dweight, Tensor dbias, Tensor dy, Tensor x) override;
+  void activation_forward(Tensor y, Tensor pre, Activation activation) override;
   void activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) override;
-
-  // Not there yet: each refuses with its values.
   void gate_forward(Tensor y, Tensor x, Activation activation) override;
   void gate_backward(Tensor dx, Tensor dy, Tensor x, Activation activation) override;
   void head_norm_forward(Tensor y, Tensor rstd, Tensor x, Tensor query_gamma, Tensor key_gamma, float epsilon,
@@ -88,6 +87,8 @@ class CudaBackend final : public Backend {
   void cast(Tensor dst, Tensor src) override;
   void add(Tensor dst, Tensor src) override;
   void fill_zero(Tensor dst) override;
+  void add_columns(Tensor whole, int64_t first, Tensor part, float factor) override;
+  void copy_columns(Tensor part, Tensor whole, int64_t first, float factor) override;
 
   void adamw(Tensor weights, Tensor shadow, Tensor first, Tensor second, Tensor gradient,
              const AdamW& update) override;

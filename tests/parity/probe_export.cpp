@@ -1,3 +1,4 @@
+#include "model/adapter_config.h"
 #include "model/checkpoint.h"
 #include "tests/parity/probe.h"
 
@@ -64,7 +65,8 @@ void export_model(const fs::path& specification, const fs::path& folder, const f
 }
 
 void resave(const fs::path& checkpoint, const fs::path& folder) {
-  const ModelConfig config = ModelConfig::read(checkpoint);
+  ModelConfig config = ModelConfig::read(checkpoint);
+  if (AdapterConfig::present(checkpoint)) config.lora = lora_of(checkpoint);
   HeadInput head_input = config.usual_head_input();
   const std::vector<HeadSpec> heads = read_heads(checkpoint, head_input);
   const auto backend = make_cpu_backend(threads);

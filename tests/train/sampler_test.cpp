@@ -75,9 +75,9 @@ TEST(Sampler, BalancesClasses) {
     EXPECT_EQ(of_class[2], 33);
     for (const auto& [row, count] : of_row) {
       const int32_t label = classes[static_cast<size_t>(row)];
-      if (label == 1) EXPECT_EQ(count, 1) << "more rows than draws";
-      if (label == 0) EXPECT_TRUE(count == 2 || count == 3) << count;
-      if (label == 2) EXPECT_TRUE(count == 4 || count == 5) << count;
+      const int64_t least = label == 0 ? 2 : label == 2 ? 4 : 1;  // 34 of 13, 33 of 7, 33 of 80, 3 of 3
+      const int64_t most = label == 0 || label == 2 ? least + 1 : 1;
+      EXPECT_TRUE(count >= least && count <= most) << count << " draws of a row of class " << label;
     }
     if (epoch == 0) {
       first_majority = majority;
