@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "model/adapter.h"
 #include "model/head_record.h"
 #include "model/model.h"
 #include "model/weight_files.h"
@@ -44,7 +45,8 @@ std::vector<FilePart> file_parts(const ParamSpec& spec, const Family& family, co
     const std::string name = family.head.output + ("." + spec.name.substr(classifier_prefix.size()));
     return {{name, spec.offset, spec.dims, spec.storage}};
   }
-  const bool prefixed = spec.role == Role::encoder || spec.role == Role::pooler;
+  const bool prefixed =
+      spec.role == Role::encoder || spec.role == Role::pooler || spec.role == Role::update;
   const std::string start = prefixed ? prefix : "";
   if (spec.parts.empty()) return {{start + spec.name, spec.offset, spec.dims, spec.storage}};
   std::vector<FilePart> parts;
@@ -118,14 +120,12 @@ void check_shape(const WeightFiles& files, const std::string& name, const FilePa
        files.file_of(name).string(), name, shape_text(found), shape_text(part.file_dims()));
 }
 
-void read_part(const WeightFiles& files, const std::string& name, const FilePart& part,
-               std::span<float> weights) {
+std::vector<float> read_part(const WeightFiles& files, const std::string& name, const FilePart& part,
+                             WeightFiles::Updates updates) {
   check_shape(files, name, part);
-  const std::span<float> to = weights.subspan(static_cast<size_t>(part.offset), part.elements());
-  files.read(name, to);
-  if (part.storage != Storage::transposed) return;
-  const std::vector<float> turned = transposed(to, part.dims[1], part.dims[0]);
-  std::copy(turned.begin(), turned.end(), to.begin());
+  std::vector<float> values(part.elements());
+  files.read(name, values, updates);
+  return part.storage == Storage::transposed ? transposed(values, part.dims[1], part.dims[0]) : values;
 }
 
 // The heads of the folder that this model has too, by name. A head that means something else is refused.
@@ -162,73 +162,97 @@ std::string head_of(const ParamSpec& spec) {
 // A regression head computes z, and target = mean + scale * z. In the file it computes the target itself or,
 // without a bias to hold the mean, the distance from it.
 enum class Unit : uint8_t { standardized, target };
-void convert_regressions(const ParameterTable& table, const std::vector<HeadSpec>& heads,
-                         std::span<float> weights, Unit to) {
-  for (const HeadSpec& head : heads) {
-    if (head.kind != "regression") continue;
-    const double factor = to == Unit::target ? head.target_scale : 1.0 / head.target_scale;
-    const double shift = to == Unit::target ? head.target_mean : -head.target_mean / head.target_scale;
-    const auto convert = [&](const char* part, double added) {
-      if (!table.has(head_prefix + head.name + part)) return;
-      const ParamSpec& spec = table.find(head_prefix + head.name + part);
-      for (float& value :
-           weights.subspan(static_cast<size_t>(spec.offset), static_cast<size_t>(spec.elements()))) {
-        value = static_cast<float>(factor * static_cast<double>(value) + added);
-      }
-    };
-    convert(".weight", 0.0);
-    convert(".bias", shift);
-  }
+void convert_regression(const ParamSpec& spec, const std::vector<HeadSpec>& heads, std::span<float> values,
+                        Unit to) {
+  if (spec.role != Role::head) return;
+  const std::string name = head_of(spec);
+  const auto head = std::find_if(heads.begin(), heads.end(), [&](const auto& h) { return h.name == name; });
+  if (head->kind != "regression") return;
+  const double factor = to == Unit::target ? head->target_scale : 1.0 / head->target_scale;
+  const double shift = to == Unit::target ? head->target_mean : -head->target_mean / head->target_scale;
+  const double added = spec.name.ends_with(".bias") ? shift : 0.0;
+  for (float& value : values) value = static_cast<float>(factor * static_cast<double>(value) + added);
 }
 
-}  // namespace
-
-std::vector<std::string> read_weights(const std::filesystem::path& folder, const ParameterTable& table,
-                                      const Family& family, const std::vector<HeadSpec>& heads,
-                                      HeadInput head_input, std::span<float> weights) {
-  const WeightFiles files(folder);
-  HeadInput recorded_input = head_input;
-  const std::vector<HeadSpec> recorded = read_heads(folder, recorded_input);
-  const std::set<std::string> shared = shared_heads(folder, heads, head_input, recorded, recorded_input);
-  const std::string prefix = find_prefix(files, family, folder);
-  const std::string classifier = classifier_head(family, recorded, recorded_input);
-
-  std::vector<std::string> missing;
-  std::set<std::string> used;
-  for (const ParamSpec& spec : table.all()) {
-    if (spec.role == Role::head && !shared.contains(head_of(spec))) {
-      missing.push_back(spec.name);
-      continue;
-    }
-    for (const FilePart& part : file_parts(spec, family, prefix, classifier)) {
-      const auto name = find_tensor(files, part.name);
-      if (!name && may_be_missing(spec.role)) {
-        missing.push_back(spec.name);
-        continue;
-      }
-      if (!name) fail(ExitCode::bad_data, "{}: tensor '{}' is missing", folder.string(), part.name);
-      read_part(files, *name, part, weights);
-      used.insert(*name);
+// Low-rank updates that are trained further: the adapter must have them and no others, since what it holds
+// beside them would be in no adapter that is written.
+class ReadUpdates {
+ public:
+  ReadUpdates(const WeightFiles& files, const ParameterTable& table, const Lora& lora, std::string prefix)
+      : table_(table), prefix_(std::move(prefix)), adapter_(lora.active() ? files.adapter() : nullptr) {
+    if (adapter_ != nullptr && adapter_->config().scale != lora.scale()) {
+      fail(ExitCode::bad_config, "{}: its updates are scaled by {}, train.lora.alpha / train.lora.rank is {}",
+           adapter_->file().path().string(), adapter_->config().scale, lora.scale());
     }
   }
-  refuse_strangers(files, used, family, prefix);
 
-  std::vector<HeadSpec> read_here;
-  std::copy_if(heads.begin(), heads.end(), std::back_inserter(read_here),
-               [&](const HeadSpec& head) { return shared.contains(head.name); });
-  convert_regressions(table, read_here, weights, Unit::standardized);
-  return missing;
+  // Nothing where the folder is no adapter: the update begins anew.
+  void read(const ParamSpec& spec, const StoreWeights& store) const {
+    if (adapter_ == nullptr) return;
+    const size_t end = spec.name.rfind(".lora_");
+    const auto update = adapter_->updates().find(prefix_ + spec.name.substr(0, end) + ".weight");
+    if (update == adapter_->updates().end()) {
+      fail(ExitCode::bad_config, "{}: no key '{}', which train.lora.targets names",
+           adapter_->file().path().string(), adapter_key_prefix + prefix_ + spec.name);
+    }
+    const TensorEntry& entry =
+        spec.name.ends_with(".lora_A.weight") ? *update->second.a : *update->second.b;
+    if (entry.dims != spec.dims) {
+      fail(ExitCode::bad_config, "{}: key '{}' has the shape {}, train.lora.rank wants {}",
+           adapter_->file().path().string(), entry.name, shape_text(entry.dims), shape_text(spec.dims));
+    }
+    std::vector<float> values(static_cast<size_t>(spec.elements()));
+    adapter_->file().read(entry, values);
+    store(spec.offset, values);
+  }
+
+  // How the base's tensor `name`, one of those that hold `spec`, is to be read.
+  WeightFiles::Updates of(const ParamSpec& spec, const std::string& name) const {
+    if (adapter_ == nullptr || spec.trained) return WeightFiles::Updates::added;
+    const std::string module = name.substr(0, name.rfind('.'));
+    const bool updated = adapter_->updates().contains(name);
+    const bool here = module.starts_with(prefix_) &&
+                      table_.has(module.substr(prefix_.size()) + ".lora_A.weight");
+    if ((updated && !here) || adapter_->whole().contains(name)) {
+      fail(ExitCode::bad_config,
+           "{}: it changes '{}', which train.lora.targets leave as it is; train with the adapter's targets, or "
+           "merge it first (limner merge)",
+           adapter_->file().path().string(), name);
+    }
+    return WeightFiles::Updates::left_out;
+  }
+
+ private:
+  const ParameterTable& table_;
+  std::string prefix_;
+  const Adapter* adapter_;
+};
+
+constexpr const char* base_key = "limner_base_sha256";
+
+// An adapter that was trained here says on which weights.
+void check_base(const WeightFiles& files) {
+  if (files.adapter() == nullptr) return;
+  const auto& metadata = files.adapter()->file().metadata();
+  const auto recorded = metadata.find(base_key);
+  if (recorded == metadata.end()) return;
+  const std::string found = checkpoint_sha256(files.adapter()->config().base);
+  if (found == recorded->second) return;
+  fail(ExitCode::bad_data, "{}: trained on a base with the SHA-256 {}, but that of {} is {}",
+       files.adapter()->file().path().string(), recorded->second,
+       files.adapter()->config().base.string(), found);
 }
 
-void write_weights(const std::filesystem::path& folder, const ParameterTable& table, const Family& family,
-                   const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights) {
-  convert_regressions(table, heads, weights, Unit::target);
-  const std::string classifier = classifier_head(family, heads, head_input);
-  const bool language = std::any_of(table.all().begin(), table.all().end(),
-                                    [](const ParamSpec& spec) { return spec.role == Role::language; });
-  const std::string prefix = classifier.empty() && !language ? "" : family.names.prefix;
+// In the order of the table, as they lie in the file; `weights` becomes that.
+std::vector<NamedTensor> file_tensors(const ParameterTable& table, const Family& family,
+                                      const std::vector<HeadSpec>& heads, const std::string& prefix,
+                                      const std::string& classifier, std::span<float> weights) {
   std::vector<NamedTensor> tensors;
   for (const ParamSpec& spec : table.all()) {
+    if (spec.offset >= static_cast<int64_t>(weights.size())) break;
+    convert_regression(
+        spec, heads,
+        weights.subspan(static_cast<size_t>(spec.offset), static_cast<size_t>(spec.elements())), Unit::target);
     for (const FilePart& part : file_parts(spec, family, prefix, classifier)) {
       float* const start = weights.data() + part.offset;
       if (part.storage == Storage::transposed) {
@@ -240,18 +264,120 @@ void write_weights(const std::filesystem::path& folder, const ParameterTable& ta
                                                      : Tensor(start, DType::f32, {dims[0], dims[1]})});
     }
   }
-  write_safetensors(folder / "model.safetensors", tensors);
+  return tensors;
 }
 
-void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
-                int64_t max_length) {
+// The modules of the family's classifier, by the first part of their names, as PEFT finds them.
+std::vector<std::string> classifier_modules(const Family& family) {
+  std::vector<std::string> modules;
+  for (const char* name : {family.head.projection, family.head.output}) {
+    if (name == nullptr) continue;
+    const std::string text = name;
+    modules.push_back(text.substr(0, text.find('.')));
+  }
+  if (modules.size() == 2 && modules[0] == modules[1]) modules.pop_back();
+  return modules;
+}
+
+// PEFT's own all-linear takes more than the blocks.
+std::vector<std::string> written_targets(const ModelConfig& config) {
+  const std::vector<std::string>& targets = config.lora.targets;
+  if (std::find(targets.begin(), targets.end(), "all-linear") == targets.end()) return targets;
+  std::vector<std::string> names;
+  const size_t start = block_prefix(family_named(config.family), 0).size();
+  for (const BlockLinear linear : block_linears) {
+    for (const LinearModule& module : linear_modules(config, 0, linear)) names.push_back(module.name.substr(start));
+  }
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> read_weights(const std::filesystem::path& folder, const ParameterTable& table,
+                                      const ModelConfig& config, const std::vector<HeadSpec>& heads,
+                                      HeadInput head_input, const StoreWeights& store) {
+  const Family& family = family_named(config.family);
+  const WeightFiles files(folder);
+  check_base(files);
+  HeadInput recorded_input = head_input;
+  const std::vector<HeadSpec> recorded = read_heads(folder, recorded_input);
+  const std::set<std::string> shared = shared_heads(folder, heads, head_input, recorded, recorded_input);
+  const std::string prefix = find_prefix(files, family, folder);
+  const std::string classifier = classifier_head(family, recorded, recorded_input);
+  const ReadUpdates updates(files, table, config.lora, prefix);
+
+  std::vector<std::string> missing;
+  std::set<std::string> used;
+  for (const ParamSpec& spec : table.all()) {
+    if (spec.role == Role::update) {
+      updates.read(spec, store);
+      continue;
+    }
+    if (spec.role == Role::head && !shared.contains(head_of(spec))) {
+      missing.push_back(spec.name);
+      continue;
+    }
+    for (const FilePart& part : file_parts(spec, family, prefix, classifier)) {
+      const auto name = find_tensor(files, part.name);
+      if (!name && may_be_missing(spec.role)) {
+        missing.push_back(spec.name);
+        continue;
+      }
+      if (!name) fail(ExitCode::bad_data, "{}: tensor '{}' is missing", folder.string(), part.name);
+      std::vector<float> values = read_part(files, *name, part, updates.of(spec, *name));
+      convert_regression(spec, heads, values, Unit::standardized);
+      store(part.offset, values);
+      used.insert(*name);
+    }
+  }
+  refuse_strangers(files, used, family, prefix);
+  return missing;
+}
+
+void write_weights(const std::filesystem::path& folder, const ParameterTable& table, const Family& family,
+                   const std::vector<HeadSpec>& heads, HeadInput head_input, bool language_head,
+                   std::vector<float> weights) {
+  const std::string classifier = classifier_head(family, heads, head_input);
+  const std::string prefix = classifier.empty() && !language_head ? "" : family.names.prefix;
+  write_safetensors(folder / "model.safetensors",
+                    file_tensors(table, family, heads, prefix, classifier, weights));
+}
+
+void write_adapter(const std::filesystem::path& folder, const ParameterTable& table, const ModelConfig& config,
+                   const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights) {
+  const Family& family = family_named(config.family);
+  const std::string classifier = classifier_head(family, heads, head_input);
+  const std::string prefix = classifier.empty() ? "" : family.names.prefix;
+  const auto trained = std::span(weights).first(static_cast<size_t>(table.trained_elements()));
+  std::vector<NamedTensor> tensors = file_tensors(table, family, heads, prefix, classifier, trained);
+  for (NamedTensor& tensor : tensors) tensor.name = adapter_key_prefix + tensor.name;
+  write_safetensors(folder / adapter_file_name, tensors, {{base_key, config.lora.base_sha256}});
+
+  AdapterConfig adapter;
+  adapter.base = config.lora.base;
+  adapter.task_type = classifier.empty() ? "FEATURE_EXTRACTION" : "SEQ_CLS";
+  adapter.rank = config.lora.rank;
+  adapter.alpha = config.lora.alpha;
+  adapter.dropout = static_cast<double>(config.lora.dropout);
+  adapter.targets = written_targets(config);
+  if (!classifier.empty()) adapter.saved_modules = classifier_modules(family);
+  adapter.transposed = family.names.transposed;
+  adapter.write(folder);
+}
+
+void save_model(Model& model, const std::filesystem::path& folder, const SentenceConfig& sentence) {
   Json config = model.config().to_json();
   const Family& family = family_named(model.config().family);
   record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
   write_json(folder / "config.json", config);
-  write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
-                model.download_weights());
-  SentenceConfig{true, pooling, normalize, max_length}.write(folder, model.config().hidden);
+  if (model.config().lora.active()) {
+    write_adapter(folder, model.parameters(), model.config(), model.heads(), model.head_input(),
+                  model.download(model.trained_weights()));
+  } else {
+    write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
+                  model.config().has_language_head(), model.download_weights());
+  }
+  sentence.write(folder, model.config().hidden);
 }
 
 std::string checkpoint_sha256(const std::filesystem::path& folder) {
@@ -259,9 +385,16 @@ std::string checkpoint_sha256(const std::filesystem::path& folder) {
   const auto add = [&](const std::filesystem::path& path) {
     listing += fmt::format("{} {}\n", sha256_file(path), path.filename().string());
   };
-  add(folder / "config.json");
+  add(config_folder(folder) / "config.json");
   const WeightFiles files(folder);
   for (const std::filesystem::path& path : files.paths()) add(path);
+  for (const DenseLayer& layer : SentenceConfig::read(folder).layers) {
+    for (const std::vector<float>* values : {&layer.weight, &layer.bias}) {
+      listing +=
+          sha256({reinterpret_cast<const char*>(values->data()), values->size() * sizeof(float)}) + "\n";
+    }
+    listing += fmt::format("{} {}\n", static_cast<int>(layer.activation), layer.normalizes_first);
+  }
   return sha256(listing);
 }
 

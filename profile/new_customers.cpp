@@ -1,7 +1,8 @@
 #include "profile/new_customers.h"
 
-#include <optional>
+#include <algorithm>
 
+#include "profile/behaviour.h"
 #include "profile/saved_models.h"
 #include "runtime/log.h"
 
@@ -27,23 +28,61 @@ Assignment nearest(const SavedSegments& segments, const Eigen::RowVectorXd& poin
 Matrix points_of(const SavedSegments& segments, const PreparedReader& prepared, const Customers& customers) {
   if (segments.texts)
     return segments.geometry == Geometry::cosine ? unit_rows(customers.mean) : customers.mean;
-  const Matrix attributes = same_features(segments.features, prepared, customers, "profile.fitted_from");
+  const Matrix attributes =
+      same_features(segments.features, {prepared, customers, Matrix(), {}}, "profile.fitted_from");
   return Standardizer(segments.mean, segments.deviation).apply(attributes);
-}
-
-std::vector<double> predict(const SavedModel& model, const PreparedReader& prepared,
-                            const Customers& customers, const Matrix& components) {
-  const std::string wanted_by = fmt::format("the model of '{}' (profile.fitted_from)", model.name);
-  const Matrix fixed = same_features(model.features, prepared, customers, wanted_by);
-  Matrix features(fixed.rows(), fixed.cols() + model.components);
-  features << fixed, components.leftCols(model.components);
-  const Vector raw = model.model->predict(features);
-  return model.calibration.apply({raw.begin(), raw.end()});
 }
 
 Json prediction_json(const SavedModel& model, double value) {
   if (model.outcome == Outcome::number) return {{"predicted", rounded(value)}};
   return {{"predicted", rounded(value)}, {"of", model.positive}, {"selected", value >= model.threshold}};
+}
+
+Json classes_json(const SavedModel& model, const Eigen::RowVectorXd& chances) {
+  Eigen::Index likeliest = 0;
+  chances.maxCoeff(&likeliest);
+  Json of_classes = Json::object();
+  for (size_t i = 0; i < model.classes.size(); ++i)
+    of_classes[model.classes[i]] = rounded(chances[static_cast<Eigen::Index>(i)]);
+  return {{"predicted", model.classes[static_cast<size_t>(likeliest)]}, {"probabilities", of_classes}};
+}
+
+// Of every customer what the record says of one model.
+std::vector<Json> predict(const SavedModel& model, const FeatureSources& from, const Matrix& components) {
+  const std::string wanted_by = fmt::format("the model of '{}' (profile.fitted_from)", model.name);
+  const Matrix fixed = same_features(model.features, from, wanted_by);
+  Matrix features(fixed.rows(), fixed.cols() + model.components);
+  features << fixed, components.leftCols(model.components);
+  std::vector<Json> records;
+  if (model.outcome == Outcome::classes) {
+    const Matrix chances = predict_class_rows(*model.model, MatrixRows(features));
+    for (int64_t row = 0; row < chances.rows(); ++row)
+      records.push_back(classes_json(model, chances.row(row)));
+    return records;
+  }
+  const Vector raw = predict_rows(*model.model, MatrixRows(features));
+  for (const double value : model.calibration.apply({raw.begin(), raw.end()}))
+    records.push_back(prediction_json(model, value));
+  return records;
+}
+
+// Does any model want features from there?
+bool wanted(const std::vector<SavedModel>& models, FeatureSource source) {
+  return std::any_of(models.begin(), models.end(), [&](const SavedModel& model) {
+    return std::any_of(model.features.begin(), model.features.end(),
+                       [&](const Feature& feature) { return feature.source == source; });
+  });
+}
+
+// A collective; the result is on rank 0.
+Matrix topics_of(const Run& run, const PreparedReader& prepared, const Customers& customers) {
+  const fs::path path = fs::path(*run.settings.profile.fitted_from) / "topics.h5";
+  if (!fs::exists(path)) {
+    fail(ExitCode::missing_input, "{} is missing, and a model of profile.fitted_from wants topics",
+         path.string());
+  }
+  WordCutter cutter(run.settings.profile.words);
+  return mix_with(read_topics_hdf5(path), prepared, customers, cutter, run.directory(), run.communicator);
 }
 
 void check_inputs(const Run& run, const SavedSegments& segments, const PreparedReader& prepared) {
@@ -78,9 +117,13 @@ void profile_new_customers(const Run& run) {
   const PreparedReader prepared(run.prepared());
   check_inputs(run, segments, prepared);
   const Customers customers = read_new_customers(run, segments, prepared);
+  const std::vector<SavedModel> models = read_saved_models(folder);
+  const Matrix topics = wanted(models, FeatureSource::topic) ? topics_of(run, prepared, customers) : Matrix();
   if (!run.communicator.root()) return;
 
-  const std::vector<SavedModel> models = read_saved_models(folder);
+  const std::vector<CustomerColumn> behaviour = wanted(models, FeatureSource::behaviour)
+                                                    ? behaviour_columns(prepared, customers)
+                                                    : std::vector<CustomerColumn>();
   const Matrix points = points_of(segments, prepared, customers);
   if (points.cols() != segments.centroids.cols()) {
     fail(ExitCode::bad_data, "{}: segments of vectors of {} numbers, these have {}", folder.string(),
@@ -89,9 +132,9 @@ void profile_new_customers(const Run& run) {
   const bool with_components =
       std::any_of(models.begin(), models.end(), [](const SavedModel& model) { return model.components > 0; });
   const Matrix components = with_components ? saved_components(folder, points) : Matrix(customers.count(), 0);
-  std::vector<std::vector<double>> predictions;
+  std::vector<std::vector<Json>> predictions;
   for (const SavedModel& model : models)
-    predictions.push_back(predict(model, prepared, customers, components));
+    predictions.push_back(predict(model, {prepared, customers, topics, behaviour}, components));
 
   FolderWriter out(run.profile_folder());
   FileWriter file(out.path() / "predictions.jsonl");
@@ -99,8 +142,7 @@ void profile_new_customers(const Run& run) {
     const auto index = static_cast<size_t>(row);
     const Assignment assignment = nearest(segments, points.row(row));
     Json of_models = Json::object();
-    for (size_t i = 0; i < models.size(); ++i)
-      of_models[models[i].name] = prediction_json(models[i], predictions[i][index]);
+    for (size_t i = 0; i < models.size(); ++i) of_models[models[i].name] = predictions[i][index];
     file.write(Json{{"schema_version", schema_version},
                     {"customer", customers.ids[index]},
                     {"segment",

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "profile/behaviour.h"
 #include "profile/new_customers.h"
 #include "profile/principal.h"
 #include "profile/report.h"
@@ -99,25 +100,46 @@ std::vector<CustomerColumn> compared_columns(const ProfileSettings& settings, co
   return columns;
 }
 
+bool wants_behaviour(const ProfileSettings& settings) {
+  return std::any_of(
+      settings.regressions.begin(), settings.regressions.end(), [](const RegressionSettings& regression) {
+        return std::count(regression.features.begin(), regression.features.end(), "behaviour") > 0;
+      });
+}
+
 void fit_regressions(const Run& run, const PreparedReader& prepared, const Matrix& components,
                      ProfileResults& results, Heartbeat& heartbeat) {
   const ProfileSettings& settings = run.settings.profile;
+  const auto seed = static_cast<uint64_t>(run.settings.run.seed);
   RegressionInputs inputs;
   inputs.predictions = prediction_features(results.customers.heads);
   inputs.components = components;
   inputs.training_texts = results.customers.training_texts;
   inputs.texts = results.customers.have_texts();
+  inputs.topics = topic_features(results.topics.customers);
+  if (wants_behaviour(settings))
+    inputs.behaviour = behaviour_features(behaviour_columns(prepared, results.customers));
   for (const RegressionSettings& regression : settings.regressions) {
     heartbeat.beat();
     inputs.attributes = attribute_features(attributes_of(regression, settings, prepared, results));
     const CustomerColumn column = field_column(prepared, results.customers, regression.target);
-    Regression& result = results.regressions.emplace_back(
-        fit_regression(regression, make_target(column, regression), inputs,
-                       static_cast<uint64_t>(run.settings.run.seed), run.threads()));
-    result.name = name_of(regression, settings);
-    result.head_saw_target =
+    const bool head_saw_target =
         std::any_of(run.settings.train.heads.begin(), run.settings.train.heads.end(),
                     [&](const HeadSettings& head) { return head.field == regression.target; });
+    if (has_many_classes(column, regression)) {
+      Classification& result = results.classifications.emplace_back(
+          fit_classification(regression, column, inputs, seed, run.threads()));
+      result.name = name_of(regression, settings);
+      result.head_saw_target = head_saw_target;
+      const ClassScores& scores = result.sets.back().scores;
+      log_info("profile: {}: accuracy {:.3f} (largest class {:.3f}), log loss {:.3f}", result.name,
+               scores.accuracy, scores.baseline_accuracy, scores.log_loss);
+      continue;
+    }
+    Regression& result = results.regressions.emplace_back(
+        fit_regression(regression, make_target(column, regression), inputs, seed, run.threads()));
+    result.name = name_of(regression, settings);
+    result.head_saw_target = head_saw_target;
     const FeatureSetScores& scores = result.honest_scores();
     if (result.two_classes()) {
       log_info("profile: {}: AUC {:.3f}, log loss {:.3f} (base rate {:.3f})", result.name,
@@ -167,13 +189,15 @@ void check_customers(const Run& run, const Customers& customers) {
 // Segments, and the principal components of what they are made of.
 PrincipalComponents segment_customers(const Run& run, Geometry geometry, ProfileResults& results,
                                       Heartbeat& heartbeat) {
-  const Matrix& vectors = results.customers.mean;
+  const MatrixRows vectors(results.customers.mean);
   results.segmentation = find_segments(vectors, geometry, run.settings.profile.segments,
                                        static_cast<uint64_t>(run.settings.run.seed), run.threads());
   log_info("profile: {} customers in {} segments, silhouette {:.3f}", results.customers.count(),
            results.segmentation.count(), results.segmentation.silhouette);
   heartbeat.beat();
-  return principal_components(geometry == Geometry::cosine ? unit_rows(vectors) : vectors, kept_components);
+  const UnitRows unit(vectors);
+  return geometry == Geometry::cosine ? principal_components(unit, kept_components, run.threads())
+                                      : principal_components(vectors, kept_components, run.threads());
 }
 
 // What both ways end with, on rank 0. components: of the segments' vectors; attributes: those, without texts.
@@ -222,7 +246,8 @@ void profile_texts(const Run& run, const PreparedReader& prepared) {
   results.key_phrases = find_key_phrases(prepared, results.customers, cutter, vocabulary,
                                          settings.words.keywords, settings.report.show_texts, ranks);
   results.recommendations =
-      recommend_items(prepared, embeddings, settings.recommendations, ranks, run.threads());
+      recommend_items(prepared, embeddings, settings.recommendations,
+                      static_cast<uint64_t>(run.settings.run.seed), ranks, run.threads());
   results.neighbors = nearest_customers(results.customers.mean, settings.neighbors, ranks, run.threads());
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     results.provenance = embeddings.provenance();

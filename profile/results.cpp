@@ -85,10 +85,6 @@ Json set_json(const FeatureSetScores& set, bool logistic) {
           {"out_of_fold", logistic ? probability_scores(set.probability) : number_scores(set.number)}};
 }
 
-const char* source_name(FeatureSource source) {
-  return source == FeatureSource::attribute ? "attribute" : "prediction";
-}
-
 Json regression_entry(const ProfileResults& results, const Regression& regression) {
   Json sets = Json::array(), coefficients = Json::array();
   for (const FeatureSetScores& set : regression.sets) sets.push_back(set_json(set, regression.two_classes()));
@@ -212,8 +208,10 @@ int64_t ProfileResults::customers_of_topic(size_t topic) const {
 Json segments_json(const ProfileResults& results) {
   const Segmentation& segmentation = results.segmentation;
   Json tried = Json::array(), segments = Json::array();
-  for (const auto& [k, silhouette] : segmentation.tried) {
-    tried.push_back({{"k", k}, {"silhouette", rounded(silhouette)}});
+  for (size_t i = 0; i < segmentation.tried.size(); ++i) {
+    const auto& [k, silhouette] = segmentation.tried[i];
+    tried.push_back(
+        {{"k", k}, {"silhouette", rounded(silhouette)}, {"inertia", rounded(segmentation.tried_inertia[i])}});
   }
   for (size_t segment = 0; segment < segmentation.sizes.size(); ++segment) {
     segments.push_back(segment_json(results, segment));
@@ -223,6 +221,8 @@ Json segments_json(const ProfileResults& results) {
           {"geometry", segmentation.geometry == Geometry::cosine ? "cosine" : "euclidean"},
           {"k", segmentation.count()},
           {"k_chosen_by_silhouette", segmentation.k_chosen},
+          {"k_chosen_by_elbow", segmentation.k_of_elbow},
+          {"k_chosen_on_customers", segmentation.chosen_on_customers},
           {"silhouette", rounded(segmentation.silhouette)},
           {"silhouette_customers", segmentation.silhouette_customers},
           {"tried", tried},
@@ -234,7 +234,13 @@ Json regression_json(const ProfileResults& results) {
   Json regressions = Json::array();
   for (const Regression& regression : results.regressions)
     regressions.push_back(regression_entry(results, regression));
-  return {{"format_version", 1}, {"sources", sources_json(results)}, {"regressions", regressions}};
+  Json classifications = Json::array();
+  for (const Classification& classification : results.classifications)
+    classifications.push_back(classification_json(results, classification));
+  return {{"format_version", 1},
+          {"sources", sources_json(results)},
+          {"regressions", regressions},
+          {"classifications", classifications}};
 }
 
 Json fairness_json(const ProfileResults& results) {

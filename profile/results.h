@@ -6,6 +6,7 @@
 
 #include "extract/shards.h"
 #include "profile/actions.h"
+#include "profile/classification.h"
 #include "profile/columns.h"
 #include "profile/customers.h"
 #include "profile/description.h"
@@ -35,6 +36,7 @@ struct ProfileResults {
   CustomerMap map;
   Neighbors neighbors;
   std::vector<Regression> regressions;
+  std::vector<Classification> classifications;
   std::vector<GroupComparison> comparisons;
   bool has_items = false;
   ShardProvenance provenance;
@@ -49,6 +51,7 @@ void write_profiles_hdf5(const fs::path& path, const ProfileResults& results);
 void write_profiles_jsonl(const fs::path& path, const ProfileResults& results);
 Json segments_json(const ProfileResults& results);
 Json regression_json(const ProfileResults& results);
+Json classification_json(const ProfileResults& results, const Classification& classification);
 Json fairness_json(const ProfileResults& results);
 Json topics_json(const ProfileResults& results);
 void write_recommendations_jsonl(const fs::path& path, const ProfileResults& results);
@@ -56,8 +59,8 @@ Json recommendation_json(const ProfileResults& results);
 Json sources_json(const ProfileResults& results);  // what all of these were made from
 
 // All that is known of the profiled customers, for rules and audiences: texts, tokens, days since the last
-// text, segment, attributes, "HEAD = CLASS" (mean prediction), "TARGET predicted" (out of fold), "topic 1",
-// "items".
+// text, segment, attributes, "HEAD = CLASS" (mean prediction), "TARGET predicted" and "TARGET = CLASS
+// predicted" (out of fold), "topic 1", "items".
 std::vector<CustomerColumn> customer_table(const ProfileResults& results);
 
 // A number rounded to six significant digits; not finite: null.

@@ -62,6 +62,16 @@ struct TopicRun {
 Topics find_topics(const PreparedReader& prepared, const Customers& customers, WordCutter& cutter,
                    const Vocabulary& vocabulary, const TopicRun& run, const Communicator& communicator);
 
+struct SavedTopics {
+  Vocabulary vocabulary;
+  TopicModel model;
+};
+
+// The mean mixture of each customer's texts under topics that were found in other texts: customers x topics,
+// NaN for one without a text with words. A collective; the result is on rank 0.
+Matrix mix_with(const SavedTopics& topics, const PreparedReader& prepared, const Customers& customers,
+                WordCutter& cutter, const std::filesystem::path& scratch, const Communicator& communicator);
+
 // Twice the mutual information of two labellings over the sum of their entropies; pairs with -1 are left out.
 double normalised_mutual_information(const std::vector<int32_t>& left, const std::vector<int32_t>& right);
 
@@ -72,10 +82,6 @@ std::vector<TopicWord> telling_words(const TopicModel& model, const Vocabulary& 
 
 // topics.h5: the model, for mixtures of texts never seen (docs/formats.md).
 void write_topics_hdf5(const std::filesystem::path& path, const Topics& topics);
-struct SavedTopics {
-  Vocabulary vocabulary;
-  TopicModel model;
-};
 SavedTopics read_topics_hdf5(const std::filesystem::path& path);
 
 }  // namespace limner

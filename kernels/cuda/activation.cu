@@ -137,6 +137,14 @@ void activation_forward(cudaStream_t stream, Tensor y, Tensor pre, Activation ac
   });
 }
 
+void CudaBackend::activation_forward(Tensor y, Tensor pre, Activation activation) {
+  const char* const name = "activation_forward";
+  check_float(name, "y", y);
+  check_device_tensor(name, "y", y, y.dtype, {y.rows(), y.columns()});
+  check_device_tensor(name, "pre", pre, y.dtype, {y.rows(), y.columns()});
+  limner::activation_forward(stream_, y, pre, activation);
+}
+
 void CudaBackend::activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) {
   const char* const name = "activation_backward";
   check_float(name, "dy", dy);

@@ -200,7 +200,9 @@ void CudaBackend::head_norm_backward(Tensor dx, Tensor dquery_gamma, Tensor dkey
   check_device_tensor(name, "dx", dx, dy.dtype, {tokens, shape.packed_width()});
   check_device_tensor(name, "x", x, dy.dtype, {tokens, shape.packed_width()});
   check_device_tensor(name, "rstd", rstd, DType::f32, {tokens, heads.normed});
-  for (const Tensor& gamma : {dquery_gamma, dkey_gamma, query_gamma, key_gamma}) {
+  check_device_optional(name, "dquery_gamma", dquery_gamma, DType::f32, {size});
+  check_device_optional(name, "dkey_gamma", dkey_gamma, DType::f32, {size});
+  for (const Tensor& gamma : {query_gamma, key_gamma}) {
     check_device_tensor(name, "gamma", gamma, DType::f32, {size});
   }
   if (tokens == 0) return;
@@ -228,8 +230,8 @@ void CudaBackend::head_norm_backward(Tensor dx, Tensor dquery_gamma, Tensor dkey
     launch(head_norm_backward_kernel<T>, static_cast<unsigned>(pieces), warps * kWarpSize,
            static_cast<size_t>(warps * warp_bytes), stream_, call);
   });
-  add_few_rows(stream_, device_data<float>(dquery_gamma), dquery_gammas);
-  add_few_rows(stream_, device_data<float>(dkey_gamma), dkey_gammas);
+  if (!dquery_gamma.absent()) add_few_rows(stream_, device_data<float>(dquery_gamma), dquery_gammas);
+  if (!dkey_gamma.absent()) add_few_rows(stream_, device_data<float>(dkey_gamma), dkey_gammas);
 }
 
 }  // namespace limner

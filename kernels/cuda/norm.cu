@@ -214,7 +214,7 @@ void CudaBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgam
   check_device_tensor(name, "dy", dy, dy.dtype, {tokens, width});
   check_device_tensor(name, "dsum", dsum, dy.dtype, {tokens, width});
   check_device_optional(name, "dx", dx, dy.dtype, {tokens, width});
-  check_device_tensor(name, "dgamma", dgamma, DType::f32, {width});
+  check_device_optional(name, "dgamma", dgamma, DType::f32, {width});
   check_device_optional(name, "dbeta", dbeta, DType::f32, {width});
   check_device_tensor(name, "sum", sum, dy.dtype, {tokens, width});
   if (kind == NormKind::layer) check_device_tensor(name, "mean", mean, DType::f32, {tokens});
@@ -253,7 +253,7 @@ void CudaBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgam
     launch(norm_backward_kernel<T>, static_cast<unsigned>(pieces), warps * kWarpSize,
            static_cast<size_t>(warps * warp_bytes), stream_, call);
   });
-  add_few_rows(stream_, device_data<float>(dgamma), dgammas);
+  if (!dgamma.absent()) add_few_rows(stream_, device_data<float>(dgamma), dgammas);
   if (!dbeta.absent()) add_few_rows(stream_, device_data<float>(dbeta), dbetas);
 }
 

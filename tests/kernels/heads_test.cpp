@@ -73,6 +73,9 @@ TEST_P(HeadNorm, BackwardEqualsCentralDifferences) {
                  "dquery_gamma");
     expect_close(dkey_gamma.values(), expected_keys, 2.0 * tolerance(DType::f32, tokens * sizes.heads),
                  "dkey_gamma");
+    const Operand alone(dtype(), {tokens, packed});
+    backend_->head_norm_backward(alone, Tensor(), Tensor(), dy, x, rstd, query_gamma, key_gamma, shape);
+    EXPECT_EQ(alone.bytes(), dx.bytes()) << "frozen scales";
     backend_->head_norm_backward(dy, dquery_gamma, dkey_gamma, dy, x, rstd, query_gamma, key_gamma, shape);
     EXPECT_EQ(dy.bytes(), dx.bytes()) << "in place";
   }

@@ -99,6 +99,21 @@ TEST_P(Norm, BackwardEqualsCentralDifferences) {
   }
 }
 
+// What is frozen has no gradient; that of the sum is the same without it.
+TEST_P(Norm, ParameterGradientsMayBeAbsent) {
+  const Operand sum(dtype(), {7, 33}, 31), dy(dtype(), {7, 33}, 32), gamma(DType::f32, {33}, 33);
+  const Operand dgamma(DType::f32, {33}, 34), dbeta(DType::f32, {33}, 35);
+  const reference::Norm forward = reference::norm(sum.values(), gamma.values(), Doubles(33, 0.0), kEpsilon);
+  const Operand mean(DType::f32, {7}, forward.mean), rstd(DType::f32, {7}, forward.rstd);
+  const Operand with(dtype(), {7, 33}), without(dtype(), {7, 33});
+  const Rows rows({7});
+  backend_->norm_backward(with, Write::overwrite, Tensor(), dgamma, dbeta, dy, sum, mean, rstd, gamma,
+                          NormKind::layer, {}, rows);
+  backend_->norm_backward(without, Write::overwrite, Tensor(), Tensor(), Tensor(), dy, sum, mean, rstd, gamma,
+                          NormKind::layer, {}, rows);
+  EXPECT_EQ(with.bytes(), without.bytes());
+}
+
 TEST_P(Norm, ParameterGradientsOverManyTokens) {
   const int64_t tokens = 4500, width = 19;
   const Rows rows({4500});

@@ -21,6 +21,8 @@ Results run_all(int threads, DType dtype) {
   const Operand dweight(DType::f32, {inner, hidden}, 4), dbias(DType::f32, {inner}, 5);
   backend->linear_forward(y, pre, x, weight, bias, Activation::gelu);
   backend->activation_backward(y, y, pre, Activation::gelu);
+  backend->add_columns(y, 3, x, 0.5f);
+  backend->activation_forward(pre, pre, Activation::gelu);
   backend->linear_backward_input(dx, Write::overwrite, y, weight);
   backend->linear_backward_weight(dweight, dbias, y, x);
   for (const Operand* operand : {&y, &pre, &dx, &dweight, &dbias}) keep(*operand);
@@ -82,6 +84,16 @@ Results run_all(int threads, DType dtype) {
   results.emplace_back(bytes, bytes + sizeof(squares));
   backend->add(other, flat);
   keep(other);
+  const Operand columns(dtype, {tokens, hidden});
+  backend->copy_columns(columns, y, 7, 0.5f);
+  keep(columns);
+  backend->move_average(other, moment, 0.25f);
+  keep(other);
+
+  const Operand logits(dtype, {5, 301}, 16), dlogits(dtype, {5, 301}), loss(DType::f32, {5});
+  backend->cross_entropy(loss, dlogits, logits, std::vector<int32_t>{0, 300, -1, 7, 16}, Tensor(),
+                         {0.1f, 2.0f}, 1.0f);
+  for (const Operand* operand : {&dlogits, &loss}) keep(*operand);
   return results;
 }
 

@@ -251,6 +251,64 @@ TEST(Profile, NewCustomersOfTexts) {
   expect_error(ExitCode::bad_config, {"prepare.fitted_from"}, [&] { run(settings); });
 }
 
+// More than two classes, a network, topics and behaviour: fitted, written, and applied to the same customers.
+TEST(Profile, ClassesTopicsAndBehaviour) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path());
+  settings.profile.topics.k.value = 4;
+  settings.profile.words.min_texts = 2;
+  RegressionSettings region = settings.profile.regressions[1];
+  region.target = "region";
+  region.features = {"attributes", "texts", "topics", "behaviour"};
+  RegressionSettings& spend = settings.profile.regressions[0];
+  spend.features = region.features;
+  settings.profile.regressions[1].kind = "mlp";
+  settings.profile.regressions[1].hidden = 3;
+  settings.profile.regressions.push_back(region);
+  run(settings);
+  const Json found = read_json(folder.path() / "profile/regression.json");
+  ASSERT_EQ(found["classifications"].size(), 1u);
+  const Json& classes = found["classifications"][0];
+  EXPECT_EQ(classes["name"], "region");
+  EXPECT_EQ(classes["classes"].size(), 4u);
+  EXPECT_EQ(classes["feature_sets"].size(), 5u);
+  EXPECT_EQ(classes["feature_sets"][4]["features"], "attributes, behaviour, texts and topics");
+  EXPECT_EQ(classes["customers"].get<int64_t>() + classes["missing"].get<int64_t>(), 240);
+  std::set<std::string> sources;
+  for (const Json& entry : classes["coefficients"]) sources.insert(entry["source"].get<std::string>());
+  EXPECT_EQ(sources, (std::set<std::string>{"attribute", "behaviour", "prediction", "topic"}));
+  EXPECT_EQ(found["regressions"].size(), 3u);
+  EXPECT_GT(found["regressions"][0]["feature_sets"][4]["out_of_fold"]["r2"].get<double>(), 0.5);
+  const hdf5::Reader profiles(folder.path() / "profile/profiles.h5");
+  EXPECT_EQ(profiles.dims("/classification/region/predicted"), (std::vector<int64_t>{240, 4}));
+  std::vector<int64_t> fold(240);
+  profiles.read("/regression/spend/fold", hdf5::Type::i64, 0, 240, fold.data());
+  for (const int64_t number : fold) EXPECT_TRUE(number >= 0 && number < 5);
+  const std::vector<Json> known = read_records(folder.path() / "profile/profiles.jsonl");
+
+  fs::rename(folder.path() / "profile", folder.path() / "fitted");
+  settings.prepare.fitted_from = (folder.path() / "prepared/prepared.h5").string();
+  settings.profile.fitted_from = (folder.path() / "fitted").string();
+  run(settings);
+  const std::vector<Json> told = read_records(folder.path() / "profile/predictions.jsonl");
+  ASSERT_EQ(told.size(), 240u);
+  double fitted = 0, left_out = 0;
+  for (size_t i = 0; i < told.size(); ++i) {
+    const Json& entry = told[i]["predictions"]["region"];
+    const auto chance = entry["probabilities"][entry["predicted"].get<std::string>()].get<double>();
+    for (const auto& [name, other] : entry["probabilities"].items()) EXPECT_LE(other.get<double>(), chance);
+    EXPECT_EQ(told[i]["predictions"]["churned"]["of"], "yes");
+    const Json& of_spend = known[i]["regressions"]["spend"];
+    const auto observed = of_spend["observed"].get<double>();
+    fitted += std::pow(told[i]["predictions"]["spend"]["predicted"].get<double>() - observed, 2);
+    left_out += std::pow(of_spend["predicted"].get<double>() - observed, 2);
+  }
+  EXPECT_LT(fitted, left_out);
+  EXPECT_GT(fitted, 0.3 * left_out);
+  fs::remove(folder.path() / "fitted/topics.h5");
+  expect_error(ExitCode::missing_input, {"topics.h5"}, [&] { run(settings); });
+}
+
 TEST(Profile, MarkupInNamesStaysText) {
   const TemporaryFolder folder;
   run(write_run_folder(folder.path(), {.customers = 60, .hostile = true}));
