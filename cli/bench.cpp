@@ -15,6 +15,7 @@
 #include "cli/bench.h"
 #include "cli/command.h"
 #include "kernels/backend.h"
+#include "kernels/select.h"
 #include "model/model.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
@@ -38,11 +39,15 @@ struct Timing {
   double median, low, high;
 };
 
-// One call to warm up, then `repeats` measured ones.
-Timing measure(int64_t repeats, const std::function<void()>& work) {
-  work();
+// One call to warm up, then `repeats` measured ones, each until the device is done.
+Timing measure(Backend& backend, int64_t repeats, const std::function<void()>& work) {
+  const auto whole = [&] {
+    work();
+    backend.synchronize();
+  };
+  whole();
   std::vector<double> seconds;
-  for (int64_t i = 0; i < repeats; ++i) seconds.push_back(seconds_of(work));
+  for (int64_t i = 0; i < repeats; ++i) seconds.push_back(seconds_of(whole));
   std::sort(seconds.begin(), seconds.end());
   return {seconds[seconds.size() / 2], seconds.front(), seconds.back()};
 }
@@ -69,12 +74,16 @@ std::vector<std::string> read_texts(const Options& options) {
   return texts;
 }
 
-// The rate of the processor's own matrix product at a size that is kind to it: what shares are held against.
+// The rate of the device's own matrix product at a size that is kind to it: what shares are held against.
 double gemm_flops(Backend& backend, DType dtype, int64_t tokens, int64_t in, int64_t out, int64_t repeats) {
-  Buffer x(tokens * in * 4), w(out * in * 4), y(tokens * out * 4);
-  const Tensor xt(x.data(), dtype, {tokens, in}), wt(w.data(), dtype, {out, in}),
-      yt(y.data(), dtype, {tokens, out});
-  const Timing time = measure(repeats, [&] {
+  const auto matrix = [&](const Buffer& memory, int64_t rows, int64_t columns) {
+    return Tensor(memory.data(), dtype, {rows, columns}, memory.device());
+  };
+  const int64_t element = dtype_bytes(dtype);
+  const Buffer x = backend.allocate(tokens * in * element), w = backend.allocate(out * in * element),
+               y = backend.allocate(tokens * out * element);
+  const Tensor xt = matrix(x, tokens, in), wt = matrix(w, out, in), yt = matrix(y, tokens, out);
+  const Timing time = measure(backend, repeats, [&] {
     for (int i = 0; i < 10; ++i) backend.linear_forward(yt, Tensor(), xt, wt, Tensor(), Activation::none);
   });
   return 10.0 * 2.0 * static_cast<double>(tokens * in * out) / time.median;
@@ -171,7 +180,9 @@ double forward_flops(const ModelConfig& config, const std::vector<int32_t>& leng
 Json speed(const char* scope, const Options& options, Backend& backend, const Loaded& loaded,
            const Timing& time, double flops, int64_t repeats) {
   const DType dtype = precision_of(options);
-  const double peak = gemm_flops(backend, dtype, 4096, 1024, 1024, 5);
+  // A GPU is filled by larger products only.
+  const int64_t width = backend.device() == Device::cpu ? 1024 : 8192;
+  const double peak = gemm_flops(backend, dtype, 4 * width, width, width, 5);
   const double tokens = static_cast<double>(loaded.token_count);
   // What a padded batch of 32 rows, sorted by length as rivals do, would compute beside the real tokens.
   std::vector<int32_t> sorted = loaded.lengths;
@@ -209,8 +220,9 @@ void bench_extract(const Options& options, Backend& backend, int64_t repeats) {
     }
   };
   const double flops = forward_flops(loaded.model.config(), loaded.lengths);
-  print_line(speed("model", options, backend, loaded, measure(repeats, forward), flops, repeats), backend);
-  const Timing whole = measure(repeats, [&] {
+  print_line(speed("model", options, backend, loaded, measure(backend, repeats, forward), flops, repeats),
+             backend);
+  const Timing whole = measure(backend, repeats, [&] {
     loaded.tokenizer.encode_all(texts, loaded.longest, static_cast<int>(options.number("threads", 1)));
     forward();
   });
@@ -228,11 +240,12 @@ void bench_train(const Options& options, Backend& backend, int64_t repeats) {
   Model& model = loaded.model;
   model.plan(Purpose::training, tokens, rows);
   const int64_t elements = model.parameters().elements();
-  Buffer first(elements * 4), second(elements * 4);
-  const Tensor first_moment(first.data(), DType::f32, {elements}),
-      second_moment(second.data(), DType::f32, {elements});
+  const Buffer first = backend.allocate(elements * dtype_bytes(DType::f32)),
+               second = backend.allocate(elements * dtype_bytes(DType::f32));
+  const Tensor first_moment(first.data(), DType::f32, {elements}, first.device()),
+      second_moment(second.data(), DType::f32, {elements}, second.device());
   int64_t step = 0;
-  const Timing time = measure(repeats, [&] {
+  const Timing time = measure(backend, repeats, [&] {
     for (const Batch& batch : batches) {
       HeadLabels labels;
       for (const int64_t row : batch.rows) labels.classes.push_back(static_cast<int32_t>(row % 2));
@@ -258,7 +271,7 @@ void bench_tokenizer(const Options& options, Backend& backend, int64_t repeats) 
   int64_t tokens = 0;
   for (const auto& row : tokenizer.encode_all(texts, longest, threads))
     tokens += static_cast<int64_t>(row.size());
-  const Timing time = measure(repeats, [&] { tokenizer.encode_all(texts, longest, threads); });
+  const Timing time = measure(backend, repeats, [&] { tokenizer.encode_all(texts, longest, threads); });
   const double count = static_cast<double>(tokens);
   print_line({{"bench", "tokenizer"},
               {"threads", threads},
@@ -303,24 +316,30 @@ int bench_command(const Arguments& arguments, Communicator& communicator) {
       {"tokenizer", bench_tokenizer},
       {"customers", [](const Options& options, Backend&, int64_t) { bench_customers(options); }}};
   const char* usage =
-      "limner bench gemm|extract|train|tokenizer|customers [model=FOLDER texts=FILE.jsonl precision=f32|bf16 "
-      "threads=N repeats=N max_tokens=N max_length=N vectors=FILE.h5 k=N rounds=N tasks=A,B]";
+      "limner bench gemm|extract|train|tokenizer|customers [model=FOLDER texts=FILE.jsonl device=cpu|cuda "
+      "precision=f32|bf16 threads=N repeats=N max_tokens=N max_length=N vectors=FILE.h5 k=N rounds=N "
+      "tasks=A,B]";
   if (arguments.positional.empty() || !benches.contains(arguments.positional.front()))
     fail(ExitCode::usage, "bench: which one? Usage: {}", usage);
   Options options;
   for (size_t i = 1; i < arguments.positional.size(); ++i) {
     const std::string& word = arguments.positional[i];
     const size_t equals = word.find('=');
-    static const std::vector<std::string> known = {"model",   "texts",      "precision",  "threads",
-                                                   "repeats", "max_tokens", "max_length", "vectors",
-                                                   "k",       "rounds",     "tasks"};
+    static const std::vector<std::string> known = {"model",   "texts",   "device",     "precision",
+                                                   "threads", "repeats", "max_tokens", "max_length",
+                                                   "vectors", "k",       "rounds",     "tasks"};
     if (equals == std::string::npos ||
         std::find(known.begin(), known.end(), word.substr(0, equals)) == known.end())
       fail(ExitCode::usage, "bench: '{}' is not an option. Usage: {}", word, usage);
     options.values[word.substr(0, equals)] = word.substr(equals + 1);
   }
   if (!communicator.root()) return 0;
-  const auto backend = make_cpu_backend(static_cast<int>(options.number("threads", 1)));
+  RuntimeSettings runtime;
+  runtime.device = options.text("device", "cpu");
+  if (runtime.device != "cpu" && runtime.device != "cuda")
+    fail(ExitCode::usage, "bench: device={} is neither cpu nor cuda", runtime.device);
+  const auto backend =
+      select_backend(runtime, static_cast<int>(options.number("threads", 1)), Communicator::self());
   benches.at(arguments.positional.front())(options, *backend, options.number("repeats", 5));
   return 0;
 }

@@ -22,6 +22,8 @@ const std::vector<Command>& commands() {
        "customer profiles, segments, regressions and report.html", profile_command},
       {"check", "limner check CONFIG [key.path=value ...]",
        "predicts parameters, memory, steps and disk; writes nothing", check_command},
+      {"merge", "limner merge ADAPTER OUT", "adds an adapter's updates to its base: a whole checkpoint",
+       merge_command},
       {"inspect", "limner inspect PATH", "describes a checkpoint, tokenizer, prepared set, shard or run",
        inspect_command},
       {"verify", "limner verify PATH",

@@ -15,6 +15,7 @@ constexpr int64_t format_version = 1;
 constexpr const char* flat_weights = "weights";
 constexpr const char* first_moment = "first_moment";
 constexpr const char* second_moment = "second_moment";
+constexpr const char* weight_average = "weight_average";
 
 Json state_json(const TrainState& state, const std::string& fingerprint) {
   return {{"format_version", format_version},
@@ -131,9 +132,12 @@ std::optional<fs::path> Checkpoints::newest() const {
 
 TrainState Checkpoints::restore(const fs::path& checkpoint) {
   const SafetensorsFile file(optimizer_path(checkpoint));
-  read_flat(file, flat_weights, contents_.model, contents_.model.weights());
+  read_flat(file, flat_weights, contents_.model, contents_.model.trained_weights());
   read_flat(file, first_moment, contents_.model, contents_.optimizer.first());
   read_flat(file, second_moment, contents_.model, contents_.optimizer.second());
+  if (contents_.average.present()) {
+    read_flat(file, weight_average, contents_.model, contents_.average.average());
+  }
   contents_.model.refresh_shadow();
   return parse_state(read_json(state_path(checkpoint)));
 }
@@ -148,8 +152,8 @@ void Checkpoints::remove_others() const {
 }
 
 void Checkpoints::write_model(const fs::path& folder, const TrainState& state) {
-  save_model(contents_.model, folder, contents_.pooling, contents_.normalize, contents_.max_length);
-  contents_.tokenizer.save(folder, contents_.max_length);
+  contents_.average.lend([&] { save_model(contents_.model, folder, contents_.sentence); });
+  contents_.tokenizer.save(folder, contents_.sentence.max_length);
   make_folder(folder / "limner_state");
   write_json(state_path(folder), state_json(state, contents_.fingerprint));
 }
@@ -159,11 +163,16 @@ void Checkpoints::save(const TrainState& state) {
   FolderWriter folder(step_folder(state.step));
   write_model(folder.path(), state);
   const Model& model = contents_.model;
-  const OnHost weights(model, contents_.model.weights()), first(model, contents_.optimizer.first()),
+  const OnHost weights(model, contents_.model.trained_weights()), first(model, contents_.optimizer.first()),
       second(model, contents_.optimizer.second());
-  write_safetensors(
-      optimizer_path(folder.path()),
-      {{flat_weights, weights.tensor()}, {first_moment, first.tensor()}, {second_moment, second.tensor()}});
+  std::vector<NamedTensor> tensors{
+      {flat_weights, weights.tensor()}, {first_moment, first.tensor()}, {second_moment, second.tensor()}};
+  std::optional<OnHost> average;
+  if (contents_.average.present()) {
+    average.emplace(model, contents_.average.average());
+    tensors.push_back({weight_average, average->tensor()});
+  }
+  write_safetensors(optimizer_path(folder.path()), tensors);
   folder.publish();
   const std::vector<fs::path> all = step_folders();
   for (size_t i = static_cast<size_t>(total_limit_); i < all.size(); ++i) fs::remove_all(all[i]);

@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "text/tokenizer.h"
 #include "train/optimizer.h"
+#include "train/weight_average.h"
 
 namespace limner {
 
@@ -42,23 +43,24 @@ class Checkpoints {
   struct Contents {
     Model& model;
     Optimizer& optimizer;
+    WeightAverage& average;
     const Tokenizer& tokenizer;
-    Pooling pooling;
-    bool normalize;
-    int64_t max_length;
+    SentenceConfig sentence;
     std::string fingerprint;
   };
   Checkpoints(std::filesystem::path folder, const Contents& contents, int64_t total_limit);
 
   // The newest whole checkpoint with our fingerprint; torn ones are passed over with a warning.
   std::optional<std::filesystem::path> newest() const;
-  // Weights, moments and state of that folder, bit for bit: model.safetensors is made for other readers (a
-  // regression head's unit is folded in there), so the flat weights are in limner_state/ too.
+  // What is trained, its average, moments and state of that folder, bit for bit: model.safetensors is made
+  // for other readers (a regression head's unit is folded in there), so the flat weights are in limner_state/
+  // too.
   TrainState restore(const std::filesystem::path& checkpoint);
   // Checkpoints of other settings: the run starts anew and replaces them.
   void remove_others() const;
 
-  // A Hugging Face folder with limner_state/, published whole. Older ones beyond the limit are removed.
+  // A Hugging Face folder or a PEFT adapter, of the average where there is one, with limner_state/, published
+  // whole. Older ones beyond the limit are removed.
   void save(const TrainState& state);
   // The same without the optimizer's tensors: best/ is to be used, not gone on from.
   void save_best(const TrainState& state);

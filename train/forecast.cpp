@@ -1,6 +1,7 @@
 // limner check: what training will take, told from a sample of the rows. Writes nothing.
 #include <algorithm>
 
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/process.h"
 #include "tables/preview.h"
@@ -10,6 +11,7 @@
 #include "train/step_plan.h"
 #include "train/tokenizer_source.h"
 #include "train/train.h"
+#include "train/weight_average.h"
 
 namespace limner {
 namespace {
@@ -38,7 +40,7 @@ HeadSpec head_of(const HeadSettings& settings, const Preview& preview) {
 }
 
 Tokenizer tokenizer_for(const Settings& settings, const Preview& preview, int threads) {
-  if (settings.model.checkpoint) return Tokenizer::load(*settings.model.checkpoint);
+  if (settings.model.checkpoint) return Tokenizer::load(tokenizer_folder(*settings.model.checkpoint));
   std::vector<std::string> training;
   for (size_t i = 0; i < preview.texts.size(); ++i) {
     if (preview.split[i] == Split::train) training.push_back(preview.texts[i]);
@@ -58,6 +60,7 @@ SplitRows stretched(const std::vector<int32_t>& sample, int64_t rows) {
     part.lengths.push_back(length);
     part.tokens += length;
     part.longest = std::max(part.longest, length);
+    part.shortest = part.count() == 1 ? length : std::min(part.shortest, length);
   }
   return part;
 }
@@ -82,16 +85,28 @@ ForecastRows forecast_rows(const Preview& preview, const Tokenizer& tokenizer, i
   return rows;
 }
 
-// Weights, gradients, moments, activations, and the copy from which a checkpoint is written.
-int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits) {
+int64_t f32_bytes(int64_t elements) { return elements * dtype_bytes(DType::f32); }
+
+// What a checkpoint holds for others.
+int64_t published_elements(const ParameterTable& parameters, const ModelPlan& plan) {
+  return plan.config.lora.active() ? parameters.trained_elements() : parameters.elements();
+}
+
+// Weights, gradients, moments, activations, and the copy from which a checkpoint is written: of all weights
+// or, for an adapter, of what is trained.
+int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits,
+                    double weight_average) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
   const int64_t arena = std::max(Model::predict_bytes(plan.config, heads, plan.precision, Purpose::training,
                                                       limits.train_tokens, limits.train_rows),
                                  Model::predict_bytes(plan.config, heads, plan.precision, Purpose::inference,
                                                       limits.evaluation_tokens, limits.evaluation_rows));
-  const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
-  const int64_t shadow = plan.precision == DType::bf16 ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
-  return 3 * weights + shadow + Optimizer::bytes(parameters) + arena;
+  const bool halves = plan.precision == DType::bf16;
+  const int64_t weights = f32_bytes(halves ? parameters.f32_elements() : parameters.elements());
+  const int64_t shadow = halves ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
+  return weights + shadow + f32_bytes(parameters.trained_elements()) +
+         f32_bytes(published_elements(parameters, plan)) + Optimizer::bytes(parameters) +
+         WeightAverage::bytes(parameters, weight_average) + arena;
 }
 
 TrainForecast forecast(const Run& run) {
@@ -101,7 +116,8 @@ TrainForecast forecast(const Run& run) {
   const Preview preview = preview_rows(run.prepared(), settings.prepare, most_texts);
   std::vector<HeadSpec> heads;
   for (const HeadSettings& head : settings.train.heads) heads.push_back(head_of(head, preview));
-  const Tokenizer tokenizer = tokenizer_for(settings, preview, run.threads());
+  Tokenizer tokenizer = tokenizer_for(settings, preview, run.threads());
+  tokenizer.set_prompt(plan.prompt);
   if (settings.model.checkpoint) {
     check_vocabulary(tokenizer, plan.config.vocabulary, *settings.model.checkpoint);
   } else {
@@ -115,28 +131,39 @@ TrainForecast forecast(const Run& run) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
   const BatchLimits limits =
       batch_limits(settings.train, rows.train, {&rows.others}, run.communicator.size());
-  const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
   const int64_t tokens_file = (rows.train.tokens + rows.others.tokens) * 4 + preview.rows * 8;
-  // Of a row: part, prepared row, length, place in a batch, and a label a head.
-  const int64_t row_bytes = 32 + 8 * static_cast<int64_t>(heads.size());
+  // Of a row: part, prepared row, length, place in a batch, a label a head, and a place among those to pair
+  // with.
+  const int64_t row_bytes =
+      32 + 8 * static_cast<int64_t>(heads.size()) + (settings.train.contrastive.pair_by == "none" ? 0 : 48);
 
   TrainForecast forecast{};
   forecast.parameters = parameters.parameter_count();
+  forecast.trained_parameters = parameters.trained_count();
   forecast.rows = rows.train.count();
   forecast.tokens_per_epoch = rows.train.tokens;
   forecast.truncated_rows = rows.truncated;
   const auto seed = static_cast<uint64_t>(settings.run.seed);
-  forecast.steps = count_steps(settings.train, rows.train.lengths, seed);
-  int64_t model_memory = model_bytes(plan, heads, limits);
+  // By every row once: what train.balance repeats is not known here, but is as many rows.
+  forecast.steps = count_steps(settings.train, Sampler(rows.train, settings.train, seed));
+  int64_t model_memory = model_bytes(plan, heads, limits, settings.train.weight_average);
   if (settings.train.pretraining.num_train_epochs > 0) {
     const Settings pretraining = pretraining_settings(settings);
-    forecast.pretraining_steps = count_steps(pretraining.train, rows.train.lengths, seed);
-    plan.config.language_weight = pretraining.train.masked_language_model.weight;
-    model_memory = std::max(model_memory, model_bytes(plan, {}, limits));
+    forecast.pretraining_steps = count_steps(pretraining.train, Sampler(rows.train, pretraining.train, seed));
+    ModelPlan pretrained = plan_model(pretraining);
+    pretrained.config.vocabulary = plan.config.vocabulary;
+    const BatchLimits pretraining_limits =
+        batch_limits(pretraining.train, rows.train, {&rows.others}, run.communicator.size());
+    model_memory = std::max(
+        model_memory, model_bytes(pretrained, {}, pretraining_limits, pretraining.train.weight_average));
   }
   forecast.bytes_per_rank = base_bytes + model_memory + tokens_file + preview.rows * row_bytes +
                             product_bytes + (run.communicator.size() > 1 ? exchange_bytes : 0);
-  forecast.checkpoint_bytes = 2 * weights + Optimizer::bytes(parameters);  // for others, and to go on from
+  // For others, and to go on from.
+  const int64_t averages = settings.train.weight_average > 0 ? 1 : 0;
+  forecast.checkpoint_bytes = f32_bytes(published_elements(parameters, plan)) +
+                              (1 + averages) * f32_bytes(parameters.trained_elements()) +
+                              Optimizer::bytes(parameters);
   return forecast;
 }
 

@@ -13,7 +13,9 @@
 #include "train/evaluation.h"
 #include "train/gradient_sync.h"
 #include "train/optimizer.h"
+#include "train/sampler.h"
 #include "train/training_data.h"
+#include "train/weight_average.h"
 
 namespace limner {
 
@@ -24,8 +26,10 @@ class Trainer {
     Backend& backend;
     Model& model;  // planned for training
     Optimizer& optimizer;
+    WeightAverage& average;
     Checkpoints& checkpoints;
     const TrainingData& data;
+    const Sampler& sampler;
     int64_t total_steps;
     int64_t evaluation_tokens;
     std::function<bool()> stop;  // this rank's wish to stop
@@ -54,8 +58,8 @@ class Trainer {
   GradientSync sync_;
   std::unique_ptr<MetricsWriter> metrics_;  // rank 0
   std::unique_ptr<Progress> progress_;
-  std::vector<std::vector<int64_t>> batches_;  // of the epoch: indices into data.train
-  int64_t batches_epoch_ = -1;
+  EpochPlan plan_;
+  int64_t plan_epoch_ = -1;
   int64_t first_step_ = 0;
   int64_t window_tokens_ = 0;
   double window_seconds_ = 0.0;
@@ -64,13 +68,14 @@ class Trainer {
 
   StepEnd step();
   Share share_of(const std::vector<int64_t>& batch) const;
+  PairVectors gather_pairs(const Batch& batch);
   // Returns this rank's part of the step's mean loss, one a head.
   std::vector<double> compute_gradients(const std::vector<Share>& shares,
                                         const std::vector<double>& total_weight);
   bool is_bad_step() const;
   void refuse_step();
   void update_weights(const std::vector<double>& losses);
-  void make_batches();
+  void plan_epoch();
   bool stopped_early() const;
   void sum_window();
   void log();
