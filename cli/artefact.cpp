@@ -1,5 +1,6 @@
 #include "cli/artefact.h"
 
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/hdf5.h"
@@ -10,7 +11,7 @@ Artefact artefact_at(const fs::path& path) {
   if (!fs::exists(path)) fail(ExitCode::missing_input, "{}: there is no such file or folder", path.string());
   if (fs::is_directory(path)) {
     if (fs::exists(path / "run.json") || fs::exists(path / "config.yaml")) return Artefact::run;
-    if (fs::exists(path / "config.json")) return Artefact::checkpoint;
+    if (fs::exists(path / "config.json") || AdapterConfig::present(path)) return Artefact::checkpoint;
     if (fs::exists(path / "tokenizer.json") || fs::exists(path / "vocab.txt")) return Artefact::tokenizer;
     if (fs::exists(path / "manifest.json")) return Artefact::embeddings;
     if (fs::exists(path / "profiles.h5")) return Artefact::profile;

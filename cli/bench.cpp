@@ -12,8 +12,10 @@
 #include <map>
 #include <numeric>
 
+#include "cli/bench.h"
 #include "cli/command.h"
 #include "kernels/backend.h"
+#include "kernels/select.h"
 #include "model/flops.h"
 #include "model/model.h"
 #include "runtime/error.h"
@@ -26,7 +28,7 @@
 namespace limner {
 namespace {
 
-using Options = std::map<std::string, std::string>;
+using Options = BenchOptions;
 
 double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -38,46 +40,28 @@ struct Timing {
   double median, low, high;
 };
 
-// One call to warm up, then `repeats` measured ones.
-Timing measure(int64_t repeats, const std::function<void()>& work) {
-  work();
+// One call to warm up, then `repeats` measured ones, each until the device is done.
+Timing measure(Backend& backend, int64_t repeats, const std::function<void()>& work) {
+  const auto whole = [&] {
+    work();
+    backend.synchronize();
+  };
+  whole();
   std::vector<double> seconds;
-  for (int64_t i = 0; i < repeats; ++i) seconds.push_back(seconds_of(work));
+  for (int64_t i = 0; i < repeats; ++i) seconds.push_back(seconds_of(whole));
   std::sort(seconds.begin(), seconds.end());
   return {seconds[seconds.size() / 2], seconds.front(), seconds.back()};
 }
 
-int64_t peak_memory_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<int64_t>(usage.ru_maxrss) * 1024;
-}
-
-std::string option(const Options& options, const std::string& key, const std::string& fallback) {
-  const auto found = options.find(key);
-  return found == options.end() ? fallback : found->second;
-}
-
-int64_t number(const Options& options, const std::string& key, int64_t fallback) {
-  const std::string text = option(options, key, std::to_string(fallback));
-  try {
-    size_t used = 0;
-    const int64_t value = std::stoll(text, &used);
-    if (used == text.size() && value > 0) return value;
-  } catch (const std::exception&) {  // falls through to the message below
-  }
-  fail(ExitCode::usage, "bench: {}={} is not a positive whole number", key, text);
-}
-
 DType precision_of(const Options& options) {
-  const std::string name = option(options, "precision", "f32");
+  const std::string name = options.text("precision", "f32");
   if (name != "f32" && name != "bf16")
     fail(ExitCode::usage, "bench: precision={} is neither f32 nor bf16", name);
   return name == "bf16" ? DType::bf16 : DType::f32;
 }
 
 std::vector<std::string> read_texts(const Options& options) {
-  const std::string path = option(options, "texts", "");
+  const std::string path = options.text("texts", "");
   if (path.empty()) fail(ExitCode::usage, "bench: texts=FILE is missing (one JSON string a line)");
   std::ifstream file(path);
   if (!file) fail(ExitCode::missing_input, "{}: cannot be opened", path);
@@ -91,12 +75,16 @@ std::vector<std::string> read_texts(const Options& options) {
   return texts;
 }
 
-// The rate of the processor's own matrix product at a size that is kind to it: what shares are held against.
+// The rate of the device's own matrix product at a size that is kind to it: what shares are held against.
 double gemm_flops(Backend& backend, DType dtype, int64_t tokens, int64_t in, int64_t out, int64_t repeats) {
-  Buffer x(tokens * in * 4), w(out * in * 4), y(tokens * out * 4);
-  const Tensor xt(x.data(), dtype, {tokens, in}), wt(w.data(), dtype, {out, in}),
-      yt(y.data(), dtype, {tokens, out});
-  const Timing time = measure(repeats, [&] {
+  const auto matrix = [&](const Buffer& memory, int64_t rows, int64_t columns) {
+    return Tensor(memory.data(), dtype, {rows, columns}, memory.device());
+  };
+  const int64_t element = dtype_bytes(dtype);
+  const Buffer x = backend.allocate(tokens * in * element), w = backend.allocate(out * in * element),
+               y = backend.allocate(tokens * out * element);
+  const Tensor xt = matrix(x, tokens, in), wt = matrix(w, out, in), yt = matrix(y, tokens, out);
+  const Timing time = measure(backend, repeats, [&] {
     for (int i = 0; i < 10; ++i) backend.linear_forward(yt, Tensor(), xt, wt, Tensor(), Activation::none);
   });
   return 10.0 * 2.0 * static_cast<double>(tokens * in * out) / time.median;
@@ -139,17 +127,17 @@ struct Loaded {
 
 Loaded load(const Options& options, Backend& backend, const std::vector<std::string>& texts,
             std::vector<HeadSpec> heads) {
-  const fs::path folder = option(options, "model", "");
+  const fs::path folder = options.text("model", "");
   if (folder.empty()) fail(ExitCode::usage, "bench: model=FOLDER is missing (a Hugging Face folder)");
   Tokenizer tokenizer = Tokenizer::load(folder);
   Model model(backend, ModelConfig::read(folder), std::move(heads), HeadInput::mean, precision_of(options));
   model.initialize(1);
   model.load(folder);
   const SentenceConfig sentence = SentenceConfig::read(folder);
-  const int64_t longest = number(
-      options, "max_length", sentence.max_length > 0 ? sentence.max_length : model.config().max_positions);
+  const int64_t longest = options.number(
+      "max_length", sentence.max_length > 0 ? sentence.max_length : model.config().max_positions);
   std::vector<std::vector<int32_t>> tokens =
-      tokenizer.encode_all(texts, longest, static_cast<int>(number(options, "threads", 1)));
+      tokenizer.encode_all(texts, longest, static_cast<int>(options.number("threads", 1)));
   std::vector<int32_t> lengths;
   for (const auto& row : tokens) lengths.push_back(static_cast<int32_t>(row.size()));
   const int64_t count = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
@@ -184,7 +172,9 @@ double all_forward_flops(const Loaded& loaded) {
 Json speed(const char* scope, const Options& options, Backend& backend, const Loaded& loaded,
            const Timing& time, double flops, int64_t repeats) {
   const DType dtype = precision_of(options);
-  const double peak = gemm_flops(backend, dtype, 4096, 1024, 1024, 5);
+  // A GPU is filled by larger products only.
+  const int64_t width = backend.device() == Device::cpu ? 1024 : 8192;
+  const double peak = gemm_flops(backend, dtype, 4 * width, width, width, 5);
   const double tokens = static_cast<double>(loaded.token_count);
   // What a padded batch of 32 rows, sorted by length as rivals do, would compute beside the real tokens.
   std::vector<int32_t> sorted = loaded.lengths;
@@ -196,7 +186,7 @@ Json speed(const char* scope, const Options& options, Backend& backend, const Lo
   return {{"contestant", fmt::format("limner {}", dtype_name(dtype))},
           {"scope", scope},
           {"precision", dtype_name(dtype)},
-          {"threads", number(options, "threads", 1)},
+          {"threads", options.number("threads", 1)},
           {"rows", loaded.lengths.size()},
           {"tokens", loaded.token_count},
           {"tokens_per_second", tokens / time.median},
@@ -211,7 +201,7 @@ Json speed(const char* scope, const Options& options, Backend& backend, const Lo
 void bench_extract(const Options& options, Backend& backend, int64_t repeats) {
   const std::vector<std::string> texts = read_texts(options);
   Loaded loaded = load(options, backend, texts, {});
-  const int64_t budget = number(options, "max_tokens", 8192);
+  const int64_t budget = options.number("max_tokens", 8192);
   const std::vector<Batch> batches = pack_all(loaded, budget);
   const auto [tokens, rows] = largest(batches);
   loaded.model.plan(Purpose::inference, tokens, rows);
@@ -222,9 +212,10 @@ void bench_extract(const Options& options, Backend& backend, int64_t repeats) {
     }
   };
   const double flops = all_forward_flops(loaded);
-  print_line(speed("model", options, backend, loaded, measure(repeats, forward), flops, repeats), backend);
-  const Timing whole = measure(repeats, [&] {
-    loaded.tokenizer.encode_all(texts, loaded.longest, static_cast<int>(number(options, "threads", 1)));
+  print_line(speed("model", options, backend, loaded, measure(backend, repeats, forward), flops, repeats),
+             backend);
+  const Timing whole = measure(backend, repeats, [&] {
+    loaded.tokenizer.encode_all(texts, loaded.longest, static_cast<int>(options.number("threads", 1)));
     forward();
   });
   print_line(speed("encode", options, backend, loaded, whole, flops, repeats), backend);
@@ -236,16 +227,17 @@ void bench_train(const Options& options, Backend& backend, int64_t repeats) {
   head.kind = "single_label";
   head.classes = {"0", "1"};
   Loaded loaded = load(options, backend, read_texts(options), {head});
-  const std::vector<Batch> batches = pack_all(loaded, number(options, "max_tokens", 4096));
+  const std::vector<Batch> batches = pack_all(loaded, options.number("max_tokens", 4096));
   const auto [tokens, rows] = largest(batches);
   Model& model = loaded.model;
   model.plan(Purpose::training, tokens, rows);
   const int64_t elements = model.parameters().elements();
-  Buffer first(elements * 4), second(elements * 4);
-  const Tensor first_moment(first.data(), DType::f32, {elements}),
-      second_moment(second.data(), DType::f32, {elements});
+  const Buffer first = backend.allocate(elements * dtype_bytes(DType::f32)),
+               second = backend.allocate(elements * dtype_bytes(DType::f32));
+  const Tensor first_moment(first.data(), DType::f32, {elements}, first.device()),
+      second_moment(second.data(), DType::f32, {elements}, second.device());
   int64_t step = 0;
-  const Timing time = measure(repeats, [&] {
+  const Timing time = measure(backend, repeats, [&] {
     for (const Batch& batch : batches) {
       HeadLabels labels;
       for (const int64_t row : batch.rows) labels.classes.push_back(static_cast<int32_t>(row % 2));
@@ -263,13 +255,13 @@ void bench_train(const Options& options, Backend& backend, int64_t repeats) {
 
 void bench_tokenizer(const Options& options, Backend& backend, int64_t repeats) {
   const std::vector<std::string> texts = read_texts(options);
-  const Tokenizer tokenizer = Tokenizer::load(option(options, "model", ""));
-  const int threads = static_cast<int>(number(options, "threads", 1));
-  const int64_t longest = number(options, "max_length", 512);
+  const Tokenizer tokenizer = Tokenizer::load(options.text("model", ""));
+  const int threads = static_cast<int>(options.number("threads", 1));
+  const int64_t longest = options.number("max_length", 512);
   int64_t tokens = 0;
   for (const auto& row : tokenizer.encode_all(texts, longest, threads))
     tokens += static_cast<int64_t>(row.size());
-  const Timing time = measure(repeats, [&] { tokenizer.encode_all(texts, longest, threads); });
+  const Timing time = measure(backend, repeats, [&] { tokenizer.encode_all(texts, longest, threads); });
   const double count = static_cast<double>(tokens);
   print_line({{"bench", "tokenizer"},
               {"threads", threads},
@@ -284,31 +276,61 @@ void bench_tokenizer(const Options& options, Backend& backend, int64_t repeats) 
 
 }  // namespace
 
+int64_t peak_memory_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+}
+
+std::string BenchOptions::text(const std::string& key, const std::string& fallback) const {
+  const auto found = values.find(key);
+  return found == values.end() ? fallback : found->second;
+}
+
+int64_t BenchOptions::number(const std::string& key, int64_t fallback) const {
+  const std::string words = text(key, std::to_string(fallback));
+  try {
+    size_t used = 0;
+    const int64_t value = std::stoll(words, &used);
+    if (used == words.size() && value > 0) return value;
+  } catch (const std::exception&) {  // falls through to the message below
+  }
+  fail(ExitCode::usage, "bench: {}={} is not a positive whole number", key, words);
+}
+
 int bench_command(const Arguments& arguments, Communicator& communicator) {
   const std::map<std::string, void (*)(const Options&, Backend&, int64_t)> benches = {
       {"gemm", bench_gemm},
       {"extract", bench_extract},
       {"train", bench_train},
-      {"tokenizer", bench_tokenizer}};
+      {"tokenizer", bench_tokenizer},
+      {"customers", [](const Options& options, Backend&, int64_t) { bench_customers(options); }}};
   const char* usage =
-      "limner bench gemm|extract|train|tokenizer [model=FOLDER texts=FILE.jsonl precision=f32|bf16 threads=N "
-      "repeats=N max_tokens=N max_length=N]";
+      "limner bench gemm|extract|train|tokenizer|customers [model=FOLDER texts=FILE.jsonl device=cpu|cuda "
+      "precision=f32|bf16 threads=N repeats=N max_tokens=N max_length=N vectors=FILE.h5 k=N rounds=N "
+      "tasks=A,B]";
   if (arguments.positional.empty() || !benches.contains(arguments.positional.front()))
     fail(ExitCode::usage, "bench: which one? Usage: {}", usage);
   Options options;
   for (size_t i = 1; i < arguments.positional.size(); ++i) {
     const std::string& word = arguments.positional[i];
     const size_t equals = word.find('=');
-    static const std::vector<std::string> known = {"model",   "texts",      "precision", "threads",
-                                                   "repeats", "max_tokens", "max_length"};
+    static const std::vector<std::string> known = {"model",   "texts",   "device",     "precision",
+                                                   "threads", "repeats", "max_tokens", "max_length",
+                                                   "vectors", "k",       "rounds",     "tasks"};
     if (equals == std::string::npos ||
         std::find(known.begin(), known.end(), word.substr(0, equals)) == known.end())
       fail(ExitCode::usage, "bench: '{}' is not an option. Usage: {}", word, usage);
-    options[word.substr(0, equals)] = word.substr(equals + 1);
+    options.values[word.substr(0, equals)] = word.substr(equals + 1);
   }
   if (!communicator.root()) return 0;
-  const auto backend = make_cpu_backend(static_cast<int>(number(options, "threads", 1)));
-  benches.at(arguments.positional.front())(options, *backend, number(options, "repeats", 5));
+  RuntimeSettings runtime;
+  runtime.device = options.text("device", "cpu");
+  if (runtime.device != "cpu" && runtime.device != "cuda")
+    fail(ExitCode::usage, "bench: device={} is neither cpu nor cuda", runtime.device);
+  const auto backend =
+      select_backend(runtime, static_cast<int>(options.number("threads", 1)), Communicator::self());
+  benches.at(arguments.positional.front())(options, *backend, options.number("repeats", 5));
   return 0;
 }
 

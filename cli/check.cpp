@@ -34,6 +34,7 @@ int check_command(const Arguments& arguments, Communicator& communicator) {
   fmt::print("ranks                     {} (on this host {}), {} threads each\n", communicator.size(),
              communicator.local_size(), run.threads());
   fmt::print("parameters                {}\n", train.parameters);
+  fmt::print("trained parameters        {}\n", train.trained_parameters);
   fmt::print("training rows             {} ({} cut to the longest length)\n", train.rows,
              train.truncated_rows);
   fmt::print("tokens per epoch          {}\n", train.tokens_per_epoch);

@@ -32,6 +32,7 @@ int profile_command(const Arguments&, Communicator&);
 int run_command(const Arguments&, Communicator&);
 int check_command(const Arguments&, Communicator&);
 int plan_command(const Arguments&, Communicator&);
+int merge_command(const Arguments&, Communicator&);
 int inspect_command(const Arguments&, Communicator&);
 int verify_command(const Arguments&, Communicator&);
 int grid_command(const Arguments&, Communicator&);

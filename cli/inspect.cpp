@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "extract/shards.h"
 #include "model/model.h"
+#include "model/weight_files.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/hdf5.h"
@@ -17,12 +18,26 @@
 namespace limner {
 namespace {
 
+void inspect_adapter(const fs::path& folder) {
+  const AdapterConfig config = AdapterConfig::read(folder);
+  const WeightFiles files(folder);
+  const Adapter& adapter = *files.adapter();
+  int64_t elements = 0;
+  for (const TensorEntry& entry : adapter.file().entries()) elements += entry.elements();
+  fmt::print("  base        {}\n", config.base.string());
+  fmt::print("  updates     rank {}, scaled by {}, of {} linear layers: {}\n", config.rank, config.scale,
+             adapter.updates().size(), fmt::join(config.targets, ", "));
+  fmt::print("  holds       {} parameters, {} tensors of them whole\n", elements, adapter.whole().size());
+}
+
 void inspect_checkpoint(const fs::path& folder) {
   const ModelConfig config = ModelConfig::read(folder);
   HeadInput input = HeadInput::pooler;
   const std::vector<HeadSpec> heads = read_heads(folder, input);
   const ParameterTable parameters(config, heads, input);
-  fmt::print("checkpoint {}\n", folder.string());
+  const bool adapter = AdapterConfig::present(folder);
+  fmt::print("{} {}\n", adapter ? "adapter" : "checkpoint", folder.string());
+  if (adapter) inspect_adapter(folder);
   const AttentionShape attention = config.attention(0, {});
   fmt::print("  family      {}: {} layers, width {}, {} heads of {}, inner {}\n", config.family,
              config.layers, config.hidden, config.heads, attention.head_size, config.inner);
@@ -40,6 +55,11 @@ void inspect_checkpoint(const fs::path& folder) {
     fmt::print("  sentence    {} pooling, {}, {} tokens\n", names[static_cast<int>(sentence.pooling)],
                sentence.normalize ? "normalised" : "not normalised",
                sentence.max_length == 0 ? std::string("all") : std::to_string(sentence.max_length));
+    for (const DenseLayer& layer : sentence.layers)
+      fmt::print("  dense       {} to {}\n", layer.in, layer.out);
+    for (const auto& [name, words] : sentence.prompts)
+      fmt::print("  prompt      {}{}: '{}'\n", name, name == sentence.default_prompt ? " (default)" : "",
+                 words);
   }
   for (const HeadSpec& head : heads)
     fmt::print("  head        {} ({}, field {}): {}\n", head.name, head.kind, head.field,
@@ -70,6 +90,8 @@ void inspect_embeddings(const fs::path& folder) {
   const ShardProvenance& from = reader.provenance();
   fmt::print("embeddings {}\n  rows        {}\n  width       {} {}\n  pooling     {}{}\n", folder.string(),
              from.rows, from.width, from.dtype, from.pooling, from.normalize ? ", normalised" : "");
+  if (from.full_width > 0) fmt::print("  cut from    {}\n", from.full_width);
+  if (!from.prompt.empty()) fmt::print("  prompt      '{}'\n", from.prompt);
   for (const HeadOutput& head : from.heads)
     fmt::print("  prediction  {} ({}): {}\n", head.name, head.kind, fmt::join(head.classes, ", "));
   fmt::print("  model       {}\n  tokenizer   {}\n  settings    {}\n  prepared    {}\n", from.model_sha256,

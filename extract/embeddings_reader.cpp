@@ -23,6 +23,8 @@ ShardProvenance read_provenance(const Json& manifest) {
   manifest.at("dtype").get_to(provenance.dtype);
   manifest.at("pooling").get_to(provenance.pooling);
   manifest.at("normalize").get_to(provenance.normalize);
+  provenance.full_width = manifest.value("full_width", int64_t{0});
+  provenance.prompt = manifest.value("prompt", std::string());
   manifest.at("model_sha256").get_to(provenance.model_sha256);
   manifest.at("tokenizer_sha256").get_to(provenance.tokenizer_sha256);
   manifest.at("settings_sha256").get_to(provenance.settings_sha256);

@@ -7,6 +7,7 @@
 #include "extract/plan.h"
 #include "extract/work_queue.h"
 #include "kernels/select.h"
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/interrupt.h"
@@ -44,7 +45,8 @@ ShardProvenance agree_on_provenance(const ExtractionPlan& plan, const Run& run, 
 }
 
 Tokenizer load_tokenizer(const ExtractionPlan& plan) {
-  Tokenizer tokenizer = Tokenizer::load(plan.checkpoint);
+  Tokenizer tokenizer = Tokenizer::load(tokenizer_folder(plan.checkpoint));
+  tokenizer.set_prompt(plan.prompt);
   if (tokenizer.vocabulary_size() > plan.config.vocabulary) {
     fail(ExitCode::bad_data, "{}: the tokenizer does not fit the model: {} tokens, but embeddings for {}",
          plan.checkpoint.string(), tokenizer.vocabulary_size(), plan.config.vocabulary);
@@ -141,8 +143,8 @@ void log_plan(const ExtractionPlan& plan, const ShardProvenance& provenance, siz
            model.parameters().parameter_count(), plan.checkpoint.string(), dtype_name(plan.precision),
            static_cast<double>(arena) / (1 << 20));
   log_info("extract: {} rows in {} shards, {} to do; {} pooling, {}, width {} {}", provenance.rows, shards,
-           missing, provenance.pooling, plan.normalize ? "normalised" : "not normalised", provenance.width,
-           provenance.dtype);
+           missing, provenance.pooling, provenance.normalize ? "normalised" : "not normalised",
+           provenance.width, provenance.dtype);
   constexpr size_t comfortable_shards = 500;  // each one open file in readers of embeddings.h5
   if (shards > comfortable_shards) {
     log_warning(
@@ -163,7 +165,8 @@ void compute_missing(const Run& run, const ExtractionPlan& plan, const ShardProv
   const int64_t arena = model.plan(Purpose::inference, plan.max_tokens, plan.max_rows);
   log_plan(plan, provenance, missing.size(), arena, model);
 
-  Extractor extractor(plan, model, tokenizer, prepared, run.threads());
+  SentenceVectors vectors(*backend, plan.sentence, plan.config.hidden, plan.dimensions, plan.max_rows);
+  Extractor extractor(plan, model, vectors, tokenizer, prepared, run.threads());
   const int64_t done =
       run.communicator.sum(work(run, provenance, missing, extractor), "count the shards done");
   const int64_t tokens = run.communicator.sum(extractor.tokens_done(), "count the tokens done");

@@ -9,10 +9,11 @@
 
 namespace limner {
 
-Extractor::Extractor(const ExtractionPlan& plan, Model& model, const Tokenizer& tokenizer,
-                     const PreparedReader& prepared, int threads)
+Extractor::Extractor(const ExtractionPlan& plan, Model& model, SentenceVectors& vectors,
+                     const Tokenizer& tokenizer, const PreparedReader& prepared, int threads)
     : plan_(plan),
       model_(model),
+      vectors_(vectors),
       tokenizer_(tokenizer),
       prepared_(prepared),
       threads_(threads),
@@ -31,7 +32,7 @@ std::optional<ShardData> Extractor::compute(int64_t first, int64_t rows, const s
   for (const int64_t customer : prepared_.customer_index(first, rows)) {
     shard.customers.push_back(customers_.at(static_cast<size_t>(customer)));
   }
-  shard.embedding.resize(static_cast<size_t>(rows * plan_.config.hidden));
+  shard.embedding.resize(static_cast<size_t>(rows * plan_.width()));
   for (const HeadSpec& head : plan_.heads) {
     shard.predictions.emplace_back(static_cast<size_t>(rows * head.outputs()));
   }
@@ -48,11 +49,11 @@ void Extractor::compute_batch(ShardData& shard, const std::vector<int64_t>& batc
   const Batch packed = pack(batch, tokens, row_ids);
   const Model::Output output = model_.forward(packed, Purpose::inference);
   const std::vector<std::vector<float>> predictions = model_.predictions(output);
-  const std::vector<float> pooled = model_.download(model_.pooled(packed, plan_.pooling, plan_.normalize));
+  const std::vector<float> computed = vectors_.compute(model_, packed);
 
-  const int64_t width = plan_.config.hidden;
+  const int64_t width = plan_.width();
   for (size_t row = 0; row < batch.size(); ++row) {
-    const float* source = pooled.data() + static_cast<int64_t>(row) * width;
+    const float* source = computed.data() + static_cast<int64_t>(row) * width;
     if (!std::all_of(source, source + width, [](float value) { return std::isfinite(value); })) {
       fail(ExitCode::bad_data,
            "{}: the vector of row {} is not finite; the weights or precision are at fault",

@@ -7,6 +7,7 @@
 #include "extract/plan.h"
 #include "extract/shards.h"
 #include "model/model.h"
+#include "model/sentence_vectors.h"
 #include "tables/prepared.h"
 #include "text/tokenizer.h"
 
@@ -17,7 +18,7 @@ namespace limner {
 // whoever computes it.
 class Extractor {
  public:
-  Extractor(const ExtractionPlan& plan, Model& model, const Tokenizer& tokenizer,
+  Extractor(const ExtractionPlan& plan, Model& model, SentenceVectors& vectors, const Tokenizer& tokenizer,
             const PreparedReader& prepared, int threads);
   // Nothing: `stop`, asked before each batch, said so.
   std::optional<ShardData> compute(int64_t first, int64_t rows, const std::function<bool()>& stop);
@@ -26,6 +27,7 @@ class Extractor {
  private:
   const ExtractionPlan& plan_;
   Model& model_;
+  SentenceVectors& vectors_;
   const Tokenizer& tokenizer_;
   const PreparedReader& prepared_;
   int threads_;

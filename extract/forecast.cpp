@@ -4,6 +4,7 @@
 #include "extract/extract.h"
 #include "extract/plan.h"
 #include "kernels/select.h"
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/process.h"
 #include "tables/preview.h"
@@ -33,6 +34,7 @@ struct Source {
   HeadInput head_input = HeadInput::mean;
   int64_t max_length = 0;
   Tokenizer tokenizer;
+  SentenceConfig sentence;
 };
 
 Tokenizer learn_from(const std::vector<std::string>& texts, const VocabularySettings& settings, int threads) {
@@ -68,8 +70,12 @@ Source find_source(const Run& run, const Preview& preview) {
   if (!folder) {
     Tokenizer tokenizer = learn_from(preview.texts, settings.vocabulary, run.threads());
     const ModelConfig config = ModelConfig::from_settings(settings.architecture, tokenizer.vocabulary_size());
-    return {config, heads_to_come(run.settings.train.heads, preview), config.usual_head_input(),
-            settings.max_length.value_or(config.max_positions), std::move(tokenizer)};
+    return {config,
+            heads_to_come(run.settings.train.heads, preview),
+            config.usual_head_input(),
+            settings.max_length.value_or(config.max_positions),
+            std::move(tokenizer),
+            {}};
   }
   const ModelConfig config = ModelConfig::read(*folder);
   HeadInput input = config.usual_head_input();
@@ -78,13 +84,20 @@ Source find_source(const Run& run, const Preview& preview) {
       sentence.max_length > 0 ? std::min(sentence.max_length, config.max_positions) : config.max_positions;
   std::vector<HeadSpec> heads = read_heads(*folder, input);
   if (heads.empty()) heads = heads_to_come(run.settings.train.heads, preview);
-  return {config, std::move(heads), input, settings.max_length.value_or(told), Tokenizer::load(*folder)};
+  return {config,
+          std::move(heads),
+          input,
+          settings.max_length.value_or(told),
+          Tokenizer::load(tokenizer_folder(*folder)),
+          sentence};
 }
 
 ExtractForecast forecast(const Run& run) {
   const ExtractSettings& settings = run.settings.extract;
   const Preview preview = preview_rows(run.prepared(), run.settings.prepare, most_texts);
-  const Source source = find_source(run, preview);
+  Source source = find_source(run, preview);
+  source.tokenizer.set_prompt(source.sentence.prompt_for(run.settings.model.prompt));
+  const int64_t width = settings.dimensions.value_or(source.sentence.width(source.config.hidden));
   const auto encoded = source.tokenizer.encode_all(preview.texts, source.max_length, run.threads());
   // The program, its libraries, MPI, and what reading the rows took.
   const int64_t base_bytes = resident_bytes();
@@ -104,14 +117,14 @@ ExtractForecast forecast(const Run& run) {
   const int64_t weights = parameters.elements() * (dtype_bytes(DType::f32) +
                                                    (precision == DType::bf16 ? dtype_bytes(DType::bf16) : 0));
   const int64_t value_bytes = settings.dtype == "float16" ? 2 : 4;
-  const int64_t row_bytes = source.config.hidden * value_bytes + classes * 4 + 32;
+  const int64_t row_bytes = width * value_bytes + classes * 4 + 32;
 
   ExtractForecast forecast{};
   forecast.rows = preview.rows;
   forecast.tokens = static_cast<int64_t>(static_cast<double>(sample_tokens) * rows_per_text);
   // Of a row in work: the f32 vector, its float16 form, and the image of the file.
   forecast.bytes_per_rank = base_bytes + product_bytes + weights + arena +
-                            rows_of_shard * (source.config.hidden * (4 + value_bytes) + 2 * row_bytes);
+                            rows_of_shard * (width * (4 + value_bytes) + 2 * row_bytes);
   forecast.disk_bytes = preview.rows * row_bytes;
   return forecast;
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "kernels/select.h"
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 
@@ -55,7 +56,7 @@ fs::path checkpoint_folder(const Run& run) {
   const std::string& name = run.settings.extract.checkpoint;
   if (name == "last") return last_checkpoint(run.checkpoints());
   const fs::path folder = name == "best" ? run.checkpoints() / "best" : fs::path(name);
-  if (!fs::exists(folder / "config.json")) {
+  if (!fs::exists(folder / "config.json") && !AdapterConfig::present(folder)) {
     fail(ExitCode::missing_input, "{}: no checkpoint (extract.checkpoint: {}); {}", folder.string(), name,
          name == "best" ? "run `limner train`, or set extract.checkpoint to a model folder"
                         : "a Hugging Face folder with a config.json is wanted");
@@ -102,10 +103,17 @@ ExtractionPlan plan_extraction(const Run& run) {
   plan.config = ModelConfig::read(plan.checkpoint);
   plan.heads = read_heads(plan.checkpoint, plan.head_input);
   plan.precision = select_precision(run.settings.runtime);
-  const SentenceConfig sentence = SentenceConfig::read(plan.checkpoint);
-  const Pooling told = sentence.present ? sentence.pooling : plan.config.usual_pooling();
-  plan.pooling = settings.pooling == "auto" ? told : pooling_named(settings.pooling);
-  plan.normalize = settings.normalize.value_or(sentence.present ? sentence.normalize : true);
+  SentenceConfig& sentence = plan.sentence;
+  sentence = SentenceConfig::read(plan.checkpoint);
+  if (!sentence.present) sentence.pooling = plan.config.usual_pooling();
+  if (settings.pooling != "auto") sentence.pooling = pooling_named(settings.pooling);
+  sentence.normalize = settings.normalize.value_or(sentence.normalize);
+  plan.dimensions = settings.dimensions.value;
+  if (const int64_t width = sentence.width(plan.config.hidden); plan.width() > width) {
+    fail(ExitCode::bad_config, "extract.dimensions: {}, but the vectors of {} have {} numbers", plan.width(),
+         plan.checkpoint.string(), width);
+  }
+  plan.prompt = sentence.prompt_for(run.settings.model.prompt);
   plan.max_length = longest_row(run, plan, sentence);
   plan.max_tokens = std::max(settings.max_tokens_per_batch, plan.max_length);
   plan.max_rows = most_batch_rows(plan.max_tokens, settings);
@@ -116,11 +124,14 @@ ShardProvenance describe_extraction(const ExtractionPlan& plan, const ExtractSet
                                     int64_t rows) {
   ShardProvenance provenance;
   provenance.rows = rows;
-  provenance.width = plan.config.hidden;
+  provenance.width = plan.width();
+  if (const int64_t width = plan.sentence.width(plan.config.hidden); width > plan.width())
+    provenance.full_width = width;
+  provenance.prompt = plan.prompt;
   provenance.rows_per_shard = shard_rows(rows, settings.rows_per_shard);
   provenance.dtype = settings.dtype;
-  provenance.pooling = pooling_name(plan.pooling);
-  provenance.normalize = plan.normalize;
+  provenance.pooling = pooling_name(plan.sentence.pooling);
+  provenance.normalize = plan.sentence.normalize;
   // Everything else that decides bytes; where the checkpoint lies does not.
   provenance.settings_sha256 =
       sha256(fmt::format("max_length={} max_tokens_per_batch={} precision={}", plan.max_length,

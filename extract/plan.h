@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "extract/shards.h"
@@ -17,15 +19,18 @@ struct ExtractionPlan {
   std::vector<HeadSpec> heads;
   HeadInput head_input = HeadInput::mean;
   DType precision = DType::f32;
-  Pooling pooling = Pooling::mean;
-  bool normalize = true;
-  int64_t max_length = 0;  // tokens of a row
-  int64_t max_tokens = 0;  // of a batch; at least max_length
-  int64_t max_rows = 0;    // of a batch
+  SentenceConfig sentence;            // what the checkpoint says, with the settings over it
+  std::optional<int64_t> dimensions;  // leading numbers of a vector that are kept; absent: all
+  std::string prompt;                 // before every text
+  int64_t max_length = 0;             // tokens of a row
+  int64_t max_tokens = 0;             // of a batch; at least max_length
+  int64_t max_rows = 0;               // of a batch
+  int64_t width() const { return dimensions.value_or(sentence.width(config.hidden)); }
 };
 
 // Errors: no such checkpoint (missing_input, "run `limner train`"), max_length beyond the model's positions
-// (bad_config), precision or device that this machine lacks (bad_config).
+// (bad_config), more dimensions than the vectors have, a prompt that is none (bad_config), precision or
+// device that this machine lacks (bad_config).
 ExtractionPlan plan_extraction(const Run& run);
 
 // Rows of one shard: the unit of work and of recovery. At most extract.rows_per_shard; small tables are cut

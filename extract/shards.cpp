@@ -34,18 +34,21 @@ Json describe(const ShardProvenance& provenance) {
   for (const HeadOutput& head : provenance.heads) {
     heads.push_back({{"name", head.name}, {"kind", head.kind}, {"classes", head.classes}});
   }
-  return {{"format_version", format_version},
-          {"rows", provenance.rows},
-          {"width", provenance.width},
-          {"rows_per_shard", provenance.rows_per_shard},
-          {"dtype", provenance.dtype},
-          {"pooling", provenance.pooling},
-          {"normalize", provenance.normalize},
-          {"model_sha256", provenance.model_sha256},
-          {"tokenizer_sha256", provenance.tokenizer_sha256},
-          {"settings_sha256", provenance.settings_sha256},
-          {"prepared_sha256", provenance.prepared_sha256},
-          {"heads", heads}};
+  Json json{{"format_version", format_version},
+            {"rows", provenance.rows},
+            {"width", provenance.width},
+            {"rows_per_shard", provenance.rows_per_shard},
+            {"dtype", provenance.dtype},
+            {"pooling", provenance.pooling},
+            {"normalize", provenance.normalize},
+            {"model_sha256", provenance.model_sha256},
+            {"tokenizer_sha256", provenance.tokenizer_sha256},
+            {"settings_sha256", provenance.settings_sha256},
+            {"prepared_sha256", provenance.prepared_sha256},
+            {"heads", heads}};
+  if (provenance.full_width > 0) json["full_width"] = provenance.full_width;
+  if (!provenance.prompt.empty()) json["prompt"] = provenance.prompt;
+  return json;
 }
 
 // What a shard and the virtual file over the shards have in common: dimension scales and attributes. The
@@ -70,6 +73,8 @@ void annotate(hdf5::Writer& file, const ShardProvenance& provenance) {
   file.attribute("/", "rows", provenance.rows);
   file.attribute("/", "pooling", provenance.pooling);
   file.attribute("/", "normalize", static_cast<int64_t>(provenance.normalize ? 1 : 0));
+  if (provenance.full_width > 0) file.attribute("/", "full_width", provenance.full_width);
+  if (!provenance.prompt.empty()) file.attribute("/", "prompt", provenance.prompt);
   file.attribute("/", "model_sha256", provenance.model_sha256);
   file.attribute("/", "tokenizer_sha256", provenance.tokenizer_sha256);
   file.attribute("/", "settings_sha256", provenance.settings_sha256);

@@ -5,8 +5,8 @@
 // /customer UTF-8;
 //   /prediction/<head> [rows, classes] float32 with attribute `classes` (regression: one column, in the
 //   target's unit).
-// manifest.json: format_version, rows, width, dtype, pooling, normalize, model_sha256, tokenizer_sha256,
-// settings_sha256,
+// manifest.json: format_version, rows, width, dtype, pooling, normalize, [full_width, prompt], model_sha256,
+// tokenizer_sha256, settings_sha256,
 //   prepared_sha256, heads, fingerprint, shards [{file, first, rows, bytes, sha256}], virtual_file {file,
 //   bytes, sha256}. Written last: what has no manifest is not whole.
 // embeddings.h5: the same datasets as virtual datasets, relative paths, NaN as fill value, dimension scales.
@@ -30,10 +30,12 @@ struct HeadOutput {
 struct ShardProvenance {
   int64_t rows = 0;  // of the whole extraction
   int64_t width = 0;
+  int64_t full_width = 0;  // before extract.dimensions cut the vectors; 0: they were not cut
   int64_t rows_per_shard = 0;
   std::string dtype;  // float16 or float32
   std::string pooling;
   bool normalize = false;
+  std::string prompt;  // before every text; empty: none
   std::string model_sha256, tokenizer_sha256, settings_sha256, prepared_sha256;
   std::vector<HeadOutput> heads;
   std::string fingerprint() const;  // sha256 over all fields; an attribute of every shard

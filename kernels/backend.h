@@ -63,6 +63,15 @@ struct AttentionShape {
   int64_t packed_width() const { return (heads + 2 * key_head_count()) * head_size; }  // of qkv
 };
 
+// What a classification loss makes of a label. label_smoothing: the share of the label that is spread evenly
+// over all classes (Szegedy et al., "Rethinking the inception architecture", 2016). focal_gamma: a loss is
+// multiplied by (1 - probability of the label)^gamma, so that what is known counts less (Lin et al., "Focal
+// loss for dense object detection", 2017).
+struct LabelUse {
+  float label_smoothing = 0.0f;
+  float focal_gamma = 0.0f;
+};
+
 struct AdamW {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
   int64_t step;          // 1 for the first update
@@ -90,7 +99,9 @@ class Backend {
   virtual void linear_backward_input(Tensor dx, Write write, Tensor dy, Tensor weight) = 0;
   // dweight [out, in] += dy^T * x (f32);  dbias [out] += column sums of dy (f32), or absent.
   virtual void linear_backward_weight(Tensor dweight, Tensor dbias, Tensor dy, Tensor x) = 0;
-  // dx = dy * activation'(pre). dx may alias dy. gelu is exact (erf), gelu_tanh the tanh form.
+  // y = activation(pre). y may alias pre. gelu is exact (erf), gelu_tanh the tanh form.
+  virtual void activation_forward(Tensor y, Tensor pre, Activation activation) = 0;
+  // dx = dy * activation'(pre). dx may alias dy.
   virtual void activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) = 0;
 
   // Gated feed-forward layers (Shazeer, "GLU variants improve transformer", 2020). x [tokens, 2 * width]:
@@ -106,7 +117,7 @@ class Backend {
   // rstd is absent.
   virtual void head_norm_forward(Tensor y, Tensor rstd, Tensor x, Tensor query_gamma, Tensor key_gamma,
                                  float epsilon, const AttentionShape& shape) = 0;
-  // dx of all of qkv; dquery_gamma, dkey_gamma f32 +=. dx may alias dy.
+  // dx of all of qkv; dquery_gamma, dkey_gamma f32 +=, both absent when not wanted. dx may alias dy.
   virtual void head_norm_backward(Tensor dx, Tensor dquery_gamma, Tensor dkey_gamma, Tensor dy, Tensor x,
                                   Tensor rstd, Tensor query_gamma, Tensor key_gamma,
                                   const AttentionShape& shape) = 0;
@@ -136,8 +147,7 @@ class Backend {
                             const Packing& packing) = 0;
   // dsum: = or += the gradient of `sum`, which is the residual's gradient (add: `sum` was read by others too,
   // and dsum holds their gradient); dx = dropout'(dsum), absent without dropout or when not wanted. dgamma,
-  // dbeta f32
-  // +=, dbeta absent as beta. With overwrite dsum may alias dy.
+  // dbeta f32 +=, each absent when not wanted, dbeta as beta too. With overwrite dsum may alias dy.
   virtual void norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgamma, Tensor dbeta, Tensor dy,
                              Tensor sum, Tensor mean, Tensor rstd, Tensor gamma, NormKind kind,
                              const Dropout& dropout, const Packing& packing) = 0;
@@ -168,13 +178,15 @@ class Backend {
 
   // --- Losses. logits [rows, classes] T or f32; loss [rows] f32 is each row's weighted loss; dlogits (type
   // of logits, may be absent) = gradient of sum(loss) * scale. A row of weight 0 has loss and gradient 0.
-  // labels i32: class, or -1 for a missing label; class_weight [classes] f32 or absent.
+  // labels i32: class, or -1 for a missing label; class_weight w [classes] f32 or absent (1). With p the
+  // softmax, y the label, s = label_smoothing, g = focal_gamma:
+  //   loss = (1 - p[y])^g ((1 - s) w[y] (-log p[y]) + s / classes * sum over c of w[c] (-log p[c])).
   virtual void cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std::span<const int32_t> labels,
-                             Tensor class_weight, float scale) = 0;
-  // targets [rows, classes] f32 in {0, 1}, NaN for a missing row; loss is the mean over classes of binary
-  // cross-entropy.
+                             Tensor class_weight, const LabelUse& use, float scale) = 0;
+  // targets t [rows, classes] f32 in {0, 1}, NaN for a missing row; loss is the mean over classes of w times
+  // binary cross-entropy with (1 - s) t + s / 2, times (1 - probability of t)^g.
   virtual void binary_cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets,
-                                    Tensor class_weight, float scale) = 0;
+                                    Tensor class_weight, const LabelUse& use, float scale) = 0;
   // targets [rows] f32, NaN missing; logits [rows, 1]; loss = (logit - target)^2.
   virtual void squared_error(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets, float scale) = 0;
   // probabilities [rows, classes] f32: softmax or sigmoid of logits.
@@ -185,12 +197,18 @@ class Backend {
   virtual void cast(Tensor dst, Tensor src) = 0;
   virtual void add(Tensor dst, Tensor src) = 0;  // dst += src
   virtual void fill_zero(Tensor dst) = 0;
+  // Some columns of a matrix. part [rows, columns] and whole [rows, width], both T, meet at the columns from
+  // `first` on: whole += factor * part; part = factor * whole.
+  virtual void add_columns(Tensor whole, int64_t first, Tensor part, float factor) = 0;
+  virtual void copy_columns(Tensor part, Tensor whole, int64_t first, float factor) = 0;
 
   // --- Optimizer, over flat f32 ranges. AdamW (Loshchilov and Hutter, 2019), decoupled decay,
   // bias-corrected, as torch.optim. weights, first, second are updated; shadow (bf16) receives the rounded
   // weights, or absent.
   virtual void adamw(Tensor weights, Tensor shadow, Tensor first, Tensor second, Tensor gradient,
                      const AdamW& update) = 0;
+  // average += share * (x - average), both f32.
+  virtual void move_average(Tensor average, Tensor x, float share) = 0;
   virtual double sum_of_squares(Tensor x) = 0;  // fixed order, accumulated in double
 };
 

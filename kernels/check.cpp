@@ -77,6 +77,12 @@ void check_labels(std::string_view operation, std::span<const int32_t> labels, i
   }
 }
 
+void check_label_use(std::string_view operation, const LabelUse& use) {
+  require(use.label_smoothing >= 0.0f && use.label_smoothing < 1.0f && use.focal_gamma >= 0.0f,
+          "{}: label smoothing {} is not in [0, 1) or focal gamma {} is negative", operation,
+          use.label_smoothing, use.focal_gamma);
+}
+
 void check_dropout(std::string_view operation, const Dropout& dropout) {
   require(dropout.probability >= 0.0f && dropout.probability < 1.0f,
           "{}: dropout probability {} is not in [0, 1)", operation, dropout.probability);

@@ -23,6 +23,8 @@ void check_ids(std::string_view operation, std::string_view table, std::span<con
                int64_t count, int64_t limit);
 // Every label in -1..classes - 1, one for each row.
 void check_labels(std::string_view operation, std::span<const int32_t> labels, int64_t rows, int64_t classes);
+// Smoothing in [0, 1), a gamma that is not negative.
+void check_label_use(std::string_view operation, const LabelUse& use);
 void check_dropout(std::string_view operation, const Dropout& dropout);
 // Head counts that fit, a window that is not negative.
 void check_attention_shape(std::string_view operation, const AttentionShape& shape);

@@ -6,6 +6,8 @@
 #include <optional>
 #include <set>
 
+#include "model/adapter.h"
+#include "model/file_parts.h"
 #include "model/head_record.h"
 #include "model/model.h"
 #include "model/weight_files.h"
@@ -13,60 +15,8 @@
 namespace limner {
 namespace {
 
-constexpr const char* head_prefix = "heads.";
-
-// One tensor of the file: a range of the flat buffer.
-struct FilePart {
-  std::string name;
-  int64_t offset;
-  std::vector<int64_t> dims;  // as it lies here
-  Storage storage;
-  size_t elements() const {
-    size_t product = 1;
-    for (const int64_t dim : dims) product *= static_cast<size_t>(dim);
-    return product;
-  }
-  std::vector<int64_t> file_dims() const {
-    return storage == Storage::transposed ? std::vector<int64_t>{dims[1], dims[0]} : dims;
-  }
-};
-
 bool may_be_missing(Role role) {
   return role == Role::pooler || role == Role::projection || role == Role::language;
-}
-
-// The tensors that hold one parameter. `prefix` stands before the encoder's; one head, `classifier`, has the
-// family's own name.
-std::vector<FilePart> file_parts(const ParamSpec& spec, const Family& family, const std::string& prefix,
-                                 const std::string& classifier) {
-  const std::string classifier_prefix = head_prefix + classifier + ".";
-  if (!classifier.empty() && spec.role == Role::head && spec.name.starts_with(classifier_prefix)) {
-    const std::string name = family.head.output + ("." + spec.name.substr(classifier_prefix.size()));
-    return {{name, spec.offset, spec.dims, spec.storage}};
-  }
-  const bool prefixed = spec.role == Role::encoder || spec.role == Role::pooler;
-  const std::string start = prefixed ? prefix : "";
-  if (spec.parts.empty()) return {{start + spec.name, spec.offset, spec.dims, spec.storage}};
-  std::vector<FilePart> parts;
-  int64_t offset = spec.offset;
-  for (const ParamSpec::Part& part : spec.parts) {
-    std::vector<int64_t> dims = spec.dims;
-    dims[0] = part.rows;
-    parts.push_back({start + part.name, offset, dims, spec.storage});
-    offset += static_cast<int64_t>(parts.back().elements());
-  }
-  return parts;
-}
-
-// to [columns, rows] = from [rows, columns], transposed.
-std::vector<float> transposed(std::span<const float> from, int64_t rows, int64_t columns) {
-  std::vector<float> to(from.size());
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t column = 0; column < columns; ++column) {
-      to[static_cast<size_t>(column * rows + row)] = from[static_cast<size_t>(row * columns + column)];
-    }
-  }
-  return to;
 }
 
 // The name a tensor has in the file: its own, or the one that checkpoints converted from TensorFlow have.
@@ -118,14 +68,12 @@ void check_shape(const WeightFiles& files, const std::string& name, const FilePa
        files.file_of(name).string(), name, shape_text(found), shape_text(part.file_dims()));
 }
 
-void read_part(const WeightFiles& files, const std::string& name, const FilePart& part,
-               std::span<float> weights) {
+std::vector<float> read_part(const WeightFiles& files, const std::string& name, const FilePart& part,
+                             WeightFiles::Updates updates) {
   check_shape(files, name, part);
-  const std::span<float> to = weights.subspan(static_cast<size_t>(part.offset), part.elements());
-  files.read(name, to);
-  if (part.storage != Storage::transposed) return;
-  const std::vector<float> turned = transposed(to, part.dims[1], part.dims[0]);
-  std::copy(turned.begin(), turned.end(), to.begin());
+  std::vector<float> values(part.elements());
+  files.read(name, values, updates);
+  return part.storage == Storage::transposed ? transposed(values, part.dims[1], part.dims[0]) : values;
 }
 
 // The heads of the folder that this model has too, by name. A head that means something else is refused.
@@ -153,49 +101,95 @@ std::set<std::string> shared_heads(const std::filesystem::path& folder, const st
   return shared;
 }
 
-// "heads.spend.weight" -> "spend"
-std::string head_of(const ParamSpec& spec) {
-  const size_t start = std::string(head_prefix).size();
-  return spec.name.substr(start, spec.name.rfind('.') - start);
-}
-
-// A regression head computes z, and target = mean + scale * z. In the file it computes the target itself or,
-// without a bias to hold the mean, the distance from it.
-enum class Unit : uint8_t { standardized, target };
-void convert_regressions(const ParameterTable& table, const std::vector<HeadSpec>& heads,
-                         std::span<float> weights, Unit to) {
-  for (const HeadSpec& head : heads) {
-    if (head.kind != "regression") continue;
-    const double factor = to == Unit::target ? head.target_scale : 1.0 / head.target_scale;
-    const double shift = to == Unit::target ? head.target_mean : -head.target_mean / head.target_scale;
-    const auto convert = [&](const char* part, double added) {
-      if (!table.has(head_prefix + head.name + part)) return;
-      const ParamSpec& spec = table.find(head_prefix + head.name + part);
-      for (float& value :
-           weights.subspan(static_cast<size_t>(spec.offset), static_cast<size_t>(spec.elements()))) {
-        value = static_cast<float>(factor * static_cast<double>(value) + added);
-      }
-    };
-    convert(".weight", 0.0);
-    convert(".bias", shift);
+// Low-rank updates that are trained further: the adapter must have them and no others, since what it holds
+// beside them would be in no adapter that is written.
+class ReadUpdates {
+ public:
+  ReadUpdates(const WeightFiles& files, const ParameterTable& table, const Lora& lora, std::string prefix)
+      : table_(table), prefix_(std::move(prefix)), adapter_(lora.active() ? files.adapter() : nullptr) {
+    if (adapter_ != nullptr && adapter_->config().scale != lora.scale()) {
+      fail(ExitCode::bad_config, "{}: its updates are scaled by {}, train.lora.alpha / train.lora.rank is {}",
+           adapter_->file().path().string(), adapter_->config().scale, lora.scale());
+    }
   }
+
+  // Nothing where the folder is no adapter: the update begins anew.
+  void read(const ParamSpec& spec, const StoreWeights& store) const {
+    if (adapter_ == nullptr) return;
+    const size_t end = spec.name.rfind(".lora_");
+    const auto update = adapter_->updates().find(prefix_ + spec.name.substr(0, end) + ".weight");
+    if (update == adapter_->updates().end()) {
+      fail(ExitCode::bad_config, "{}: no key '{}', which train.lora.targets names",
+           adapter_->file().path().string(), adapter_key_prefix + prefix_ + spec.name);
+    }
+    const TensorEntry& entry = spec.name.ends_with(".lora_A.weight") ? *update->second.a : *update->second.b;
+    if (entry.dims != spec.dims) {
+      fail(ExitCode::bad_config, "{}: key '{}' has the shape {}, train.lora.rank wants {}",
+           adapter_->file().path().string(), entry.name, shape_text(entry.dims), shape_text(spec.dims));
+    }
+    std::vector<float> values(static_cast<size_t>(spec.elements()));
+    adapter_->file().read(entry, values);
+    store(spec.offset, values);
+  }
+
+  // How the base's tensor `name`, one of those that hold `spec`, is to be read.
+  WeightFiles::Updates of(const ParamSpec& spec, const std::string& name) const {
+    if (adapter_ == nullptr || spec.trained) return WeightFiles::Updates::added;
+    const std::string module = name.substr(0, name.rfind('.'));
+    const bool updated = adapter_->updates().contains(name);
+    const bool here =
+        module.starts_with(prefix_) && table_.has(module.substr(prefix_.size()) + ".lora_A.weight");
+    if ((updated && !here) || adapter_->whole().contains(name)) {
+      fail(ExitCode::bad_config,
+           "{}: it changes '{}', which train.lora.targets leave as it is; train with the adapter's targets, "
+           "or "
+           "merge it first (limner merge)",
+           adapter_->file().path().string(), name);
+    }
+    return WeightFiles::Updates::left_out;
+  }
+
+ private:
+  const ParameterTable& table_;
+  std::string prefix_;
+  const Adapter* adapter_;
+};
+
+// An adapter that was trained here says on which weights.
+void check_base(const WeightFiles& files) {
+  if (files.adapter() == nullptr) return;
+  const auto& metadata = files.adapter()->file().metadata();
+  const auto recorded = metadata.find(adapter_base_key);
+  if (recorded == metadata.end()) return;
+  const std::string found = checkpoint_sha256(files.adapter()->config().base);
+  if (found == recorded->second) return;
+  fail(ExitCode::bad_data, "{}: trained on a base with the SHA-256 {}, but that of {} is {}",
+       files.adapter()->file().path().string(), recorded->second, files.adapter()->config().base.string(),
+       found);
 }
 
 }  // namespace
 
 std::vector<std::string> read_weights(const std::filesystem::path& folder, const ParameterTable& table,
-                                      const Family& family, const std::vector<HeadSpec>& heads,
-                                      HeadInput head_input, std::span<float> weights) {
+                                      const ModelConfig& config, const std::vector<HeadSpec>& heads,
+                                      HeadInput head_input, const StoreWeights& store) {
+  const Family& family = family_named(config.family);
   const WeightFiles files(folder);
+  check_base(files);
   HeadInput recorded_input = head_input;
   const std::vector<HeadSpec> recorded = read_heads(folder, recorded_input);
   const std::set<std::string> shared = shared_heads(folder, heads, head_input, recorded, recorded_input);
   const std::string prefix = find_prefix(files, family, folder);
   const std::string classifier = classifier_head(family, recorded, recorded_input);
+  const ReadUpdates updates(files, table, config.lora, prefix);
 
   std::vector<std::string> missing;
   std::set<std::string> used;
   for (const ParamSpec& spec : table.all()) {
+    if (spec.role == Role::update) {
+      updates.read(spec, store);
+      continue;
+    }
     if (spec.role == Role::head && !shared.contains(head_of(spec))) {
       missing.push_back(spec.name);
       continue;
@@ -207,55 +201,14 @@ std::vector<std::string> read_weights(const std::filesystem::path& folder, const
         continue;
       }
       if (!name) fail(ExitCode::bad_data, "{}: tensor '{}' is missing", folder.string(), part.name);
-      read_part(files, *name, part, weights);
+      std::vector<float> values = read_part(files, *name, part, updates.of(spec, *name));
+      convert_regression(spec, heads, values, Unit::standardized);
+      store(part.offset, values);
       used.insert(*name);
     }
   }
   refuse_strangers(files, used, family, prefix);
-
-  std::vector<HeadSpec> read_here;
-  std::copy_if(heads.begin(), heads.end(), std::back_inserter(read_here),
-               [&](const HeadSpec& head) { return shared.contains(head.name); });
-  convert_regressions(table, read_here, weights, Unit::standardized);
   return missing;
-}
-
-void write_weights(const std::filesystem::path& folder, const ParameterTable& table, const Family& family,
-                   const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights) {
-  convert_regressions(table, heads, weights, Unit::target);
-  const std::string classifier = classifier_head(family, heads, head_input);
-  const bool language = std::any_of(table.all().begin(), table.all().end(),
-                                    [](const ParamSpec& spec) { return spec.role == Role::language; });
-  const std::string prefix = classifier.empty() && !language ? "" : family.names.prefix;
-  std::vector<NamedTensor> tensors;
-  for (const ParamSpec& spec : table.all()) {
-    for (const FilePart& part : file_parts(spec, family, prefix, classifier)) {
-      float* const start = weights.data() + part.offset;
-      if (part.storage == Storage::transposed) {
-        const std::vector<float> turned = transposed({start, part.elements()}, part.dims[0], part.dims[1]);
-        std::copy(turned.begin(), turned.end(), start);
-      }
-      const std::vector<int64_t> dims = part.file_dims();
-      tensors.push_back({part.name, dims.size() == 1 ? Tensor(start, DType::f32, {dims[0]})
-                                                     : Tensor(start, DType::f32, {dims[0], dims[1]})});
-    }
-  }
-  write_safetensors(folder / "model.safetensors", tensors);
-}
-
-void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
-                int64_t max_length) {
-  save_model(model, model.download_weights(), folder, pooling, normalize, max_length);
-}
-
-void save_model(const Model& model, std::vector<float> weights, const std::filesystem::path& folder,
-                Pooling pooling, bool normalize, int64_t max_length) {
-  Json config = model.config().to_json();
-  const Family& family = family_named(model.config().family);
-  record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
-  write_json(folder / "config.json", config);
-  write_weights(folder, model.parameters(), family, model.heads(), model.head_input(), std::move(weights));
-  SentenceConfig{true, pooling, normalize, max_length}.write(folder, model.config().hidden);
 }
 
 std::string checkpoint_sha256(const std::filesystem::path& folder) {
@@ -263,9 +216,16 @@ std::string checkpoint_sha256(const std::filesystem::path& folder) {
   const auto add = [&](const std::filesystem::path& path) {
     listing += fmt::format("{} {}\n", sha256_file(path), path.filename().string());
   };
-  add(folder / "config.json");
+  add(config_folder(folder) / "config.json");
   const WeightFiles files(folder);
   for (const std::filesystem::path& path : files.paths()) add(path);
+  for (const DenseLayer& layer : SentenceConfig::read(folder).layers) {
+    for (const std::vector<float>* values : {&layer.weight, &layer.bias}) {
+      listing +=
+          sha256({reinterpret_cast<const char*>(values->data()), values->size() * sizeof(float)}) + "\n";
+    }
+    listing += fmt::format("{} {}\n", static_cast<int>(layer.activation), layer.normalizes_first);
+  }
   return sha256(listing);
 }
 

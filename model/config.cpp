@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "model/adapter_config.h"
 #include "model/family.h"
 #include "model/family_config.h"
 
@@ -32,6 +33,12 @@ HeadInput parse_head_input(const std::string& name) {
   fail(ExitCode::bad_data, "head input '{}' is none of pooler, mean, cls, max, last", name);
 }
 
+bool Lora::adapts(const std::string& module) const {
+  return active() && std::any_of(targets.begin(), targets.end(), [&](const std::string& target) {
+           return target == "all-linear" || module == target || module.ends_with("." + target);
+         });
+}
+
 AttentionShape ModelConfig::attention(int64_t layer, const Dropout& dropout) const {
   return {heads, head_size(), masking, dropout, key_heads, window(layer)};
 }
@@ -42,7 +49,7 @@ HeadInput ModelConfig::usual_head_input() const {
 }
 
 ModelConfig ModelConfig::read(const std::filesystem::path& folder) {
-  const ConfigReader reader(folder / "config.json");
+  const ConfigReader reader(config_folder(folder) / "config.json");
   ModelConfig config = read_family(reader);
   find_optional_layers(config, folder);
   config.source = reader.json();

@@ -27,6 +27,37 @@ HeadInput parse_head_input(const std::string& name);  // an unknown name is bad_
 enum class NormPlacement : uint8_t { after, before };
 enum class FeedForward : uint8_t { plain, gated };
 
+// Low-rank updates (Hu et al., "LoRA", 2021): the update of a linear layer is alpha / rank * dropout(x) A^T
+// B^T. They and the heads are trained, all else is frozen.
+struct Lora {
+  int64_t rank = 0;  // 0: none
+  double alpha = 16.0;
+  float dropout = 0.0f;
+  // Modules as PEFT names them: a module's name, or what it ends in behind a dot; "all-linear": all.
+  std::vector<std::string> targets;
+  std::filesystem::path base;  // the checkpoint that the updates are for, and its checkpoint_sha256
+  std::string base_sha256;
+
+  bool active() const { return rank > 0; }
+  double scale() const { return alpha / static_cast<double>(rank); }
+  bool adapts(const std::string& module) const;
+};
+
+// Layers, counted as in ParamSpec, that keep their weights.
+struct Freeze {
+  bool embeddings = false;
+  int64_t blocks = 0;  // from the first on
+  bool holds(int layer) const { return layer == 0 ? embeddings : layer <= blocks; }
+};
+
+// The contrastive objective: vectors of pairs of rows (model/contrastive.h).
+struct ContrastiveConfig {
+  double weight = 0.0;  // beside the heads' losses; 0: no such objective
+  double temperature = 0.05;
+  std::vector<int64_t> widths;  // empty: the whole vector
+  Pooling pooling = Pooling::mean;
+};
+
 struct ModelConfig {
   std::string family = "bert";  // model_type
   int64_t layers = 0, hidden = 0, heads = 0, inner = 0;
@@ -54,12 +85,22 @@ struct ModelConfig {
   bool projection_bias = true;
   Activation projection_activation = Activation::tanh;
   Pooling projection_pooling = Pooling::cls;
-  // Weight of the masked language model's loss beside those of the heads; 0: the model has no such head.
+  // Weight of the language model's loss beside those of the heads; 0: the model has no such head. A decoder
+  // guesses the next token, other models a hidden one.
   double language_weight = 0.0;
+  bool tied_embeddings = true;  // a language model's decoder is the word embeddings
+  ContrastiveConfig contrastive;
+  // Training keeps each block's result only; backward computes the rest again.
+  bool recompute = false;
   int32_t pad_id = 0;
-  Json source;  // the config.json it came from, to write back what we do not use
+  Lora lora;      // what training adds; never read from a folder, where an adapter is read as the model with
+  Freeze freeze;  // its updates added to the weights
+  Json source;    // the config.json it came from, to write back what we do not use
 
   bool has_language_head() const { return language_weight > 0.0; }
+  const char* language_objective() const {
+    return masking == Masking::causal ? "causal_language_model" : "masked_language_model";
+  }
   int64_t head_size() const { return head_width > 0 ? head_width : hidden / heads; }
   int64_t window(int64_t layer) const { return windows.empty() ? 0 : windows[static_cast<size_t>(layer)]; }
   AttentionShape attention(int64_t layer, const Dropout& dropout) const;
@@ -70,28 +111,13 @@ struct ModelConfig {
   HeadInput usual_head_input() const;
   Pooling usual_pooling() const { return masking == Masking::causal ? Pooling::last : Pooling::mean; }
 
-  // has_pooler and has_projection are taken from the weights, if the folder has any. Errors: missing file,
-  // missing key, unsupported value by key and value (model_type, position_embedding_type, hidden_act,
-  // rope_type, …).
+  // `folder` may be a PEFT adapter, whose base says what it does not say itself. has_pooler and
+  // has_projection are taken from the weights, if the folder has any. Errors: missing file, missing key,
+  // unsupported value by key and value (model_type, position_embedding_type, hidden_act, rope_type, …).
   static ModelConfig read(const std::filesystem::path& folder);
   static ModelConfig from_settings(const ArchitectureSettings& settings, int64_t vocabulary);
   // config.json without the heads: `source` with every value that Limner knows set to what it is now.
   Json to_json() const;
-};
-
-// What the sentence-transformers files of a folder say (modules.json, 1_Pooling, 2_Normalize,
-// sentence_bert_config.json).
-struct SentenceConfig {
-  bool present = false;
-  Pooling pooling = Pooling::mean;
-  bool normalize = true;
-  int64_t max_length = 0;  // 0: not said
-  // Both spellings, before and since sentence-transformers 5.4. Refused by name and value: a module, a
-  // pooling, a prompt or a setting that would give other vectors than ours. Without modules.json: not
-  // present, defaults.
-  static SentenceConfig read(const std::filesystem::path& folder);
-  // Writes the older spelling, which every version opens.
-  void write(const std::filesystem::path& folder, int64_t hidden) const;
 };
 
 struct HeadSpec {
@@ -99,6 +125,7 @@ struct HeadSpec {
   std::string kind;                  // single_label, multi_label, regression
   std::vector<std::string> classes;  // regression: empty
   std::vector<float> class_weight;   // empty: all 1
+  LabelUse label_use;                // of training; not written to checkpoints
   double weight = 1.0;
   double target_mean = 0.0, target_scale = 1.0;  // regression: prediction = mean + scale * output
   int64_t outputs() const { return kind == "regression" ? 1 : static_cast<int64_t>(classes.size()); }

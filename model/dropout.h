@@ -9,7 +9,18 @@
 
 namespace limner {
 
-enum class DropoutPlace : uint32_t { embeddings, attention, attention_output, output, head, projection };
+enum class DropoutPlace : uint32_t {
+  embeddings,
+  attention,
+  attention_output,
+  output,
+  head,
+  projection,
+  qkv_update,
+  attention_output_update,
+  inner_update,
+  output_update
+};
 
 // step_key mixes seed and step; without it nothing is dropped. layer counts as in ParamSpec.
 inline Dropout dropout_at(std::optional<uint64_t> step_key, float probability, int layer,

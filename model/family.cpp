@@ -117,11 +117,12 @@ Family gpt2() {
           .head = {.model = "GPT2Model",
                    .classifier = "GPT2ForSequenceClassification",
                    .output = "score",
+                   .language_model = "GPT2LMHeadModel",
                    .has_bias = false},
           .others = {"lm_head.", "score.", "qa_outputs.", "multiple_choice_head."}};
 }
 
-Family llama(const char* model_type, const char* model, const char* classifier) {
+Family llama(const char* model_type, const char* model, const char* classifier, const char* language_model) {
   Family family{.model_type = model_type,
                 .keys = {.norm_epsilon = "rms_norm_eps", .attention_dropout = "attention_dropout"},
                 .names = {.prefix = "model.",
@@ -136,7 +137,11 @@ Family llama(const char* model_type, const char* model, const char* classifier) 
                           .output = "mlp.down_proj",
                           .output_norm = "post_attention_layernorm",
                           .final_norm = "norm"},
-                .head = {.model = model, .classifier = classifier, .output = "score", .has_bias = false},
+                .head = {.model = model,
+                         .classifier = classifier,
+                         .output = "score",
+                         .language_model = language_model,
+                         .has_bias = false},
                 .others = {"lm_head.", "score.", "qa_outputs."}};
   if (std::string(model_type) == "qwen3") {
     family.names.query_norm = "self_attn.q_norm";
@@ -179,10 +184,10 @@ const std::vector<Family>& families() {
       roberta("xlm-roberta", "XLMRobertaModel", "XLMRobertaForSequenceClassification"),
       distilbert(),
       gpt2(),
-      llama("llama", "LlamaModel", "LlamaForSequenceClassification"),
-      llama("mistral", "MistralModel", "MistralForSequenceClassification"),
-      llama("qwen2", "Qwen2Model", "Qwen2ForSequenceClassification"),
-      llama("qwen3", "Qwen3Model", "Qwen3ForSequenceClassification"),
+      llama("llama", "LlamaModel", "LlamaForSequenceClassification", "LlamaForCausalLM"),
+      llama("mistral", "MistralModel", "MistralForSequenceClassification", "MistralForCausalLM"),
+      llama("qwen2", "Qwen2Model", "Qwen2ForSequenceClassification", "Qwen2ForCausalLM"),
+      llama("qwen3", "Qwen3Model", "Qwen3ForSequenceClassification", "Qwen3ForCausalLM"),
       modernbert()};
   return all;
 }

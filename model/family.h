@@ -56,7 +56,7 @@ struct FamilyHead {
   const char* model;                     // architectures of a folder without that head
   const char* classifier;                // and with it
   const char* output;                    // "classifier": its last linear layer
-  const char* language_model = nullptr;  // architectures with a masked language model's head, if we know it
+  const char* language_model = nullptr;  // architectures with a language model's head, if we know it
   const char* projection = nullptr;      // "pooler.dense"
   const char* projection_norm = nullptr;
   Activation projection_activation = Activation::tanh;

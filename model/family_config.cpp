@@ -50,6 +50,12 @@ void set_number(Json& json, const char* key, float value) {
 }
 
 void refuse_unsupported(const ConfigReader& reader) {
+  if (reader.text("model_type") == "mpnet") {
+    reader.refuse("model_type",
+                  "its attention adds a learned relative_attention_bias, which no kernel here has; this "
+                  "version reads " +
+                      family_list());
+  }
   if (!is_family(reader.text("model_type"))) {
     reader.refuse("model_type", "this version reads " + family_list());
   }
@@ -259,6 +265,7 @@ ModelConfig read_family(const ConfigReader& reader) {
   if (config.family == "roberta" || config.family == "xlm-roberta") read_roberta(config, reader);
   if (config.family == "modernbert") read_modernbert(config, reader);
   if (config.norm == NormKind::rms) read_llama(config, reader);
+  if (decoder) config.tied_embeddings = reader.flag("tie_word_embeddings", config.family == "gpt2");
   if (config.head_width == 0 && config.hidden % config.heads != 0) {
     reader.refuse(keys.heads, fmt::format("it does not divide {} {}", keys.hidden, config.hidden));
   }
@@ -306,6 +313,7 @@ Json write_family(const ModelConfig& config) {
   } else {
     set_number(json, keys.head_dropout, config.head_dropout);
   }
+  if (config.has_language_head()) json["tie_word_embeddings"] = config.tied_embeddings;
   if (config.source.is_null() && config.norm == NormKind::rms) {
     json["num_key_value_heads"] = config.attention(0, {}).key_head_count();
     json["rope_theta"] = config.ropes.front().theta;

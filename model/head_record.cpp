@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "model/adapter_config.h"
 #include "model/config_reader.h"
 #include "model/model.h"
 #include "model/weight_files.h"
@@ -87,18 +88,21 @@ std::vector<std::string> read_labels(const ConfigReader& reader) {
 }
 
 // A plain Hugging Face classifier. Its config.json leaves out names and kind where they are the default.
-std::vector<HeadSpec> head_of_classifier(const ConfigReader& reader, const Family& family) {
-  const std::filesystem::path folder = reader.path().parent_path();
+std::vector<HeadSpec> head_of_classifier(const ConfigReader& reader, const Family& family,
+                                         const std::filesystem::path& folder) {
   HeadSpec head;
   head.name = "classifier";
   head.field = "label";
   head.classes = read_labels(reader);
-  if (head.classes.empty()) {
+  const bool adapted = AdapterConfig::present(folder);  // then the labels are those of the base's classifier
+  if (head.classes.empty() || adapted) {
     const WeightFiles files(folder);
     const std::string weight = std::string(family.head.output) + ".weight";
     if (!files.has(weight)) reader.refuse("architectures", "the weights have no " + weight);
     const std::vector<int64_t>& dims = files.entry(weight).dims;
-    for (int64_t index = 0; !dims.empty() && index < dims[0]; ++index) {
+    const int64_t outputs = dims.empty() ? 0 : dims[0];
+    if (static_cast<int64_t>(head.classes.size()) != outputs) head.classes.clear();
+    for (auto index = static_cast<int64_t>(head.classes.size()); index < outputs; ++index) {
       head.classes.push_back(fmt::format("LABEL_{}", index));
     }
   }
@@ -155,7 +159,7 @@ void record_heads(Json& config, const Family& family, const std::vector<HeadSpec
 }
 
 std::vector<HeadSpec> read_heads(const std::filesystem::path& folder, HeadInput& head_input) {
-  const ConfigReader reader(folder / "config.json");
+  const ConfigReader reader(config_folder(folder) / "config.json");
   if (!reader.value(record_key).is_null()) return heads_from_record(reader, head_input);
   const std::string type = reader.text("model_type");
   if (!is_family(type)) return {};  // ModelConfig::read says why
@@ -163,9 +167,10 @@ std::vector<HeadSpec> read_heads(const std::filesystem::path& folder, HeadInput&
   const Json architectures = reader.value("architectures");
   const bool classifier =
       architectures.is_array() && !architectures.empty() && architectures.front() == family.head.classifier;
-  if (!classifier) return {};
+  const bool adapter = AdapterConfig::present(folder);
+  if (adapter ? AdapterConfig::read(folder).task_type != "SEQ_CLS" : !classifier) return {};
   head_input = classifier_input(family);
-  return head_of_classifier(reader, family);
+  return head_of_classifier(reader, family, folder);
 }
 
 }  // namespace limner

@@ -238,9 +238,10 @@ double Heads::head_loss(size_t head, const Tensor& dlogits, HeadActivations& sav
           spec.name, label_rows(spec, labels), logits.dim(0));
   if (spec.kind != single_label) upload_targets(head, saved, labels);
   if (spec.kind == single_label) {
-    backend_.cross_entropy(saved.loss, dlogits, logits, labels.classes, class_weight, scale);
+    backend_.cross_entropy(saved.loss, dlogits, logits, labels.classes, class_weight, spec.label_use, scale);
   } else if (spec.kind == multi_label) {
-    backend_.binary_cross_entropy(saved.loss, dlogits, logits, saved.targets[head], class_weight, scale);
+    backend_.binary_cross_entropy(saved.loss, dlogits, logits, saved.targets[head], class_weight,
+                                  spec.label_use, scale);
   } else {
     const Tensor targets = saved.targets[head].reshaped({logits.dim(0)});
     backend_.squared_error(saved.loss, dlogits, logits, targets, scale);

@@ -4,6 +4,8 @@
 #include <array>
 #include <numeric>
 
+#include "model/family.h"
+
 namespace limner {
 namespace {
 
@@ -29,11 +31,15 @@ LanguageHeadParameters language_head_parameters(const ModelConfig& config, const
   const auto view = [&](const Tensor& flat, const char* name) {
     return parameter_view(flat, table.find(name));
   };
+  const std::string words = family_named(config.family).names.word + std::string(".weight");
+  if (config.masking == Masking::causal) {
+    return {{}, {}, view(matrices, config.tied_embeddings ? words.c_str() : "lm_head.weight"), {}};
+  }
   return {{view(matrices, "cls.predictions.transform.dense.weight"),
            view(matrices, "cls.predictions.transform.dense.bias")},
           {view(norms, "cls.predictions.transform.LayerNorm.weight"),
            view(norms, "cls.predictions.transform.LayerNorm.bias")},
-          view(matrices, "embeddings.word_embeddings.weight"),
+          view(matrices, words.c_str()),
           view(matrices, "cls.predictions.bias")};
 }
 
@@ -48,10 +54,12 @@ LanguageHeadActivations LanguageHead::lay_out(Arena& arena, const ModelConfig& c
   const int64_t targets = std::min(block_targets, tokens);
   const auto vectors = [&] { return arena.take(type, {targets, config.hidden}); };
   a.vectors = vectors();
-  if (training) a.pre = vectors();
-  a.dense = vectors();
-  a.normed = vectors();
-  if (training) a.norm = {a.dense, arena.take(DType::f32, {targets}), arena.take(DType::f32, {targets})};
+  if (config.masking == Masking::bidirectional) {
+    if (training) a.pre = vectors();
+    a.dense = vectors();
+    a.normed = vectors();
+    if (training) a.norm = {a.dense, arena.take(DType::f32, {targets}), arena.take(DType::f32, {targets})};
+  }
   a.logits = arena.take(type, {targets, config.vocabulary});
   a.loss = arena.take(DType::f32, {targets});
   if (!training) return a;
@@ -60,6 +68,12 @@ LanguageHeadActivations LanguageHead::lay_out(Arena& arena, const ModelConfig& c
   a.dhidden = arena.take(DType::f32, {tokens, config.hidden});
   if (type != DType::f32) a.dhidden_cast = arena.take(type, {tokens, config.hidden});
   return a;
+}
+
+bool LanguageHead::transforms() const { return config_.masking == Masking::bidirectional; }
+
+const Tensor& LanguageHead::decoded(const LanguageHeadActivations& a) const {
+  return transforms() ? a.normed : a.vectors;
 }
 
 std::vector<LanguageHead::Block> LanguageHead::blocks(const LanguageHeadActivations& saved,
@@ -86,14 +100,16 @@ std::vector<LanguageHead::Block> LanguageHead::blocks(const LanguageHeadActivati
 double LanguageHead::block_forward(Block& block, const LanguageHeadParameters& w, const Tensor& hidden,
                                    float scale) const {
   LanguageHeadActivations& a = block.a;
-  const OneRow row(a.vectors.rows());
   backend_.embedding_forward(a.vectors, hidden, {}, {}, block.places, {}, {});  // a look-up by place
-  backend_.linear_forward(a.dense, a.pre, a.vectors, w.transform.weight, w.transform.bias,
-                          config_.activation);
-  backend_.norm_forward(a.normed, a.norm.sum, a.norm.mean, a.norm.rstd, a.dense, {}, w.norm.gamma,
-                        w.norm.beta, NormKind::layer, config_.norm_epsilon, {}, row.packing());
-  backend_.linear_forward(a.logits, {}, a.normed, w.decoder, w.bias, Activation::none);
-  backend_.cross_entropy(a.loss, a.dlogits, a.logits, block.ids, {}, scale);
+  if (transforms()) {
+    const OneRow row(a.vectors.rows());
+    backend_.linear_forward(a.dense, a.pre, a.vectors, w.transform.weight, w.transform.bias,
+                            config_.activation);
+    backend_.norm_forward(a.normed, a.norm.sum, a.norm.mean, a.norm.rstd, a.dense, {}, w.norm.gamma,
+                          w.norm.beta, NormKind::layer, config_.norm_epsilon, {}, row.packing());
+  }
+  backend_.linear_forward(a.logits, {}, decoded(a), w.decoder, w.bias, Activation::none);
+  backend_.cross_entropy(a.loss, a.dlogits, a.logits, block.ids, {}, {}, scale);
   std::vector<float> losses(block.ids.size());
   backend_.download(losses.data(), a.loss);
   return std::accumulate(losses.begin(), losses.end(), 0.0);
@@ -103,9 +119,13 @@ double LanguageHead::block_forward(Block& block, const LanguageHeadParameters& w
 void LanguageHead::block_backward(LanguageHeadParameters& g, Block& block,
                                   const LanguageHeadParameters& w) const {
   LanguageHeadActivations& a = block.a;
-  const OneRow row(a.vectors.rows());
-  backend_.linear_backward_weight(g.decoder, g.bias, a.dlogits, a.normed);
+  backend_.linear_backward_weight(g.decoder, g.bias, a.dlogits, decoded(a));
   backend_.linear_backward_input(a.dvectors, Write::overwrite, a.dlogits, w.decoder);
+  if (!transforms()) {
+    backend_.embedding_backward(a.dhidden, {}, {}, a.dvectors, block.places, {}, {});
+    return;
+  }
+  const OneRow row(a.vectors.rows());
   backend_.norm_backward(a.dvectors, Write::overwrite, {}, g.norm.gamma, g.norm.beta, a.dvectors, a.norm.sum,
                          a.norm.mean, a.norm.rstd, w.norm.gamma, NormKind::layer, {}, row.packing());
   backend_.activation_backward(a.dvectors, a.dvectors, a.pre, config_.activation);

@@ -1,5 +1,7 @@
-// The head of a masked language model: which token stood where one was hidden? BertForMaskedLM's dense layer,
-// activation, normalisation, then the word embeddings as the decoder (Devlin et al., "BERT", 2019).
+// The head of a language model. Masked: which token stood where one was hidden? BertForMaskedLM's dense
+// layer, activation and normalisation, then the word embeddings as the decoder (Devlin et al., "BERT", 2019).
+// Causal: which token comes next? A decoder's hidden states meet the word embeddings, or a matrix of their
+// own.
 #pragma once
 
 #include "kernels/backend.h"
@@ -11,9 +13,9 @@
 namespace limner {
 
 struct LanguageHeadParameters {
-  Linear transform;      // [hidden, hidden], [hidden]
-  Norm norm;             // [hidden] f32
-  Tensor decoder, bias;  // the word embeddings [vocabulary, hidden]; [vocabulary]
+  Linear transform;      // masked: [hidden, hidden], [hidden]
+  Norm norm;             // masked: [hidden] f32
+  Tensor decoder, bias;  // [vocabulary, hidden]; masked: [vocabulary]
 };
 // As encoder_parameters; all absent if the model has no such head.
 LanguageHeadParameters language_head_parameters(const ModelConfig& config, const ParameterTable& table,
@@ -21,13 +23,14 @@ LanguageHeadParameters language_head_parameters(const ModelConfig& config, const
 
 // One block of targets. T is f32 or bf16.
 struct LanguageHeadActivations {
-  Tensor vectors, pre, dense, normed;  // T [targets, hidden]
-  NormSaved norm;                      // of dense
-  Tensor logits, dlogits;              // T [targets, vocabulary]; dlogits in training only
-  Tensor loss;                         // f32 [targets]
-  Tensor dvectors;                     // T [targets, hidden], training only, as are the two after it
-  Tensor dhidden;                      // f32 [tokens, hidden]: the sum over blocks
-  Tensor dhidden_cast;                 // T [tokens, hidden], absent in f32
+  Tensor vectors;             // T [targets, hidden]
+  Tensor pre, dense, normed;  // masked: likewise
+  NormSaved norm;             // masked: of dense
+  Tensor logits, dlogits;     // T [targets, vocabulary]; dlogits in training only
+  Tensor loss;                // f32 [targets]
+  Tensor dvectors;            // T [targets, hidden], training only, as are the two after it
+  Tensor dhidden;             // f32 [tokens, hidden]: the sum over blocks
+  Tensor dhidden_cast;        // T [tokens, hidden], absent in f32
 };
 
 // Works on blocks of targets, forward and backward at once, so that memory holds block x vocabulary logits
@@ -55,6 +58,8 @@ class LanguageHead {
   Backend& backend_;
   ModelConfig config_;
 
+  bool transforms() const;                                        // before the decoder
+  const Tensor& decoded(const LanguageHeadActivations& a) const;  // what the decoder reads
   std::vector<Block> blocks(const LanguageHeadActivations& saved, const Batch& batch) const;
   double block_forward(Block& block, const LanguageHeadParameters& weights, const Tensor& hidden,
                        float scale) const;

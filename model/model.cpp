@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "model/checkpoint.h"
@@ -22,6 +23,7 @@ struct Activations {
   HeadActivations heads;
   LanguageHeadActivations language;
   Tensor pooled, pooled_argmax;  // Model::pooled: f32, i32 [rows, hidden]
+  Tensor dpooled;                // f32 [rows, hidden], of the contrastive objective in training
   EncoderActivations encoder;
 };
 
@@ -31,6 +33,9 @@ Activations lay_out(Arena& arena, const ModelConfig& config, const std::vector<H
   a.heads = Heads::lay_out(arena, config, heads, purpose, rows);
   a.pooled = arena.take(DType::f32, {rows, config.hidden});
   a.pooled_argmax = arena.take(DType::i32, {rows, config.hidden});
+  if (purpose == Purpose::training && config.contrastive.weight > 0) {
+    a.dpooled = arena.take(DType::f32, {rows, config.hidden});
+  }
   a.language = LanguageHead::lay_out(arena, config, type, purpose, tokens);
   a.encoder = Transformer::lay_out(arena, config, type, purpose, tokens);
   return a;
@@ -50,12 +55,19 @@ ModelConfig with_pooler(ModelConfig config, const std::vector<HeadSpec>& heads, 
 }
 
 void initialize_parameter(std::span<float> values, const ParamSpec& spec, float range, uint64_t seed) {
-  if (spec.init != Init::normal) {
+  if (spec.init == Init::zeros || spec.init == Init::ones) {
     std::fill(values.begin(), values.end(), spec.init == Init::ones ? 1.0f : 0.0f);
     return;
   }
   // Named by the parameter, so that a weight does not depend on what else the model has.
   const Random random(seed, "weights", stable_hash(spec.name));
+  if (spec.init == Init::low_rank) {
+    const double bound = 1.0 / std::sqrt(static_cast<double>(spec.dims[1]));
+    for (size_t index = 0; index < values.size(); ++index) {
+      values[index] = static_cast<float>(bound * (2.0 * random.uniform(index) - 1.0));
+    }
+    return;
+  }
   for (size_t index = 0; index < values.size(); ++index) {
     values[index] = static_cast<float>(range * random.normal(index));
   }
@@ -80,6 +92,7 @@ struct Model::State {
   Transformer encoder;
   Heads head_layer;
   LanguageHead language_head;
+  Contrastive contrastive;
   std::vector<Objective> objectives;
   std::array<Limit, 2> limits{};  // by purpose
 
@@ -99,14 +112,17 @@ struct Model::State {
         table(config, heads, head_input),
         encoder(backend, config, precision),
         head_layer(backend, config, heads, head_input),
-        language_head(backend, config) {
+        language_head(backend, config),
+        contrastive(backend, config) {
     for (const HeadSpec& head : heads) objectives.push_back({head.name, head.weight});
-    if (config.has_language_head()) objectives.push_back({"masked_language_model", config.language_weight});
-    weights_memory = backend.allocate(table.elements() * dtype_bytes(DType::f32));
-    weights = flat(weights_memory, DType::f32);
+    if (config.has_language_head())
+      objectives.push_back({config.language_objective(), config.language_weight});
+    if (config.contrastive.weight > 0) objectives.push_back({"contrastive", config.contrastive.weight});
     if (precision == DType::bf16) {
-      shadow_memory = backend.allocate(table.elements() * dtype_bytes(DType::bf16));
-      shadow = flat(shadow_memory, DType::bf16);
+      weights = make_flat(weights_memory, DType::f32, table.f32_elements());
+      shadow = make_flat(shadow_memory, DType::bf16, table.elements());
+    } else {
+      weights = make_flat(weights_memory, DType::f32, table.elements());
     }
     const Tensor& matrices = precision == DType::bf16 ? shadow : weights;
     encoder_weights = encoder_parameters(table, config, matrices, weights);
@@ -114,14 +130,14 @@ struct Model::State {
     head_weights = head_parameters(table, config, heads, head_input, weights);
   }
 
-  Tensor flat(const Buffer& buffer, DType dtype) const {
-    return Tensor(buffer.data(), dtype, {table.elements()}, buffer.device());
+  Tensor make_flat(Buffer& buffer, DType dtype, int64_t elements) const {
+    buffer = backend.allocate(elements * dtype_bytes(dtype));
+    return Tensor(buffer.data(), dtype, {elements}, buffer.device());
   }
 
   void make_gradients() {
     if (!gradients.absent()) return;
-    gradients_memory = backend.allocate(table.elements() * dtype_bytes(DType::f32));
-    gradients = flat(gradients_memory, DType::f32);
+    gradients = make_flat(gradients_memory, DType::f32, table.trained_elements());
     encoder_gradients = encoder_parameters(table, config, gradients, gradients);
     head_gradients = head_parameters(table, config, heads, head_input, gradients);
     language_gradients = language_head_parameters(config, table, gradients, gradients);
@@ -142,9 +158,32 @@ struct Model::State {
             batch.row_count(), tokens, rows);
   }
 
-  void set_weights(std::span<const float> values) {
-    backend.upload(weights, values.data());
-    if (!shadow.absent()) backend.cast(shadow, weights);
+  bool contrasts() const { return config.contrastive.weight > 0; }
+
+  // The gradient of the pairs' vectors becomes one of the hidden states.
+  double contrastive_backward(const Packing& packing, const PairVectors& pairs, double total_weight) {
+    const Contrastive::Result result = contrastive.evaluate(pairs, config.contrastive.weight / total_weight);
+    backend.upload(last.dpooled, result.gradient.data());
+    backend.pool_backward(last.encoder.gradient, Write::add, last.dpooled, last.pooled_argmax, packing,
+                          config.contrastive.pooling);
+    return result.loss;
+  }
+
+  // Takes one parameter's values; refresh_shadow() follows the last.
+  void store(int64_t offset, std::span<const float> values) {
+    const auto count = static_cast<int64_t>(values.size());
+    if (offset < weights.elements()) {
+      backend.upload(weights.slice_rows(offset, count), values.data());
+      return;
+    }
+    std::vector<bfloat16> rounded;
+    rounded.reserve(values.size());
+    for (const float value : values) rounded.emplace_back(value);
+    backend.upload(shadow.slice_rows(offset, count), rounded.data());
+  }
+
+  void refresh_shadow() {
+    if (!shadow.absent()) backend.cast(shadow.slice_rows(0, weights.elements()), weights);
   }
 };
 
@@ -160,30 +199,29 @@ const ParameterTable& Model::parameters() const { return state_->table; }
 HeadInput Model::head_input() const { return state_->head_input; }
 DType Model::precision() const { return state_->precision; }
 Tensor Model::weights() { return state_->weights; }
+Tensor Model::trained_weights() { return state_->weights.slice_rows(0, state_->table.trained_elements()); }
 Tensor Model::shadow() { return state_->shadow; }
 Tensor Model::gradients() { return state_->gradients; }
 
 void Model::initialize(uint64_t seed) {
-  std::vector<float> values(static_cast<size_t>(state_->table.elements()));
+  std::vector<float> values;
   for (const ParamSpec& spec : state_->table.all()) {
-    const auto part =
-        std::span(values).subspan(static_cast<size_t>(spec.offset), static_cast<size_t>(spec.elements()));
-    initialize_parameter(part, spec, state_->config.initializer_range, seed);
+    values.resize(static_cast<size_t>(spec.elements()));
+    initialize_parameter(values, spec, state_->config.initializer_range, seed);
+    state_->store(spec.offset, values);
   }
-  state_->set_weights(values);
+  state_->refresh_shadow();
 }
 
 std::vector<std::string> Model::load(const std::filesystem::path& folder) {
-  std::vector<float> values = download_weights();
-  auto missing = read_weights(folder, state_->table, family_named(state_->config.family), state_->heads,
-                              state_->head_input, values);
-  state_->set_weights(values);
+  auto missing =
+      read_weights(folder, state_->table, state_->config, state_->heads, state_->head_input,
+                   [&](int64_t offset, std::span<const float> values) { state_->store(offset, values); });
+  state_->refresh_shadow();
   return missing;
 }
 
-void Model::refresh_shadow() {
-  if (!state_->shadow.absent()) state_->backend.cast(state_->shadow, state_->weights);
-}
+void Model::refresh_shadow() { state_->refresh_shadow(); }
 
 std::vector<float> Model::download_weights() const { return download(state_->weights); }
 
@@ -278,7 +316,14 @@ const std::vector<Model::Objective>& Model::objectives() const { return state_->
 std::vector<double> Model::loss_weights(const Batch& batch, const std::vector<HeadLabels>& labels) const {
   std::vector<double> weights = state_->head_layer.label_weights(labels);
   if (state_->config.has_language_head()) weights.push_back(static_cast<double>(batch.target_ids.size()));
+  if (state_->contrasts()) weights.push_back(batch.paired ? static_cast<double>(batch.row_count()) / 2 : 0.0);
   return weights;
+}
+
+std::vector<float> Model::pair_vectors(const Batch& batch) {
+  require(batch.paired, "vectors of pairs, but the batch has single rows");
+  if (state_->rows == 0) return {};
+  return download(pooled(batch, state_->config.contrastive.pooling, false));
 }
 
 Model::Loss Model::evaluate_loss(const Batch& batch, const std::vector<HeadLabels>& labels) {
@@ -290,12 +335,16 @@ Model::Loss Model::evaluate_loss(const Batch& batch, const std::vector<HeadLabel
     loss.sum.push_back(
         s.language_head.loss(s.last.language, s.language_weights, s.last.encoder.hidden(), batch));
   }
+  if (s.contrasts()) {
+    loss.sum.push_back(batch.paired ? s.contrastive.evaluate({pair_vectors(batch), 0, s.rows}, 1.0).loss
+                                    : 0.0);
+  }
   return loss;
 }
 
 Model::Loss Model::backward(const Batch& batch, const std::vector<HeadLabels>& labels,
                             const std::vector<double>& total_weight,
-                            const std::function<void(int layer)>& on_layer) {
+                            const std::function<void(int layer)>& on_layer, const PairVectors* pairs) {
   State& s = *state_;
   require(s.purpose == Purpose::training, "backward without a training forward before it");
   s.check_is_last(batch);
@@ -322,10 +371,16 @@ Model::Loss Model::backward(const Batch& batch, const std::vector<HeadLabels>& l
                               labels, std::span(total_weight).first(s.heads.size()));
     std::copy(sums.begin(), sums.end(), loss.sum.begin());
   }
-  if (s.config.has_language_head() && loss.weight.back() > 0) {
-    loss.sum.back() = s.language_head.backward(
+  const size_t language = s.heads.size();
+  if (s.config.has_language_head() && loss.weight[language] > 0) {
+    loss.sum[language] = s.language_head.backward(
         s.language_gradients, dhidden, s.last.language, s.language_weights, s.last.encoder.hidden(), batch,
-        static_cast<float>(s.config.language_weight / total_weight.back()));
+        static_cast<float>(s.config.language_weight / total_weight[language]));
+  }
+  if (s.contrasts() && loss.weight.back() > 0) {
+    // pooled anew: what was pooled since may have been another way
+    const PairVectors own{pair_vectors(batch), 0, s.rows};
+    loss.sum.back() = s.contrastive_backward(packing, pairs != nullptr ? *pairs : own, total_weight.back());
   }
   on_layer(head_layer);
   s.encoder.backward(s.encoder_gradients, s.last.encoder, s.encoder_weights, batch, packing, s.dropout_key,

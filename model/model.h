@@ -10,8 +10,10 @@
 
 #include "kernels/backend.h"
 #include "model/config.h"
+#include "model/contrastive.h"
 #include "model/labels.h"
 #include "model/parameters.h"
+#include "model/sentence_config.h"
 #include "runtime/random.h"
 #include "text/batch.h"
 
@@ -20,16 +22,19 @@ namespace limner {
 class Model {
  public:
   // Weights f32 flat; with precision bf16 a rounded shadow is used in the encoder's matrix products and its
-  // activations are bf16; pooler and heads stay f32. With HeadInput::pooler and a head, the model has a
+  // activations are bf16; pooler and heads stay f32. Frozen matrices under low-rank updates are then in the
+  // shadow alone. With HeadInput::pooler and a head, the model has a
   // pooler whatever `config` says.
   Model(Backend& backend, ModelConfig config, std::vector<HeadSpec> heads, HeadInput head_input,
         DType precision);
 
   void initialize(uint64_t seed);  // normal(0, initializer_range), zeros, ones; heads too
-  // Reads model.safetensors (or the sharded index). Heads found in the folder under the same names are read,
-  // and refused if they have other classes or read another vector; heads and pooler that are not there keep
-  // their initialisation, and their names are returned. Anything else that is missing, too much or of another
-  // shape is bad_data with file, tensor and shapes.
+  // Reads model.safetensors (or the sharded index), or a PEFT adapter and its base: the updates are added to
+  // the weights, or go into this model's own if it has some (config.lora; then the adapter's must be the
+  // same, and a folder that is no adapter leaves them as they are). Heads found in the folder under the same
+  // names are read, and refused if they have other classes or read another vector; heads and pooler that are
+  // not there keep their initialisation, and their names are returned. Anything else that is missing, too
+  // much or of another shape is bad_data with file, tensor and shapes.
   std::vector<std::string> load(const std::filesystem::path& folder);
 
   const ModelConfig& config() const;
@@ -37,10 +42,11 @@ class Model {
   const ParameterTable& parameters() const;
   HeadInput head_input() const;
   DType precision() const;
-  Tensor weights();       // f32 [elements]
-  Tensor shadow();        // bf16 [elements], absent in f32
-  Tensor gradients();     // f32 [elements], absent until plan(training)
-  void refresh_shadow();  // after weights were changed by hand
+  Tensor weights();          // f32 [elements], in bf16 [f32_elements]
+  Tensor trained_weights();  // the part of them that has gradients, f32 [trained_elements]
+  Tensor shadow();           // bf16 [elements], absent in f32
+  Tensor gradients();        // f32 [trained_elements], absent until plan(training)
+  void refresh_shadow();     // after weights were changed by hand
   std::vector<float> download_weights() const;
   // Copies between the host and an f32 tensor where this model computes.
   std::vector<float> download(const Tensor& tensor) const;
@@ -48,7 +54,8 @@ class Model {
 
   // Lays out the arena for batches up to this size (measured by a counting arena first). Returns its bytes. A
   // plan for training serves inference on batches of that size too; a second plan adds to the first. Weights
-  // (4 bytes a parameter, 2 more for the shadow) and gradients (4 more, in training) are not in the sum.
+  // (4 bytes a parameter, 2 more for the shadow) and gradients (4 more for what is trained) are not in the
+  // sum.
   int64_t plan(Purpose purpose, int64_t max_tokens, int64_t max_rows);
   static int64_t predict_bytes(const ModelConfig& config, const std::vector<HeadSpec>& heads, DType precision,
                                Purpose purpose, int64_t max_tokens, int64_t max_rows);
@@ -69,21 +76,26 @@ class Model {
   // unit. One a head: rows x outputs, on the host.
   std::vector<std::vector<float>> predictions(const Output& output);
 
-  // What backward minimises: the heads' losses, in their order, then the masked language model's if the model
-  // has one (ModelConfig::language_weight).
+  // What backward minimises: the heads' losses, in their order, then the language model's if the model has
+  // one (ModelConfig::language_weight), then the contrastive one (ModelConfig::contrastive).
   struct Objective {
     std::string name;
     double weight;
   };
   const std::vector<Objective>& objectives() const;
   using Loss = Losses;  // one entry an objective
+  // For the contrastive objective: the vectors of the last forward's rows on the host, [rows, hidden]; none
+  // for a batch without rows.
+  std::vector<float> pair_vectors(const Batch& batch);
   // The weights of a batch's labels and targets alone, to be summed over ranks before backward.
   std::vector<double> loss_weights(const Batch& batch, const std::vector<HeadLabels>& labels) const;
   // Adds the gradient of sum over objectives of weight * (sum of losses) / total_weight[objective] to
   // gradients(). total_weight: over all ranks and accumulated batches. on_layer(l) is called as soon as layer
-  // l's gradients are complete, from the last layer to 0.
+  // l's gradients are complete, from the last layer to 0. pairs: the vectors of a paired batch with those of
+  // the other ranks; null: there are no others.
   Loss backward(const Batch& batch, const std::vector<HeadLabels>& labels,
-                const std::vector<double>& total_weight, const std::function<void(int layer)>& on_layer);
+                const std::vector<double>& total_weight, const std::function<void(int layer)>& on_layer,
+                const PairVectors* pairs = nullptr);
   // Loss without gradient (after a forward of this batch).
   Loss evaluate_loss(const Batch& batch, const std::vector<HeadLabels>& labels);
 
@@ -99,18 +111,18 @@ class Model {
 // Face classifier); empty: none.
 std::vector<HeadSpec> read_heads(const std::filesystem::path& folder, HeadInput& head_input);
 
-// Writes config.json, model.safetensors (f32), modules.json + 1_Pooling + 2_Normalize +
-// sentence_bert_config.json into an existing folder (the caller publishes it whole and adds the tokenizer).
-// With HeadInput::pooler (decoders: last) the first head is that of the family's …ForSequenceClassification;
-// further heads are `heads.<name>.*`.
-void save_model(Model& model, const std::filesystem::path& folder, Pooling pooling, bool normalize,
-                int64_t max_length);
-// The same with other weights than the model holds now, such as a copy of earlier ones; reads nothing that
-// training changes.
-void save_model(const Model& model, std::vector<float> weights, const std::filesystem::path& folder,
-                Pooling pooling, bool normalize, int64_t max_length);
+// Writes config.json, model.safetensors (f32) and the files of sentence-transformers into an existing folder
+// (the caller publishes it whole and adds the tokenizer). With HeadInput::pooler (decoders: last) the first
+// head is that of the family's …ForSequenceClassification; further heads are `heads.<name>.*`. With low-rank
+// updates it is a PEFT adapter: adapter_config.json and adapter_model.safetensors in place of the model.
+void save_model(Model& model, const std::filesystem::path& folder, const SentenceConfig& sentence);
+// The same with these weights in place of those that the model holds now, such as a copy of earlier ones:
+// trained_weights() on the host. Reads nothing that training changes.
+void save_model(const Model& model, std::vector<float> trained, const std::filesystem::path& folder,
+                const SentenceConfig& sentence);
 
-// SHA-256 of the files that decide the outputs (config.json, weights).
+// SHA-256 of what decides the outputs: config.json, weights (an adapter's and its base's), dense layers
+// behind the pooling.
 std::string checkpoint_sha256(const std::filesystem::path& folder);
 
 }  // namespace limner

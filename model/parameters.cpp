@@ -15,6 +15,49 @@ int64_t ParamSpec::elements() const {
   return product;
 }
 
+std::string block_linear_name(const ModelConfig& config, int64_t block, BlockLinear linear) {
+  const Family& family = family_named(config.family);
+  const std::array<const char*, 4> names{family.names.qkv, family.names.attention_output, family.names.inner,
+                                         family.names.output};
+  return block_prefix(family, block) + names[static_cast<size_t>(linear)];
+}
+
+std::vector<LinearModule> linear_modules(const ModelConfig& config, int64_t block, BlockLinear linear) {
+  const Family& family = family_named(config.family);
+  const AttentionShape shape = config.attention(block, {});
+  const int64_t keys = shape.key_head_count() * shape.head_size;
+  std::vector<LinearModule> modules;
+  const auto add = [&](const std::string& name, int64_t rows) {
+    const int64_t first = modules.empty() ? 0 : modules.back().first + modules.back().rows;
+    modules.push_back({name, first, rows});
+  };
+  const auto add_parts = [&](const auto& names, const std::vector<int64_t>& rows) {
+    for (size_t part = 0; part < rows.size() && names[part] != nullptr; ++part) {
+      add(block_prefix(family, block) + names[part], rows[part]);
+    }
+  };
+  if (linear == BlockLinear::qkv) add_parts(family.names.qkv_parts, {shape.width(), keys, keys});
+  if (linear == BlockLinear::inner) add_parts(family.names.inner_parts, {config.inner, config.inner});
+  if (!modules.empty()) return modules;
+  const std::array<int64_t, 4> rows{shape.packed_width(), config.hidden, config.inner_products(),
+                                    config.hidden};
+  add(block_linear_name(config, block, linear), rows[static_cast<size_t>(linear)]);
+  return modules;
+}
+
+std::vector<LinearModule> updated_modules(const ModelConfig& config, int64_t block, BlockLinear linear) {
+  std::vector<LinearModule> modules = linear_modules(config, block, linear);
+  const std::string prefix = family_named(config.family).names.prefix;
+  std::erase_if(modules,
+                [&](const LinearModule& module) { return !config.lora.adapts(prefix + module.name); });
+  return modules;
+}
+
+int64_t linear_inputs(const ModelConfig& config, BlockLinear linear) {
+  if (linear == BlockLinear::attention_output) return config.attention(0, {}).width();
+  return linear == BlockLinear::output ? config.inner : config.hidden;
+}
+
 // Adds parameters in the order in which they lie.
 class TableBuilder {
  public:
@@ -41,8 +84,27 @@ class TableBuilder {
   }
 
   void add_norm(const std::string& name, bool bias, Role role = Role::encoder) {
-    add(name + ".weight", {config_.hidden}, Decay::none, Init::ones, role);
-    if (bias) add(name + ".bias", {config_.hidden}, Decay::none, Init::zeros, role);
+    add_norm_vector(name + ".weight", config_.hidden, Init::ones, role);
+    if (bias) add_norm_vector(name + ".bias", config_.hidden, Init::zeros, role);
+  }
+
+  // A linear layer of a block and its low-rank updates.
+  void add_block_linear(int64_t index, BlockLinear linear, bool bias) {
+    const std::string name = block_linear_name(config_, index, linear);
+    const int64_t in = linear_inputs(config_, linear);
+    int64_t out = 0;
+    Parts parts;
+    for (const LinearModule& module : linear_modules(config_, index, linear)) {
+      if (module.name != name) parts.push_back({module.name, module.rows});
+      out += module.rows;
+    }
+    add_linear(name, out, in, bias, parts);
+    for (const LinearModule& module : updated_modules(config_, index, linear)) {
+      const int64_t rank = config_.lora.rank;
+      add(module.name + ".lora_A.weight", {rank, in}, Decay::weight_decay, Init::low_rank, Role::update);
+      add(module.name + ".lora_B.weight", {module.rows, rank}, Decay::weight_decay, Init::zeros,
+          Role::update);
+    }
   }
 
   void add_embeddings() {
@@ -54,33 +116,22 @@ class TableBuilder {
 
   void add_block(int64_t index) {
     const std::string block = block_prefix(family_named(config_.family), index);
-    const AttentionShape shape = config_.attention(index, {});
-    const auto parts = [&](const auto& list, const std::vector<int64_t>& rows) {
-      Parts named;
-      for (size_t part = 0; part < rows.size() && list[part] != nullptr; ++part) {
-        named.push_back({block + list[part], rows[part]});
-      }
-      return named;
-    };
-    const int64_t keys = shape.key_head_count() * shape.head_size;
-    add_linear(block + names_.qkv, shape.packed_width(), config_.hidden, config_.qkv_bias,
-               parts(names_.qkv_parts, {shape.width(), keys, keys}));
+    add_block_linear(index, BlockLinear::qkv, config_.qkv_bias);
     if (config_.head_norm) {
       for (const char* norm : {names_.query_norm, names_.key_norm}) {
-        add(block + norm + ".weight", {shape.head_size}, Decay::none, Init::ones);
+        add_norm_vector(block + norm + ".weight", config_.head_size(), Init::ones, Role::encoder);
       }
     }
-    add_linear(block + names_.attention_output, config_.hidden, shape.width(), config_.attention_output_bias);
+    add_block_linear(index, BlockLinear::attention_output, config_.attention_output_bias);
     add_encoder_norm(norm_after_attention(config_, index));
-    add_linear(block + names_.inner, config_.inner_products(), config_.hidden, config_.inner_bias,
-               parts(names_.inner_parts, {config_.inner, config_.inner}));
-    add_linear(block + names_.output, config_.hidden, config_.inner, config_.inner_bias);
+    add_block_linear(index, BlockLinear::inner, config_.inner_bias);
+    add_block_linear(index, BlockLinear::output, config_.inner_bias);
     add_encoder_norm(norm_after_feed_forward(config_, index));
   }
 
   void add_top(const std::vector<HeadSpec>& heads, HeadInput head_input) {
     const FamilyHead& head_names = family_named(config_.family).head;
-    const bool read = head_input == HeadInput::pooler && !heads.empty();
+    const bool read = reads_pooler_ = head_input == HeadInput::pooler && !heads.empty();
     const int64_t hidden = config_.hidden;
     if (config_.has_pooler) {
       const bool decays = read && head_names.projection_in_encoder;
@@ -94,7 +145,11 @@ class TableBuilder {
         add_norm(head_names.projection_norm, config_.norm_bias, Role::projection);
       }
     }
-    if (config_.has_language_head()) {  // the decoder's matrix is the word embeddings
+    const bool causal = config_.masking == Masking::causal;
+    if (config_.has_language_head() && causal && !config_.tied_embeddings) {
+      add("lm_head.weight", {config_.vocabulary, hidden}, Decay::weight_decay, Init::normal, Role::language);
+    }
+    if (config_.has_language_head() && !causal) {  // the decoder's matrix is the word embeddings
       add_linear("cls.predictions.transform.dense", hidden, hidden, true, {}, Decay::weight_decay,
                  Role::language);
       add_norm("cls.predictions.transform.LayerNorm", true, Role::language);
@@ -109,19 +164,48 @@ class TableBuilder {
     }
   }
 
+  // Gives every parameter its place.
+  void place() {
+    const auto area = [&](const ParamSpec& spec) {
+      if (spec.trained) return 0;
+      return spec.norm || !config_.lora.active() ? 1 : 2;
+    };
+    std::stable_sort(table_.specs_.begin(), table_.specs_.end(),
+                     [&](const ParamSpec& a, const ParamSpec& b) { return area(a) < area(b); });
+    for (ParamSpec& spec : table_.specs_) {
+      spec.offset = table_.elements_;
+      table_.elements_ +=
+          (spec.elements() + alignment_elements - 1) / alignment_elements * alignment_elements;
+      if (area(spec) == 0) table_.trained_elements_ = table_.elements_;
+      if (area(spec) <= 1) table_.f32_elements_ = table_.elements_;
+    }
+  }
+
  private:
   ParameterTable& table_;
   const ModelConfig& config_;
   const FamilyNames& names_;
   int layer_ = 0;
+  bool reads_pooler_ = false;
 
   ParamSpec& last() { return table_.specs_.back(); }
 
   void add(std::string name, std::vector<int64_t> dims, Decay decay, Init init, Role role = Role::encoder) {
-    ParamSpec spec{
-        std::move(name), std::move(dims), table_.elements_, layer_, decay, init, role, Storage::plain, {}};
-    table_.elements_ += (spec.elements() + alignment_elements - 1) / alignment_elements * alignment_elements;
+    ParamSpec spec;
+    spec.name = std::move(name);
+    spec.dims = std::move(dims);
+    spec.layer = layer_;
+    spec.decay = decay;
+    spec.init = init;
+    spec.role = role;
+    const bool below_heads = role == Role::encoder || (role == Role::pooler && !reads_pooler_);
+    spec.trained = !(below_heads && config_.lora.active()) && !config_.freeze.holds(layer_);
     table_.specs_.push_back(std::move(spec));
+  }
+
+  void add_norm_vector(const std::string& name, int64_t width, Init init, Role role) {
+    add(name, {width}, Decay::none, init, role);
+    last().norm = true;
   }
 
   void add_encoder_norm(const std::string& name) { add_norm(name, config_.norm_bias); }
@@ -143,6 +227,7 @@ ParameterTable::ParameterTable(const ModelConfig& config, const std::vector<Head
   }
   builder.next_layer();
   builder.add_top(heads, head_input);
+  builder.place();
 }
 
 bool ParameterTable::has(const std::string& name) const {
@@ -162,19 +247,26 @@ int64_t ParameterTable::parameter_count() const {
   return count;
 }
 
+int64_t ParameterTable::trained_count() const {
+  int64_t count = 0;
+  for (const ParamSpec& spec : specs_) count += spec.trained ? spec.elements() : 0;
+  return count;
+}
+
 LayerRange ParameterTable::layer_range(int layer) const {
   require(layer >= 0 && layer < layer_count_, "layer {} of {}", layer, layer_count_);
   const auto start = [&](int wanted) {
-    const auto first =
-        std::find_if(specs_.begin(), specs_.end(), [&](const auto& s) { return s.layer >= wanted; });
-    return first == specs_.end() ? elements_ : first->offset;
+    const auto first = std::find_if(specs_.begin(), specs_.end(),
+                                    [&](const auto& s) { return s.layer >= wanted || !s.trained; });
+    return first == specs_.end() || !first->trained ? trained_elements_ : first->offset;
   };
   return {start(layer), start(layer + 1) - start(layer)};
 }
 
 Tensor parameter_view(const Tensor& flat, const ParamSpec& spec) {
-  require(spec.offset + spec.elements() <= flat.elements(), "parameter '{}' lies outside {}", spec.name,
-          flat.description());
+  if (spec.offset >= flat.elements()) return {};
+  require(spec.offset + spec.elements() <= flat.elements(), "parameter '{}' lies across the end of {}",
+          spec.name, flat.description());
   auto* const memory = static_cast<std::byte*>(flat.data) + spec.offset * dtype_bytes(flat.dtype);
   if (spec.dims.size() == 1) return Tensor(memory, flat.dtype, {spec.dims[0]}, flat.device);
   return Tensor(memory, flat.dtype, {spec.dims[0], spec.dims[1]}, flat.device);

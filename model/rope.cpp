@@ -29,6 +29,7 @@ class Parameters {
     for (const auto& [known, type] : types) {
       if (json_[name] == known) return type;
     }
+    // longrope's angles depend on the longest row of a batch: a row would not have a vector of its own.
     refuse(name, "Limner has default, linear, dynamic, llama3 and yarn");
   }
   double number(const char* name, double otherwise, double least) const {

@@ -1,9 +1,14 @@
+#include "model/sentence_config.h"
+
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <set>
 #include <utility>
 
-#include "model/config.h"
+#include "model/adapter_config.h"
 #include "model/config_reader.h"
+#include "model/weight_files.h"
 
 namespace limner {
 namespace {
@@ -21,6 +26,16 @@ constexpr std::array<PoolingName, 5> pooling_names{{
     {"weightedmean", "pooling_mode_weightedmean_tokens", Pooling::weighted_mean},
 }};
 constexpr const char* flag_prefix = "pooling_mode_";
+
+// Classes of torch.nn; Identity is Dense without one.
+constexpr std::array<std::pair<const char*, Activation>, 5> dense_activations{{
+    {"torch.nn.modules.activation.Tanh", Activation::tanh},  // a Dense that names none has this one
+    {"torch.nn.modules.linear.Identity", Activation::none},
+    {"torch.nn.modules.activation.ReLU", Activation::relu},
+    {"torch.nn.modules.activation.GELU", Activation::gelu},
+    {"torch.nn.modules.activation.SiLU", Activation::silu},
+}};
+constexpr const char* own_prompt = "limner";  // name of a prompt that has none
 
 // "sentence_transformers.sentence_transformer.modules.pooling.Pooling" -> "Pooling": the path before it moved
 // from version to version.
@@ -106,12 +121,74 @@ void check_normalize_module(const std::filesystem::path& folder) {
   for (const auto& [key, value] : reader.json().items()) expect(reader, key.c_str(), "sentence_embedding");
 }
 
-void refuse_prompts(const std::filesystem::path& folder) {
+DenseLayer read_dense(const std::filesystem::path& folder) {
+  const ConfigReader reader(folder / "config.json");
+  expect(reader, "module_input_name", "sentence_embedding");
+  expect(reader, "module_output_name", "sentence_embedding");
+  expect(reader, "use_residual", false);
+  static const std::set<std::string> known{"in_features",         "out_features",      "bias",
+                                           "activation_function", "module_input_name", "module_output_name",
+                                           "use_residual"};
+  for (const auto& [key, value] : reader.json().items()) {
+    if (!known.contains(key)) reader.refuse(key, "the key is not known");
+  }
+  DenseLayer layer;
+  layer.in = reader.count("in_features");
+  layer.out = reader.count("out_features");
+  const std::string name = reader.text("activation_function", dense_activations.front().first);
+  const auto activation = std::find_if(dense_activations.begin(), dense_activations.end(),
+                                       [&](const auto& named) { return name == named.first; });
+  if (activation == dense_activations.end()) {
+    reader.refuse("activation_function", "Tanh, Identity, ReLU, GELU and SiLU of torch.nn are supported");
+  }
+  layer.activation = activation->second;
+
+  const WeightFiles files(folder);
+  const auto read = [&](const char* tensor, const std::vector<int64_t>& dims, std::vector<float>& values) {
+    if (!files.has(tensor) || files.entry(tensor).dims != dims) {
+      fail(ExitCode::bad_data, "{}: tensor '{}' of shape {} is wanted", folder.string(), tensor,
+           shape_text(dims));
+    }
+    values.resize(static_cast<size_t>(files.entry(tensor).elements()));
+    files.read(tensor, values);
+  };
+  read("linear.weight", {layer.out, layer.in}, layer.weight);
+  if (reader.flag("bias", true)) read("linear.bias", {layer.out}, layer.bias);
+  return layer;
+}
+
+void write_dense(const std::filesystem::path& folder, const DenseLayer& layer) {
+  const auto activation = std::find_if(dense_activations.begin(), dense_activations.end(),
+                                       [&](const auto& named) { return layer.activation == named.second; });
+  require(activation != dense_activations.end(), "a dense layer with activation {}",
+          static_cast<int>(layer.activation));
+  make_folder(folder);
+  write_json(folder / "config.json", {{"in_features", layer.in},
+                                      {"out_features", layer.out},
+                                      {"bias", !layer.bias.empty()},
+                                      {"activation_function", activation->first}});
+  DenseLayer copy = layer;  // tensors are views that may be written through
+  std::vector<NamedTensor> tensors{
+      {"linear.weight", Tensor(copy.weight.data(), DType::f32, {layer.out, layer.in})}};
+  if (!layer.bias.empty())
+    tensors.push_back({"linear.bias", Tensor(copy.bias.data(), DType::f32, {layer.out})});
+  write_safetensors(folder / "model.safetensors", tensors);
+}
+
+// config_sentence_transformers.json.
+void read_prompts(const std::filesystem::path& folder, SentenceConfig& config) {
   const std::filesystem::path path = folder / "config_sentence_transformers.json";
   if (!std::filesystem::exists(path)) return;
   const ConfigReader reader(path);
-  if (!reader.value("default_prompt_name").is_null()) {
-    reader.refuse("default_prompt_name", "prompts before the text are not supported; set it to null");
+  const Json prompts = reader.value("prompts");
+  if (!prompts.is_null() && !prompts.is_object()) reader.refuse("prompts", "an object of texts is wanted");
+  for (const auto& [name, words] : prompts.items()) {
+    if (!words.is_string() && !words.is_null()) reader.refuse("prompts", "an object of texts is wanted");
+    config.prompts[name] = words.is_null() ? std::string() : words.get<std::string>();
+  }
+  config.default_prompt = reader.text("default_prompt_name", "");
+  if (!config.default_prompt.empty() && !config.prompts.contains(config.default_prompt)) {
+    reader.refuse("default_prompt_name", "prompts has no such name");
   }
 }
 
@@ -143,37 +220,55 @@ std::vector<std::pair<std::string, std::string>> read_modules(const std::filesys
 
 }  // namespace
 
-SentenceConfig SentenceConfig::read(const std::filesystem::path& folder) {
+SentenceConfig SentenceConfig::read(const std::filesystem::path& checkpoint) {
+  const std::filesystem::path folder = config_folder(checkpoint);
   SentenceConfig config;
   const std::filesystem::path path = folder / "modules.json";
   if (!std::filesystem::exists(path)) return config;
   config.present = true;
   const auto modules = read_modules(path);
-  static const std::array<const char*, 3> order{"Transformer", "Pooling", "Normalize"};
-  for (size_t index = 0; index < modules.size(); ++index) {
-    if (index >= order.size() || modules[index].first != order[index]) {
-      fail(ExitCode::bad_data,
-           "{}: module {} is {}; supported are Transformer, Pooling and, last, Normalize, in this order",
-           path.string(), index, modules[index].first);
-    }
+  if (modules.size() < 2 || modules[0].first != "Transformer" || modules[1].first != "Pooling") {
+    std::vector<std::string> kinds;
+    for (const auto& [kind, place] : modules) kinds.push_back(kind);
+    fail(ExitCode::bad_data, "{}: a Transformer and a Pooling are wanted first, not [{}]", path.string(),
+         fmt::join(kinds, ", "));
   }
-  if (modules.size() < 2)
-    fail(ExitCode::bad_data, "{}: a Transformer and a Pooling are wanted", path.string());
   if (!modules[0].second.empty()) {
     fail(ExitCode::bad_data,
          "{}: the transformer lies in '{}'; open and save the folder with sentence-transformers, which moves "
          "it",
          path.string(), modules[0].second);
   }
-  config.pooling = read_pooling(ConfigReader(module_folder(folder, modules[1].second) / "config.json"));
-  config.normalize = modules.size() == order.size();
-  if (config.normalize) check_normalize_module(module_folder(folder, modules[2].second));
+  const ConfigReader pooling(module_folder(folder, modules[1].second) / "config.json");
+  config.pooling = read_pooling(pooling);
+  config.pools_prompt = pooling.flag("include_prompt", true);
+  config.normalize = false;
+  for (size_t index = 2; index < modules.size(); ++index) {
+    const auto& [kind, module_path] = modules[index];
+    const std::filesystem::path place = module_folder(folder, module_path);
+    if (kind == "Normalize") {
+      check_normalize_module(place);
+      config.normalize = true;
+    } else if (kind == "Dense") {
+      DenseLayer layer = read_dense(place);
+      layer.normalizes_first = std::exchange(config.normalize, false);
+      if (!config.layers.empty() && config.layers.back().out != layer.in) {
+        fail(ExitCode::bad_data, "{}: in_features is {}, the layer before it gives {}",
+             (place / "config.json").string(), layer.in, config.layers.back().out);
+      }
+      config.layers.push_back(std::move(layer));
+    } else {
+      fail(ExitCode::bad_data,
+           "{}: module {} is {}; supported are Dense and Normalize behind a Transformer and a Pooling",
+           path.string(), index, kind);
+    }
+  }
   const std::filesystem::path transformer = folder / "sentence_bert_config.json";
   if (std::filesystem::exists(transformer)) {
     config.max_length = read_transformer_module(ConfigReader(transformer));
   }
   if (config.max_length == 0) config.max_length = tokenizer_length(folder);
-  refuse_prompts(folder);
+  read_prompts(folder, config);
   return config;
 }
 
@@ -188,21 +283,66 @@ void SentenceConfig::write(const std::filesystem::path& folder, int64_t hidden) 
   };
   add_module("", "Transformer");
   add_module("1_Pooling", "Pooling");
-  if (normalize) add_module("2_Normalize", "Normalize");
+  const auto add_normalize = [&] {
+    const std::string name = fmt::format("{}_Normalize", modules.size());
+    add_module(name.c_str(), "Normalize");
+    // Older versions read nothing here; an empty folder would be lost by whatever copies files only.
+    make_folder(folder / name);
+    write_json(folder / name / "config.json",
+               {{"module_input_name", "sentence_embedding"}, {"module_output_name", "sentence_embedding"}});
+  };
+  for (const DenseLayer& layer : layers) {
+    if (layer.normalizes_first) add_normalize();
+    const std::string name = fmt::format("{}_Dense", modules.size());
+    add_module(name.c_str(), "Dense");
+    write_dense(folder / name, layer);
+  }
+  if (normalize) add_normalize();
   write_json(folder / "modules.json", modules);
 
   Json pooling_json{{"word_embedding_dimension", hidden}};
   for (const PoolingName& name : pooling_names) pooling_json[name.flag] = name.pooling == pooling;
+  if (!pools_prompt) pooling_json["include_prompt"] = false;
   make_folder(folder / "1_Pooling");
   write_json(folder / "1_Pooling" / "config.json", pooling_json);
-  if (normalize) {
-    // Older versions read nothing here; an empty folder would be lost by whatever copies files only.
-    make_folder(folder / "2_Normalize");
-    write_json(folder / "2_Normalize" / "config.json",
-               {{"module_input_name", "sentence_embedding"}, {"module_output_name", "sentence_embedding"}});
-  }
   const Json length = max_length > 0 ? Json(max_length) : Json(nullptr);
   write_json(folder / "sentence_bert_config.json", {{"max_seq_length", length}, {"do_lower_case", false}});
+  if (prompts.empty()) return;
+  write_json(folder / "config_sentence_transformers.json",
+             {{"prompts", prompts},
+              {"default_prompt_name", default_prompt.empty() ? Json(nullptr) : Json(default_prompt)}});
+}
+
+std::string SentenceConfig::prompt_for(const std::string& setting) const {
+  const std::string& name = setting == "auto" ? default_prompt : setting;
+  const auto named = prompts.find(name);
+  const std::string words = named != prompts.end() ? named->second : name;
+  const auto is_part_of_word = [](char byte) {
+    return std::isalnum(static_cast<unsigned char>(byte)) != 0 || byte == '_' || byte == '-';
+  };
+  if (named == prompts.end() && !words.empty() && std::all_of(words.begin(), words.end(), is_part_of_word)) {
+    std::vector<std::string> names;
+    for (const auto& [known, text] : prompts) names.push_back(known);
+    fail(ExitCode::bad_config,
+         "model.prompt: '{}' is no prompt of the checkpoint, which has [{}]; words of your own want a blank "
+         "or a sign",
+         words, fmt::join(names, ", "));
+  }
+  if (!words.empty() && !pools_prompt) {
+    fail(ExitCode::bad_config,
+         "model.prompt: '{}', but the checkpoint's 1_Pooling has include_prompt false, and pooling without "
+         "the prompt's tokens is not "
+         "supported",
+         words);
+  }
+  return words;
+}
+
+void SentenceConfig::set_default_prompt(const std::string& words) {
+  const auto named = std::find_if(prompts.begin(), prompts.end(),
+                                  [&](const auto& prompt) { return prompt.second == words; });
+  default_prompt = words.empty() ? "" : named != prompts.end() ? named->first : own_prompt;
+  if (!words.empty()) prompts[default_prompt] = words;
 }
 
 }  // namespace limner

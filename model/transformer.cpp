@@ -1,110 +1,44 @@
 #include "model/transformer.h"
 
+#include <algorithm>
+
 #include "model/dropout.h"
 #include "model/family.h"
 
 namespace limner {
 namespace {
 
-// `dense` may hold the sum: the normalised value replaces it only in inference.
-NormSaved lay_out_norm(Arena& arena, const ModelConfig& config, const Tensor& dense) {
-  const int64_t tokens = dense.dim(0);
-  NormSaved saved{dense, {}, {}};
-  if (config.norm == NormKind::layer) saved.mean = arena.take(DType::f32, {tokens});
-  saved.rstd = arena.take(DType::f32, {tokens});
-  return saved;
+// The lowest layer that has gradients: 0, the embeddings, or a block's number from 1 on.
+int lowest_trained(const EncoderParameters& gradients) {
+  if (!gradients.word.absent()) return 0;
+  const auto trains = [](const BlockParameters& block) {
+    const auto updated = [](const Linear& linear) { return !linear.updates.empty(); };
+    return !block.qkv.weight.absent() || updated(block.qkv) || updated(block.attention_output) ||
+           updated(block.inner) || updated(block.output);
+  };
+  const auto first = std::find_if(gradients.blocks.begin(), gradients.blocks.end(), trains);
+  return static_cast<int>(first - gradients.blocks.begin()) + 1;
 }
 
-// Where inference keeps what the blocks share.
-struct Shared {
-  Tensor attention_out, out, stream;  // stream absent: the norms' results are the hidden states
-};
-
-BlockActivations lay_out_block(Arena& arena, const ModelConfig& config, DType type, Purpose purpose,
-                               int64_t tokens, const Shared& shared) {
-  const bool training = purpose == Purpose::training;
-  const AttentionShape shape = config.attention(0, {});
-  BlockActivations a;
-  a.attention_out = shared.attention_out;
-  a.out = shared.out;
-  const int64_t start = arena.mark();
-  a.qkv = a.heads = arena.take(type, {tokens, shape.packed_width()});
-  if (training && config.head_norm) {
-    a.heads = arena.take(type, {tokens, shape.packed_width()});
-    a.heads_rstd = arena.take(DType::f32, {tokens, shape.heads + shape.key_head_count()});
+// RoBERTa's rows of the position table begin at position_offset and count only tokens that are not padding; a
+// padding token, which a text may hold, has a row of its own.
+std::vector<int32_t> table_positions(const ModelConfig& config, const Batch& batch) {
+  if (config.position_offset == 0) return batch.positions;
+  std::vector<int32_t> positions(batch.ids.size());
+  for (size_t row = 0; row + 1 < batch.cu_lengths.size(); ++row) {
+    auto next = static_cast<int32_t>(config.position_offset);
+    const auto end = static_cast<size_t>(batch.cu_lengths[row + 1]);
+    for (auto token = static_cast<size_t>(batch.cu_lengths[row]); token < end; ++token) {
+      positions[token] = batch.ids[token] == config.pad_id ? config.pad_id : next++;
+    }
   }
-  a.context = arena.take(type, {tokens, shape.width()});
-  if (training) a.lse = arena.take(DType::f32, {config.heads, tokens});
-  a.attention_dense = arena.take(type, {tokens, config.hidden});
-  a.attention_norm =
-      training ? lay_out_norm(arena, config, a.attention_dense) : NormSaved{shared.stream, {}, {}};
-
-  if (!training) arena.release(start);  // the feed-forward layer may lie where attention was
-  const bool keeps_pre = training || config.feed_forward == FeedForward::gated;
-  if (keeps_pre) a.inner_pre = arena.take(type, {tokens, config.inner_products()});
-  a.inner = arena.take(type, {tokens, config.inner});
-  a.dense = arena.take(type, {tokens, config.hidden});
-  a.output_norm = training ? lay_out_norm(arena, config, a.dense) : NormSaved{shared.stream, {}, {}};
-  return a;
-}
-
-void lay_out_backward(EncoderActivations& a, Arena& arena, const ModelConfig& config, DType type,
-                      int64_t tokens) {
-  const AttentionShape shape = config.attention(0, {});
-  a.gradient = arena.take(type, {tokens, config.hidden});
-  a.ddense = arena.take(type, {tokens, config.hidden});
-  if (config.norm_placement == NormPlacement::before) a.dnormed = arena.take(type, {tokens, config.hidden});
-  const int64_t start = arena.mark();
-  a.dinner = a.dinner_pre = arena.take(type, {tokens, config.inner});
-  if (config.feed_forward == FeedForward::gated) a.dinner_pre = arena.take(type, {tokens, 2 * config.inner});
-  arena.release(start);  // attention's gradients come after the feed-forward layer's
-  a.dcontext = arena.take(type, {tokens, shape.width()});
-  a.dqkv = arena.take(type, {tokens, shape.packed_width()});
+  return positions;
 }
 
 }  // namespace
 
-EncoderParameters encoder_parameters(const ParameterTable& table, const ModelConfig& config,
-                                     const Tensor& matrices, const Tensor& norms) {
-  const FamilyNames& names = family_named(config.family).names;
-  const auto view = [&](const Tensor& flat, const std::string& name) {
-    return table.has(name) ? parameter_view(flat, table.find(name)) : Tensor();
-  };
-  const auto linear = [&](const std::string& name) {
-    return Linear{parameter_view(matrices, table.find(name + ".weight")), view(matrices, name + ".bias")};
-  };
-  const auto norm = [&](const std::string& name) {
-    return Norm{parameter_view(norms, table.find(name + ".weight")), view(norms, name + ".bias")};
-  };
-  const auto lookup = [&](const char* name) {
-    return name == nullptr ? Tensor() : view(matrices, name + std::string(".weight"));
-  };
-  EncoderParameters p;
-  p.word = lookup(names.word);
-  p.position = lookup(names.position);
-  if (!p.position.absent()) p.position = p.position.slice_rows(config.position_offset, config.max_positions);
-  p.segment = lookup(names.segment);
-  p.norm = norm(first_norm(config));
-  for (int64_t index = 0; index < config.layers; ++index) {
-    const std::string block = block_prefix(family_named(config.family), index);
-    BlockParameters b;
-    b.qkv = linear(block + names.qkv);
-    b.attention_output = linear(block + names.attention_output);
-    b.inner = linear(block + names.inner);
-    b.output = linear(block + names.output);
-    if (config.head_norm) {
-      b.query_gamma = view(norms, block + names.query_norm + ".weight");
-      b.key_gamma = view(norms, block + names.key_norm + ".weight");
-    }
-    b.attention_norm = norm(norm_after_attention(config, index));
-    b.output_norm = norm(norm_after_feed_forward(config, index));
-    p.blocks.push_back(b);
-  }
-  return p;
-}
-
 Transformer::Transformer(Backend& backend, const ModelConfig& config, DType type)
-    : backend_(backend), config_(config) {
+    : backend_(backend), config_(config), updates_(backend, config.lora) {
   require(type == DType::f32 || type == DType::bf16, "activations are f32 or bf16, not {}", dtype_name(type));
 }
 
@@ -123,38 +57,20 @@ void Transformer::prepare_positions(int64_t longest) {
   }
 }
 
-EncoderActivations Transformer::lay_out(Arena& arena, const ModelConfig& config, DType type, Purpose purpose,
-                                        int64_t tokens) {
-  const auto hidden = [&] { return arena.take(type, {tokens, config.hidden}); };
-  const bool before = config.norm_placement == NormPlacement::before;
-  EncoderActivations a;
-  a.out = hidden();
-  a.embedded = hidden();
-  if (purpose == Purpose::inference) {
-    // Two tensors of hidden states. Norms after each half: every block reads `out`, keeps its attention's
-    // result in the other, and writes `out` again. Norms before: the other is the stream that halves add to,
-    // and `out` what they read; where the embeddings are normalised, that result is the stream.
-    const Tensor normed = a.out, stream = a.embedded;
-    if (before && config.embedding_norm) std::swap(a.out, a.embedded);
-    if (before && !config.embedding_norm) a.norm.sum = stream;
-    const Shared shared{before ? normed : stream, normed, before ? stream : Tensor()};
-    const BlockActivations block = lay_out_block(arena, config, type, purpose, tokens, shared);
-    a.blocks.assign(static_cast<size_t>(config.layers), block);
-    return a;
-  }
-  a.norm = lay_out_norm(arena, config, a.embedded);
-  for (int64_t index = 0; index < config.layers; ++index) {
-    const Tensor attention_out = hidden();
-    a.blocks.push_back(lay_out_block(arena, config, type, purpose, tokens, {attention_out, hidden(), {}}));
-  }
-  lay_out_backward(a, arena, config, type, tokens);
-  return a;
-}
-
 Tensor Transformer::hidden_state(const EncoderActivations& saved, int index) const {
   if (index == 0) return before() && !config_.embedding_norm ? saved.norm.sum : saved.out;
   const BlockActivations& block = saved.blocks[static_cast<size_t>(index) - 1];
   return before() && index < config_.layers ? block.output_norm.sum : block.out;
+}
+
+Tensor Transformer::block_input(const EncoderActivations& saved, size_t index) {
+  return index == 0 ? saved.out : saved.blocks[index - 1].out;
+}
+
+Tensor Transformer::block_stream(const EncoderActivations& saved, size_t index) const {
+  if (!before()) return block_input(saved, index);
+  if (index > 0) return saved.blocks[index - 1].output_norm.sum;
+  return config_.embedding_norm ? saved.out : saved.norm.sum;
 }
 
 Tensor Transformer::rotation(int64_t layer) const {
@@ -173,14 +89,9 @@ void Transformer::forward(EncoderActivations& saved, const EncoderParameters& we
                           const Packing& packing, std::optional<uint64_t> dropout_key) const {
   embeddings_forward(saved, weights, batch, packing,
                      dropout_at(dropout_key, config_.embedding_dropout, 0, DropoutPlace::embeddings));
-  Tensor x = saved.out;                                                      // what a half reads
-  Tensor stream = before() && !config_.embedding_norm ? saved.norm.sum : x;  // what it adds to
   for (size_t index = 0; index < saved.blocks.size(); ++index) {
-    BlockActivations& block = saved.blocks[index];
-    block_forward(block, x, stream, weights.blocks[index], packing,
-                  block_dropout(dropout_key, static_cast<int>(index) + 1), static_cast<int64_t>(index));
-    x = block.out;
-    stream = before() ? block.output_norm.sum : x;
+    block_forward(saved.blocks[index], block_input(saved, index), block_stream(saved, index),
+                  weights.blocks[index], {packing, dropout_key, saved.updates, static_cast<int64_t>(index)});
   }
 }
 
@@ -193,15 +104,23 @@ void Transformer::backward(EncoderParameters& gradients, EncoderActivations& sav
     std::swap(saved.gradient, saved.dnormed);
     backend_.fill_zero(saved.gradient);
   }
+  const int lowest = lowest_trained(gradients);
   for (size_t index = saved.blocks.size(); index-- > 0;) {
-    const Tensor x = index == 0 ? saved.out : saved.blocks[index - 1].out;
-    const int layer = static_cast<int>(index) + 1;
-    block_backward(gradients.blocks[index], saved, saved.blocks[index], x, weights.blocks[index], packing,
-                   block_dropout(dropout_key, layer), static_cast<int64_t>(index));
-    on_layer(layer);
+    const Tensor x = block_input(saved, index);
+    const Pass pass{packing, dropout_key, saved.updates, static_cast<int64_t>(index)};
+    if (pass.layer() >= lowest) {
+      // The last block's activations are still there.
+      if (config_.recompute && index + 1 < saved.blocks.size()) {
+        block_forward(saved.blocks[index], x, block_stream(saved, index), weights.blocks[index], pass);
+      }
+      block_backward(gradients.blocks[index], saved, saved.blocks[index], x, weights.blocks[index], pass);
+    }
+    on_layer(pass.layer());
   }
-  embeddings_backward(gradients, saved, weights, batch, packing,
-                      dropout_at(dropout_key, config_.embedding_dropout, 0, DropoutPlace::embeddings));
+  if (lowest == 0) {
+    embeddings_backward(gradients, saved, weights, batch, packing,
+                        dropout_at(dropout_key, config_.embedding_dropout, 0, DropoutPlace::embeddings));
+  }
   on_layer(0);
 }
 
@@ -224,18 +143,37 @@ Tensor Transformer::norm_backward(Norm& gradients, EncoderActivations& s, const 
   return ddense.absent() ? s.gradient : ddense;
 }
 
-// The gradient of what a half reads, from that of its first product. A half that reads the stream itself
+LowRankLayers::Call Transformer::update_call(const BlockActivations& a, BlockLinear linear,
+                                             const Pass& pass) const {
+  return {linear,           pass.layer(), pass.updates, a.reduced[static_cast<size_t>(linear)],
+          pass.dropout_key, pass.packing};
+}
+
+void Transformer::linear_forward(const Tensor& y, const Tensor& x, const Linear& w,
+                                 const LowRankLayers::Call& updates) const {
+  backend_.linear_forward(y, {}, x, w.weight, w.bias, Activation::none);
+  updates_.forward(y, x, w, updates);
+}
+
+void Transformer::linear_backward(Linear& g, const Tensor& dx, Write write, const Tensor& dy, const Tensor& x,
+                                  const Linear& w, const LowRankLayers::Call& updates) const {
+  if (!g.weight.absent()) backend_.linear_backward_weight(g.weight, g.bias, dy, x);
+  backend_.linear_backward_input(dx, write, dy, w.weight);
+  updates_.backward(g, dx, dy, x, w, updates);
+}
+
+// Of the first product of a half, to the gradient of what the half reads. One that reads the stream itself
 // adds.
-void Transformer::half_backward(EncoderActivations& s, const Tensor& dy, const Tensor& weight,
-                                bool reads_stream) const {
-  backend_.linear_backward_input(reads_stream ? s.gradient : s.dnormed,
-                                 reads_stream ? Write::add : Write::overwrite, dy, weight);
+void Transformer::half_backward(Linear& g, EncoderActivations& s, bool reads_stream, const Tensor& dy,
+                                const Tensor& x, const Linear& w, const LowRankLayers::Call& updates) const {
+  linear_backward(g, reads_stream ? s.gradient : s.dnormed, reads_stream ? Write::add : Write::overwrite, dy,
+                  x, w, updates);
 }
 
 void Transformer::embeddings_forward(EncoderActivations& a, const EncoderParameters& w, const Batch& batch,
                                      const Packing& packing, const Dropout& dropout) const {
-  backend_.embedding_forward(a.embedded, w.word, w.position, w.segment, batch.ids, batch.positions,
-                             batch.segments);
+  backend_.embedding_forward(a.embedded, w.word, w.position, w.segment, batch.ids,
+                             table_positions(config_, batch), batch.segments);
   norm_forward(a.out, a.norm, a.embedded, {}, w.norm, config_.embedding_norm ? Dropout() : dropout, packing);
   if (config_.embedding_norm && dropout.active()) backend_.dropout(a.out, a.out, dropout, packing);
 }
@@ -251,73 +189,83 @@ void Transformer::embeddings_backward(EncoderParameters& g, EncoderActivations& 
   } else {
     dembedded = norm_backward(g.norm, a, a.norm, w.norm, dropout, packing);
   }
-  backend_.embedding_backward(g.word, g.position, g.segment, dembedded, batch.ids, batch.positions,
-                              batch.segments);
+  backend_.embedding_backward(g.word, g.position, g.segment, dembedded, batch.ids,
+                              table_positions(config_, batch), batch.segments);
 }
 
 // Vaswani et al., "Attention is all you need", 2017. Each half's output is added to the hidden states and the
 // sum normalised: NormPlacement says whether the next half adds to the normalised sum or to the sum.
 void Transformer::block_forward(BlockActivations& a, const Tensor& x, const Tensor& stream,
-                                const BlockParameters& w, const Packing& packing, const BlockDropout& dropout,
-                                int64_t index) const {
-  const AttentionShape shape = config_.attention(index, dropout.attention);
-  backend_.linear_forward(a.qkv, {}, x, w.qkv.weight, w.qkv.bias, Activation::none);
+                                const BlockParameters& w, const Pass& pass) const {
+  const BlockDropout dropout = block_dropout(pass.dropout_key, pass.layer());
+  const AttentionShape shape = config_.attention(pass.block, dropout.attention);
+  linear_forward(a.qkv, x, w.qkv, update_call(a, BlockLinear::qkv, pass));
   if (config_.head_norm) {
     backend_.head_norm_forward(a.heads, a.heads_rstd, a.qkv, w.query_gamma, w.key_gamma, config_.norm_epsilon,
                                shape);
   }
-  if (const Tensor table = rotation(index); !table.absent()) {
-    backend_.rotate(a.heads, table, packing, shape, Rotation::forward);
+  if (const Tensor table = rotation(pass.block); !table.absent()) {
+    backend_.rotate(a.heads, table, pass.packing, shape, Rotation::forward);
   }
-  backend_.attention_forward(a.context, a.lse, a.heads, packing, shape);
-  backend_.linear_forward(a.attention_dense, {}, a.context, w.attention_output.weight,
-                          w.attention_output.bias, Activation::none);
+  backend_.attention_forward(a.context, a.lse, a.heads, pass.packing, shape);
+  linear_forward(a.attention_dense, a.context, w.attention_output,
+                 update_call(a, BlockLinear::attention_output, pass));
   norm_forward(a.attention_out, a.attention_norm, a.attention_dense, stream, w.attention_norm,
-               dropout.attention_output, packing);
+               dropout.attention_output, pass.packing);
 
+  feed_forward(a, w, pass);
+  norm_forward(a.out, a.output_norm, a.dense, before() ? a.attention_norm.sum : a.attention_out,
+               w.output_norm, dropout.output, pass.packing);
+}
+
+void Transformer::feed_forward(BlockActivations& a, const BlockParameters& w, const Pass& pass) const {
+  const LowRankLayers::Call updates = update_call(a, BlockLinear::inner, pass);
   if (config_.feed_forward == FeedForward::gated) {
-    backend_.linear_forward(a.inner_pre, {}, a.attention_out, w.inner.weight, w.inner.bias, Activation::none);
+    linear_forward(a.inner_pre, a.attention_out, w.inner, updates);
     backend_.gate_forward(a.inner, a.inner_pre, config_.activation);
-  } else {
+  } else if (w.inner.updates.empty()) {
     backend_.linear_forward(a.inner, a.inner_pre, a.attention_out, w.inner.weight, w.inner.bias,
                             config_.activation);
+  } else {  // the update comes between product and activation
+    const Tensor pre = a.inner_pre.absent() ? a.inner : a.inner_pre;
+    linear_forward(pre, a.attention_out, w.inner, updates);
+    backend_.activation_forward(a.inner, pre, config_.activation);
   }
-  backend_.linear_forward(a.dense, {}, a.inner, w.output.weight, w.output.bias, Activation::none);
-  norm_forward(a.out, a.output_norm, a.dense, before() ? a.attention_norm.sum : a.attention_out,
-               w.output_norm, dropout.output, packing);
+  linear_forward(a.dense, a.inner, w.output, update_call(a, BlockLinear::output, pass));
 }
 
 // block_forward, from its last line to its first. On entry s.gradient (norms before: s.dnormed) is the
 // gradient of a.out, on return that of x; norm_backward says what s.gradient is in between.
 void Transformer::block_backward(BlockParameters& g, EncoderActivations& s, const BlockActivations& a,
-                                 const Tensor& x, const BlockParameters& w, const Packing& packing,
-                                 const BlockDropout& dropout, int64_t index) const {
+                                 const Tensor& x, const BlockParameters& w, const Pass& pass) const {
+  const BlockDropout dropout = block_dropout(pass.dropout_key, pass.layer());
+  const Packing& packing = pass.packing;
   Tensor ddense = norm_backward(g.output_norm, s, a.output_norm, w.output_norm, dropout.output, packing);
-  backend_.linear_backward_weight(g.output.weight, g.output.bias, ddense, a.inner);
-  backend_.linear_backward_input(s.dinner, Write::overwrite, ddense, w.output.weight);
+  linear_backward(g.output, s.dinner, Write::overwrite, ddense, a.inner, w.output,
+                  update_call(a, BlockLinear::output, pass));
   if (config_.feed_forward == FeedForward::gated) {
     backend_.gate_backward(s.dinner_pre, s.dinner, a.inner_pre, config_.activation);
   } else {
     backend_.activation_backward(s.dinner_pre, s.dinner, a.inner_pre, config_.activation);
   }
-  backend_.linear_backward_weight(g.inner.weight, g.inner.bias, s.dinner_pre, a.attention_out);
-  half_backward(s, s.dinner_pre, w.inner.weight, !before());
+  half_backward(g.inner, s, !before(), s.dinner_pre, a.attention_out, w.inner,
+                update_call(a, BlockLinear::inner, pass));
 
   ddense = norm_backward(g.attention_norm, s, a.attention_norm, w.attention_norm, dropout.attention_output,
                          packing);
-  backend_.linear_backward_weight(g.attention_output.weight, g.attention_output.bias, ddense, a.context);
-  backend_.linear_backward_input(s.dcontext, Write::overwrite, ddense, w.attention_output.weight);
-  const AttentionShape shape = config_.attention(index, dropout.attention);
+  linear_backward(g.attention_output, s.dcontext, Write::overwrite, ddense, a.context, w.attention_output,
+                  update_call(a, BlockLinear::attention_output, pass));
+  const AttentionShape shape = config_.attention(pass.block, dropout.attention);
   backend_.attention_backward(s.dqkv, s.dcontext, a.context, a.lse, a.heads, packing, shape);
-  if (const Tensor table = rotation(index); !table.absent()) {
+  if (const Tensor table = rotation(pass.block); !table.absent()) {
     backend_.rotate(s.dqkv, table, packing, shape, Rotation::backward);
   }
   if (config_.head_norm) {
     backend_.head_norm_backward(s.dqkv, g.query_gamma, g.key_gamma, s.dqkv, a.qkv, a.heads_rstd,
                                 w.query_gamma, w.key_gamma, shape);
   }
-  backend_.linear_backward_weight(g.qkv.weight, g.qkv.bias, s.dqkv, x);
-  half_backward(s, s.dqkv, w.qkv.weight, !before() || (index == 0 && config_.embedding_norm));
+  half_backward(g.qkv, s, !before() || (pass.block == 0 && config_.embedding_norm), s.dqkv, x, w.qkv,
+                update_call(a, BlockLinear::qkv, pass));
 }
 
 }  // namespace limner

@@ -9,14 +9,12 @@
 
 #include "kernels/backend.h"
 #include "model/config.h"
+#include "model/low_rank.h"
 #include "model/parameters.h"
 #include "text/batch.h"
 
 namespace limner {
 
-struct Linear {
-  Tensor weight, bias;  // [out, in], [out] or absent
-};
 struct Norm {
   Tensor gamma, beta;  // [hidden] f32; beta may be absent
 };
@@ -33,7 +31,8 @@ struct EncoderParameters {
 };
 
 // Views into flat buffers: `matrices` holds what matrix products and look-ups use (the weights, or their bf16
-// shadow), `norms` the f32 weights. With the gradients for both: where the gradients go.
+// shadow), `norms` the f32 weights. With the gradients for both: where the gradients go; those of what is
+// frozen are absent.
 EncoderParameters encoder_parameters(const ParameterTable& table, const ModelConfig& config,
                                      const Tensor& matrices, const Tensor& norms);
 
@@ -42,7 +41,8 @@ EncoderParameters encoder_parameters(const ParameterTable& table, const ModelCon
 struct NormSaved {
   Tensor sum, mean, rstd;
 };
-// T is f32 or bf16. In inference every block has the same buffers, and `out` is the block's input too.
+// T is f32 or bf16. In inference every block has the same buffers, and `out` is the block's input too. With
+// ModelConfig::recompute blocks share all but their result: `out` and, with norms before, output_norm.sum.
 struct BlockActivations {
   Tensor qkv;  // T [tokens, packed width]
   Tensor heads,
@@ -55,12 +55,14 @@ struct BlockActivations {
   Tensor dense;              // T [tokens, hidden], becomes output_norm.sum in training
   NormSaved output_norm;     //
   Tensor out;                // T [tokens, hidden]
+  LowRankSaved reduced;
 };
 struct EncoderActivations {
   Tensor embedded;  // T [tokens, hidden], becomes norm.sum
   NormSaved norm;
   Tensor out;  // T [tokens, hidden]
   std::vector<BlockActivations> blocks;
+  LowRankScratch updates;
   // Backward only. `gradient` is the running gradient of the hidden states, the others one block's scratch.
   Tensor gradient, dnormed, ddense, dinner, dinner_pre, dcontext, dqkv;
 
@@ -83,9 +85,9 @@ class Transformer {
   // Fills `saved`, laid out for this batch; its last hidden states are the result. No key: no dropout.
   void forward(EncoderActivations& saved, const EncoderParameters& weights, const Batch& batch,
                const Packing& packing, std::optional<uint64_t> dropout_key) const;
-  // From saved.gradient, the gradient of the last hidden states (overwritten), adds to every parameter's
-  // gradient. The key is forward's. on_layer(l) is called when layer l's gradients are complete: blocks from
-  // `layers` to 1, then 0, the embeddings.
+  // From saved.gradient, the gradient of the last hidden states (overwritten), adds to every trained
+  // parameter's gradient; it goes no further down than the lowest of them. The key is forward's. on_layer(l)
+  // is called when layer l's gradients are complete: blocks from `layers` to 1, then 0, the embeddings.
   void backward(EncoderParameters& gradients, EncoderActivations& saved, const EncoderParameters& weights,
                 const Batch& batch, const Packing& packing, std::optional<uint64_t> dropout_key,
                 const std::function<void(int layer)>& on_layer) const;
@@ -98,25 +100,44 @@ class Transformer {
   ModelConfig config_;
   std::vector<Buffer> table_memory_;
   std::vector<Tensor> tables_;  // one for each of config_.ropes
+  LowRankLayers updates_;
+
+  // One block's pass: what its layers share.
+  struct Pass {
+    const Packing& packing;
+    std::optional<uint64_t> dropout_key;
+    const LowRankScratch& updates;
+    int64_t block;
+
+    int layer() const { return static_cast<int>(block) + 1; }
+  };
 
   bool before() const { return config_.norm_placement == NormPlacement::before; }
+  // What block `index` reads, and what its first half adds to.
+  static Tensor block_input(const EncoderActivations& saved, size_t index);
+  Tensor block_stream(const EncoderActivations& saved, size_t index) const;
   Tensor rotation(int64_t layer) const;  // absent without rotary embeddings
   BlockDropout block_dropout(std::optional<uint64_t> key, int layer) const;
   void norm_forward(const Tensor& y, const NormSaved& saved, const Tensor& x, const Tensor& residual,
                     const Norm& weights, const Dropout& dropout, const Packing& packing) const;
   Tensor norm_backward(Norm& gradients, EncoderActivations& scratch, const NormSaved& saved,
                        const Norm& weights, const Dropout& dropout, const Packing& packing) const;
-  void half_backward(EncoderActivations& scratch, const Tensor& dy, const Tensor& weight,
-                     bool reads_stream) const;
+  LowRankLayers::Call update_call(const BlockActivations& a, BlockLinear linear, const Pass& pass) const;
+  void linear_forward(const Tensor& y, const Tensor& x, const Linear& weights,
+                      const LowRankLayers::Call& updates) const;
+  void linear_backward(Linear& gradients, const Tensor& dx, Write write, const Tensor& dy, const Tensor& x,
+                       const Linear& weights, const LowRankLayers::Call& updates) const;
+  void half_backward(Linear& gradients, EncoderActivations& scratch, bool reads_stream, const Tensor& dy,
+                     const Tensor& x, const Linear& weights, const LowRankLayers::Call& updates) const;
   void embeddings_forward(EncoderActivations& a, const EncoderParameters& w, const Batch& batch,
                           const Packing& packing, const Dropout& dropout) const;
   void embeddings_backward(EncoderParameters& g, EncoderActivations& a, const EncoderParameters& w,
                            const Batch& batch, const Packing& packing, const Dropout& dropout) const;
+  void feed_forward(BlockActivations& a, const BlockParameters& w, const Pass& pass) const;
   void block_forward(BlockActivations& a, const Tensor& x, const Tensor& stream, const BlockParameters& w,
-                     const Packing& packing, const BlockDropout& dropout, int64_t index) const;
+                     const Pass& pass) const;
   void block_backward(BlockParameters& g, EncoderActivations& scratch, const BlockActivations& a,
-                      const Tensor& x, const BlockParameters& w, const Packing& packing,
-                      const BlockDropout& dropout, int64_t index) const;
+                      const Tensor& x, const BlockParameters& w, const Pass& pass) const;
 };
 
 }  // namespace limner

@@ -40,10 +40,29 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index) {
 }  // namespace
 
 bool WeightFiles::present(const std::filesystem::path& folder) {
+  if (AdapterConfig::present(folder)) return true;
   return fs::exists(folder / single_name) || fs::exists(folder / index_name);
 }
 
 WeightFiles::WeightFiles(const std::filesystem::path& folder) {
+  if (!AdapterConfig::present(folder)) {
+    add_folder(folder);
+    return;
+  }
+  const AdapterConfig config = AdapterConfig::read(folder);
+  paths_ = {folder / adapter_config_name, folder / adapter_file_name};
+  add_folder(config.base);
+  add_adapter(folder, config);
+}
+
+void WeightFiles::add_adapter(const std::filesystem::path& folder, const AdapterConfig& config) {
+  Adapter::Tensors base;
+  for (const auto& [name, where] : places_) base[name] = where.entry;
+  adapter_ = std::make_unique<Adapter>(folder, config, base);
+  for (const auto& [name, entry] : adapter_->whole()) places_[name] = {&adapter_->file(), entry};
+}
+
+void WeightFiles::add_folder(const std::filesystem::path& folder) {
   if (fs::exists(folder / single_name)) {
     add(folder / single_name);
   } else if (fs::exists(folder / index_name)) {
@@ -102,9 +121,12 @@ const std::filesystem::path& WeightFiles::file_of(const std::string& name) const
   return place(name).file->path();
 }
 
-void WeightFiles::read(const std::string& name, std::span<float> out) const {
+void WeightFiles::read(const std::string& name, std::span<float> out, Updates updates) const {
   const Place& where = place(name);
   where.file->read(*where.entry, out);
+  if (adapter_ == nullptr || updates == Updates::left_out) return;
+  const auto update = adapter_->updates().find(name);
+  if (update != adapter_->updates().end()) adapter_->add_update(update->second, out);
 }
 
 }  // namespace limner

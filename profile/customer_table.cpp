@@ -1,31 +1,14 @@
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
+#include "profile/behaviour.h"
 #include "profile/results.h"
 
 namespace limner {
 namespace {
-
-constexpr double microseconds_per_day = 86400e6;
 
 template <class Values>
 CustomerColumn numbers(const std::string& name, const Values& values) {
   CustomerColumn column;
   column.name = name;
   column.numbers.assign(values.begin(), values.end());
-  return column;
-}
-
-CustomerColumn days_since_last_text(const Customers& customers) {
-  const int64_t newest = *std::max_element(customers.last_time.begin(), customers.last_time.end());
-  CustomerColumn column;
-  column.name = "days since last text";
-  for (const int64_t time : customers.last_time) {
-    column.numbers.push_back(time == missing_time
-                                 ? std::numeric_limits<double>::quiet_NaN()
-                                 : static_cast<double>(newest - time) / microseconds_per_day);
-  }
   return column;
 }
 
@@ -37,6 +20,8 @@ std::vector<CustomerColumn> customer_table(const ProfileResults& results) {
   table.push_back(numbers("texts", customers.texts));
   table.push_back(numbers("tokens", customers.tokens));
   if (customers.has_time()) table.push_back(days_since_last_text(customers));
+  if (!customers.change.empty()) table.push_back(numbers("change of what is written", customers.change));
+  if (!customers.sentiment.empty()) table.push_back(numbers("sentiment by lexicon", customers.sentiment));
   table.push_back(numbers("segment", results.segmentation.segment));
   for (double& segment : table.back().numbers) segment += 1;
   for (const HeadAverages& head : customers.heads) {
@@ -48,6 +33,20 @@ std::vector<CustomerColumn> customer_table(const ProfileResults& results) {
   }
   for (const Regression& regression : results.regressions)
     table.push_back(numbers(regression.name + " predicted", regression.predicted));
+  for (const Classification& classification : results.classifications) {
+    for (size_t index = 0; index < classification.classes.size(); ++index) {
+      const Vector chances = classification.predicted.col(static_cast<Eigen::Index>(index));
+      table.push_back(numbers(
+          fmt::format("{} = {} predicted", classification.name, classification.classes[index]), chances));
+    }
+  }
+  for (const AppliedModel& model : results.applied) {
+    for (size_t index = 0; index < model.classes.size(); ++index) {
+      const Vector chances = model.chances.col(static_cast<Eigen::Index>(index));
+      table.push_back(numbers(fmt::format("{} = {} predicted", model.name, model.classes[index]), chances));
+    }
+    if (model.classes.empty()) table.push_back(numbers(model.name + " predicted", model.predicted));
+  }
   for (Eigen::Index topic = 0; topic < results.topics.customers.cols(); ++topic) {
     const Vector values = results.topics.customers.col(topic);
     table.push_back(numbers(fmt::format("topic {}", topic + 1), values));

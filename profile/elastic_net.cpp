@@ -18,16 +18,16 @@ double soft_threshold(double value, double threshold) {
 
 }  // namespace
 
-LinearModel fit_elastic_net(const Matrix& features, const Vector& target, double l1, double l2) {
-  const int64_t columns = features.cols();
+LinearModel fit_elastic_net(const Rows& features, const Vector& target, double l1, double l2) {
+  const int64_t columns = features.columns();
   LinearModel model;
   model.coefficients = Vector::Zero(columns);
   model.standard_errors = Vector::Constant(columns, std::numeric_limits<double>::quiet_NaN());
-  const Eigen::RowVectorXd mean = features.colwise().mean();
-  const Matrix centred = features.rowwise() - mean;
   const Vector deviations = target.array() - target.mean();
-  const Matrix gram = centred.transpose() * centred;
-  Vector residual = centred.transpose() * deviations;  // X' (y - X b)
+  const CentredMoments moments = centred_moments(features, deviations, 1);
+  const Matrix& gram = moments.gram;
+  const Eigen::RowVectorXd& mean = moments.mean;
+  Vector residual = moments.products;  // X' (y - X b)
   const double target_deviation = std::sqrt(deviations.squaredNorm() / static_cast<double>(target.size()));
   bool settled = false;
   for (int sweep = 0; sweep < most_sweeps && !settled; ++sweep) {

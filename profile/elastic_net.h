@@ -9,6 +9,6 @@ namespace limner {
 // 2010); l1 = 0 is ridge. In scikit-learn's terms for n customers: alpha = (l1 / 2 + l2) / n, l1_ratio = (l1
 // / 2) / (l1 / 2 + l2). Standard errors are NaN: a coefficient set to 0 has none. Errors: no minimum found
 // (bad_config).
-LinearModel fit_elastic_net(const Matrix& features, const Vector& target, double l1, double l2);
+LinearModel fit_elastic_net(const Rows& features, const Vector& target, double l1, double l2);
 
 }  // namespace limner

@@ -112,12 +112,38 @@ FeatureTable prediction_features(const std::vector<HeadAverages>& heads) {
   return builder.table(customers);
 }
 
+FeatureTable topic_features(const Matrix& shares) {
+  TableBuilder builder;
+  Vector sums = Vector::Zero(shares.cols());
+  for (int64_t row = 0; row < shares.rows(); ++row) {
+    if (shares.cols() > 0 && !std::isnan(shares(row, 0))) sums += shares.row(row);
+  }
+  Eigen::Index reference = -1;
+  if (shares.cols() > 0) sums.maxCoeff(&reference);
+  for (Eigen::Index topic = 0; topic < shares.cols(); ++topic) {
+    if (topic == reference) continue;
+    Feature feature{fmt::format("topic {}", topic + 1), FeatureSource::topic,
+                    fmt::format("topic {}", reference + 1)};
+    feature.field = "topic";
+    feature.category = std::to_string(topic);
+    const Vector values = shares.col(topic);
+    builder.add(std::move(feature), {values.begin(), values.end()});
+  }
+  return builder.table(shares.rows());
+}
+
+FeatureTable behaviour_features(const std::vector<CustomerColumn>& columns) {
+  FeatureTable table = attribute_features(columns);
+  for (Feature& feature : table.features) feature.source = FeatureSource::behaviour;
+  return table;
+}
+
 AttributeVectors attribute_vectors(const std::vector<CustomerColumn>& columns) {
   FeatureTable table = attribute_features(columns);
   if (table.features.empty()) {
     fail(ExitCode::bad_data, "no field of customers has two different values: nothing tells customers apart");
   }
-  const Standardizer standardizer(table.values);
+  const Standardizer standardizer{MatrixRows(table.values)};
   return {std::move(table.features), standardizer, standardizer.apply(table.values)};
 }
 

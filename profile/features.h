@@ -11,14 +11,16 @@
 
 namespace limner {
 
-enum class FeatureSource : uint8_t { attribute, prediction };
+enum class FeatureSource : uint8_t { attribute, prediction, topic, behaviour };
+const char* source_name(FeatureSource source);  // as in files
 
 struct Feature {
   std::string name;  // "age", "region = north", "sentiment = positive"
   FeatureSource source = FeatureSource::attribute;
   std::string reference;  // of a category: what it is compared with; else empty
-  // Where it comes from, so that other customers get the same: a column (CustomerColumn) or a head and its
-  // class; of the column its number, whether it is missing, or whether it is `value`.
+  // Where it comes from, so that other customers get the same: a column (CustomerColumn), a head and its
+  // class, or a topic (its number from 0 as category); of the column its number, whether it is missing, or
+  // whether it is `value`.
   enum class Part : uint8_t { number, missing_number, value, missing_value } part = Part::number;
   std::string field = "", category = "", value = "";
 };
@@ -38,9 +40,23 @@ FeatureTable attribute_features(const std::vector<CustomerColumn>& columns, int6
 // Mean predictions of every head; of a single_label head all but the class with the highest mean.
 FeatureTable prediction_features(const std::vector<HeadAverages>& heads);
 
-// The same features of other customers. Errors: as same_column; a head that they have not (bad_data).
-Matrix same_features(const std::vector<Feature>& features, const PreparedReader& prepared,
-                     const Customers& customers, const std::string& wanted_by);
+// Shares of the topics (customers x topics, NaN without a text with words); of all but the largest topic.
+FeatureTable topic_features(const Matrix& shares);
+
+// Numbers of behaviour_columns, as of attributes.
+FeatureTable behaviour_features(const std::vector<CustomerColumn>& columns);
+
+// What features of other customers are made from.
+struct FeatureSources {
+  const PreparedReader& prepared;
+  const Customers& customers;
+  const Matrix& topics;                          // no columns: none
+  const std::vector<CustomerColumn>& behaviour;  // empty: none
+};
+// The same features of other customers. Errors: as same_column; a head, topics or a behaviour that they have
+// not (bad_data).
+Matrix same_features(const std::vector<Feature>& features, const FeatureSources& from,
+                     const std::string& wanted_by);
 Json to_json(const std::vector<Feature>& features);
 std::vector<Feature> read_features(const Json& json);
 

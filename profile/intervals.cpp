@@ -107,4 +107,12 @@ ScoreIntervals bootstrap_probabilities(const std::vector<double>& observed,
   return intervals;
 }
 
+Interval bootstrap_mean(const std::vector<double>& values, uint64_t seed, int threads) {
+  return bootstrap(values.size(), 1, seed, threads, [&](const std::vector<double>& counts) {
+    double sum = 0;
+    for (size_t i = 0; i < counts.size(); ++i) sum += counts[i] * values[i];
+    return std::vector<double>{sum / static_cast<double>(counts.size())};
+  })[0];
+}
+
 }  // namespace limner

@@ -24,4 +24,7 @@ ScoreIntervals bootstrap_numbers(const std::vector<double>& observed, const std:
 ScoreIntervals bootstrap_probabilities(const std::vector<double>& observed,
                                        const std::vector<double>& predicted, uint64_t seed, int threads);
 
+// Of the mean of one value a customer.
+Interval bootstrap_mean(const std::vector<double>& values, uint64_t seed, int threads);
+
 }  // namespace limner

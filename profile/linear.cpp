@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "profile/products.h"
 #include "runtime/error.h"
 
 namespace limner {
@@ -28,105 +29,157 @@ Eigen::LLT<Matrix> factorise(const Matrix& matrix, double l2) {
 double softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
-double logistic_objective(const Vector& linear, const Vector& target, const Vector& weights, double l2) {
+// Sums over the customers of what Newton's method and the normal equations want.
+struct Moments {
   double loss = 0;
-  for (int64_t i = 0; i < linear.size(); ++i) loss += softplus(linear[i]) - target[i] * linear[i];
-  return loss + l2 / 2 * weights.tail(weights.size() - 1).squaredNorm();
+  Vector gradient;
+  Matrix curvature;  // lower triangle
+  Moments& operator+=(const Moments& other) {
+    loss += other.loss;
+    gradient += other.gradient;
+    curvature += other.curvature;
+    return *this;
+  }
+};
+Moments no_moments(int64_t columns) { return {0, Vector::Zero(columns), Matrix::Zero(columns, columns)}; }
+
+// The penalised loss at `weights` (the intercept first), its gradient, and the information without penalty.
+Moments logistic_moments(const Rows& features, const Vector& target, const Vector& weights,
+                         const Vector& penalty, int threads) {
+  const int64_t columns = features.columns();
+  Moments total = sum_row_blocks(
+      features, no_moments(columns + 1), threads, [&](Moments& sum, int64_t first, const Matrix& block) {
+        Matrix design(block.rows(), columns + 1);
+        design.col(0).setOnes();
+        design.rightCols(columns) = block;
+        const Vector linear = design * weights;
+        const auto wanted = target.segment(first, block.rows());
+        const Vector probability = linear.unaryExpr(&sigmoid);
+        for (int64_t i = 0; i < linear.size(); ++i) sum.loss += softplus(linear[i]) - wanted[i] * linear[i];
+        sum.gradient += design.transpose() * (probability - wanted);
+        const Vector weight = (probability.array() * (1 - probability.array())).sqrt();
+        design.array().colwise() *= weight.array();
+        add_gram(sum.curvature, design);
+      });
+  mirror_lower(total.curvature);
+  total.loss += penalty.cwiseProduct(weights).dot(weights) / 2;
+  total.gradient += penalty.cwiseProduct(weights);
+  return total;
+}
+
+double largest_linear(const Rows& features, const LinearModel& model) {
+  double largest = 0;
+  for_row_blocks(features, 1, [&](int64_t, const Matrix& block) {
+    largest = std::max(largest, model.linear(block).cwiseAbs().maxCoeff());
+  });
+  return largest;
 }
 
 }  // namespace
 
-LinearModel fit_ridge(const Matrix& features, const Vector& target, double l2) {
-  const int64_t count = features.rows(), columns = features.cols();
+CentredMoments centred_moments(const Rows& features, const Vector& target, int threads) {
+  const int64_t columns = features.columns();
+  const Eigen::RowVectorXd sum = sum_row_blocks(
+      features, Eigen::RowVectorXd(Eigen::RowVectorXd::Zero(columns)), threads,
+      [](Eigen::RowVectorXd& total, int64_t, const Matrix& block) { total += block.colwise().sum(); });
+  const Eigen::RowVectorXd mean = sum / static_cast<double>(features.count());
+  Moments moments = sum_row_blocks(
+      features, no_moments(columns), threads, [&](Moments& total, int64_t first, const Matrix& block) {
+        const Matrix centred = block.rowwise() - mean;
+        total.gradient += centred.transpose() * target.segment(first, block.rows());
+        add_gram(total.curvature, centred);
+      });
+  mirror_lower(moments.curvature);
+  return {mean, std::move(moments.curvature), std::move(moments.gradient)};
+}
+
+LinearModel fit_ridge(const Rows& features, const Vector& target, double l2, int threads) {
+  const int64_t columns = features.columns();
+  const auto count = static_cast<double>(features.count());
   LinearModel model;
   if (columns == 0) {
     model.intercept = target.mean();
     return model;
   }
-  const Eigen::RowVectorXd mean = features.colwise().mean();
-  const Matrix centred = features.rowwise() - mean;
   const double target_mean = target.mean();
   const Vector deviations = target.array() - target_mean;
-  const Matrix gram = centred.transpose() * centred;
+  const CentredMoments moments = centred_moments(features, deviations, threads);
+  const Matrix& gram = moments.gram;
   Matrix penalised = gram;
   penalised.diagonal().array() += l2;
   const Eigen::LLT<Matrix> factor = factorise(penalised, l2);
-  model.coefficients = factor.solve(centred.transpose() * deviations);
-  model.intercept = target_mean - mean.dot(model.coefficients);
+  model.coefficients = factor.solve(moments.products);
+  model.intercept = target_mean - moments.mean.dot(model.coefficients);
 
   const Matrix inverse = factor.solve(Matrix::Identity(columns, columns));
   const double effective = inverse.cwiseProduct(gram).sum();  // trace of the hat matrix
-  const double freedom = static_cast<double>(count) - effective - 1;
+  const double freedom = count - effective - 1;
   model.standard_errors = Vector::Constant(columns, nan);
   if (freedom >= 1) {
-    const double variance = (deviations - centred * model.coefficients).squaredNorm() / freedom;
-    model.standard_errors = (variance * (inverse * gram * inverse).diagonal()).cwiseMax(0).cwiseSqrt();
+    const double squares =
+        sum_row_blocks(features, 0.0, threads, [&](double& total, int64_t first, const Matrix& block) {
+          total += (target.segment(first, block.rows()) - model.linear(block)).squaredNorm();
+        });
+    model.standard_errors =
+        (squares / freedom * (inverse * gram * inverse).diagonal()).cwiseMax(0).cwiseSqrt();
   }
   return model;
 }
 
-LinearModel fit_logistic(const Matrix& features, const Vector& target, double l2) {
-  const int64_t count = features.rows(), columns = features.cols();
+LinearModel fit_logistic(const Rows& features, const Vector& target, double l2, int threads) {
+  const int64_t count = features.count(), columns = features.columns();
   const double positives = target.sum();
   if (positives <= 0 || positives >= static_cast<double>(count)) {
     fail(ExitCode::bad_data, "logistic regression on {} customers of one class only", count);
   }
-  Matrix design(count, columns + 1);
-  design.col(0).setOnes();
-  design.rightCols(columns) = features;
   Vector penalty = Vector::Constant(columns + 1, l2);
   penalty[0] = 0;
-
   Vector weights = Vector::Zero(columns + 1);
   weights[0] = std::log(positives / (static_cast<double>(count) - positives));
-  Vector linear = design * weights;
-  double objective = logistic_objective(linear, target, weights, l2);
-  Matrix information, hessian;
-  constexpr int most_steps = 100;
-  bool settled = false;
-  for (int step = 0; step < most_steps; ++step) {
-    const Vector probability = linear.unaryExpr(&sigmoid);
-    const Vector variance = probability.array() * (1 - probability.array());
-    information = design.transpose() * variance.asDiagonal() * design;
-    hessian = information;
+  const auto moments_at = [&](const Vector& tried) {
+    return logistic_moments(features, target, tried, penalty, threads);
+  };
+  const auto hessian_of = [&](const Moments& moments) {
+    Matrix hessian = moments.curvature;
     hessian.diagonal() += penalty;
-    if (settled) break;
-    const Vector gradient = design.transpose() * (probability - target) + penalty.cwiseProduct(weights);
-    const Vector direction = factorise(hessian, l2).solve(gradient);
+    return hessian;
+  };
+  Moments here = moments_at(weights);
+  constexpr int most_steps = 100, most_halvings = 40;
+  bool settled = false;
+  for (int step = 0; step < most_steps && !settled; ++step) {
+    const Vector direction = factorise(hessian_of(here), l2).solve(here.gradient);
+    const double slope = here.gradient.dot(direction);
     double scale = 1;
-    Vector tried;
-    double tried_objective = objective;
-    for (int halving = 0; halving < 40; ++halving, scale /= 2) {
-      tried = weights - scale * direction;
-      linear = design * tried;
-      tried_objective = logistic_objective(linear, target, tried, l2);
-      if (tried_objective <= objective) break;
+    Moments there = moments_at(weights - direction);
+    for (int halving = 0; halving < most_halvings && !(there.loss <= here.loss); ++halving) {
+      scale /= 2;
+      there = moments_at(weights - scale * direction);
     }
-    settled = std::abs(scale * gradient.dot(direction)) < 1e-12 * static_cast<double>(count) ||
-              tried_objective >= objective;
-    if (tried_objective <= objective) weights = tried;
-    linear = design * weights;
-    objective = std::min(objective, tried_objective);
+    settled = std::abs(scale * slope) < 1e-12 * static_cast<double>(count) || !(there.loss < here.loss);
+    if (!(there.loss <= here.loss)) break;
+    weights -= scale * direction;
+    here = std::move(there);
   }
-  if (!settled || !std::isfinite(objective)) {
+  if (!settled || !std::isfinite(here.loss)) {
     fail(
         ExitCode::bad_config,
         "profile.regressions: logistic regression of {} customers found no minimum with l2 {}; set l2 higher",
         count, l2);
   }
+  LinearModel model;
+  model.intercept = weights[0];
+  model.coefficients = weights.tail(columns);
   // Without a penalty the loss of separable classes falls for ever; the last step only looks like a minimum.
-  if (l2 == 0 && linear.cwiseAbs().maxCoeff() > 25) {
+  if (l2 == 0 && largest_linear(features, model) > 25) {
     fail(ExitCode::bad_config,
          "profile.regressions: the features separate the classes of {} customers and l2 is 0; set l2 above 0",
          count);
   }
-  LinearModel model;
-  model.intercept = weights[0];
-  model.coefficients = weights.tail(columns);
   model.standard_errors = Vector::Constant(columns, nan);
   if (count > columns + 1) {
-    const Matrix inverse = factorise(hessian, l2).solve(Matrix::Identity(columns + 1, columns + 1));
-    const Vector variances = (inverse * information * inverse).diagonal();
+    const Matrix inverse = factorise(hessian_of(here), l2).solve(Matrix::Identity(columns + 1, columns + 1));
+    const Vector variances = (inverse * here.curvature * inverse).diagonal();
     model.standard_errors = variances.tail(columns).cwiseMax(0).cwiseSqrt();
   }
   return model;
@@ -136,22 +189,48 @@ Vector probabilities(const LinearModel& model, const Matrix& features) {
   return model.linear(features).unaryExpr(&sigmoid);
 }
 
-Standardizer::Standardizer(const Matrix& features)
-    : mean(Eigen::RowVectorXd::Zero(features.cols())), deviation(Eigen::RowVectorXd::Zero(features.cols())) {
-  for (int64_t column = 0; column < features.cols(); ++column) {
-    double sum = 0, count = 0, squares = 0;
-    for (int64_t row = 0; row < features.rows(); ++row) {
-      if (std::isnan(features(row, column))) continue;
-      sum += features(row, column);
-      count += 1;
-    }
-    if (count == 0) continue;
-    mean[column] = sum / count;
-    for (int64_t row = 0; row < features.rows(); ++row) {
-      if (std::isnan(features(row, column))) continue;
-      squares += (features(row, column) - mean[column]) * (features(row, column) - mean[column]);
-    }
-    const double root = std::sqrt(squares / count);
+namespace {
+
+// Sum and number of the known values of each column.
+struct KnownSums {
+  Eigen::RowVectorXd sum, count;
+  KnownSums& operator+=(const KnownSums& other) {
+    sum += other.sum;
+    count += other.count;
+    return *this;
+  }
+};
+
+// Of the values (centre: none) or of their squared distances to a centre.
+KnownSums known_sums(const Rows& features, const Eigen::RowVectorXd* centre, int threads) {
+  const Eigen::RowVectorXd zero = Eigen::RowVectorXd::Zero(features.columns());
+  return sum_row_blocks(features, KnownSums{zero, zero}, threads,
+                        [&](KnownSums& total, int64_t, const Matrix& block) {
+                          for (int64_t row = 0; row < block.rows(); ++row) {
+                            for (int64_t column = 0; column < block.cols(); ++column) {
+                              double value = block(row, column);
+                              if (std::isnan(value)) continue;
+                              if (centre) value = (value - (*centre)[column]) * (value - (*centre)[column]);
+                              total.sum[column] += value;
+                              total.count[column] += 1;
+                            }
+                          }
+                        });
+}
+
+}  // namespace
+
+Standardizer::Standardizer(const Rows& features, int threads)
+    : mean(Eigen::RowVectorXd::Zero(features.columns())),
+      deviation(Eigen::RowVectorXd::Zero(features.columns())) {
+  const KnownSums sums = known_sums(features, nullptr, threads);
+  for (int64_t column = 0; column < mean.size(); ++column) {
+    if (sums.count[column] > 0) mean[column] = sums.sum[column] / sums.count[column];
+  }
+  const KnownSums squares = known_sums(features, &mean, threads);
+  for (int64_t column = 0; column < mean.size(); ++column) {
+    if (squares.count[column] == 0) continue;
+    const double root = std::sqrt(squares.sum[column] / squares.count[column]);
     // The mean of equal numbers may differ from them in the last bit.
     deviation[column] = root > 1e-12 * std::abs(mean[column]) ? root : 0;
   }
@@ -159,8 +238,8 @@ Standardizer::Standardizer(const Matrix& features)
 
 Matrix Standardizer::apply(const Matrix& features) const {
   Matrix result(features.rows(), features.cols());
-  for (int64_t column = 0; column < features.cols(); ++column) {
-    for (int64_t row = 0; row < features.rows(); ++row) {
+  for (int64_t row = 0; row < features.rows(); ++row) {
+    for (int64_t column = 0; column < features.cols(); ++column) {
       const double value = features(row, column);
       const bool flat = std::isnan(value) || deviation[column] == 0;
       result(row, column) = flat ? 0 : (value - mean[column]) / deviation[column];

@@ -37,10 +37,10 @@ class LinearCustomerModel : public CustomerModel {
 
 }  // namespace
 
-CustomerModelPointer fit_linear_model(const RegressionSettings& settings, const Matrix& features,
+CustomerModelPointer fit_linear_model(const RegressionSettings& settings, const Rows& features,
                                       const Vector& target) {
   const Standardizer standardizer(features);
-  const Matrix standard = standardizer.apply(features);
+  const StandardRows standard(features, standardizer);
   const bool logistic = settings.kind == "logistic";
   LinearModel model = logistic ? fit_logistic(standard, target, settings.l2)
                       : settings.kind == "elastic_net"

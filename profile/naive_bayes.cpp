@@ -56,29 +56,36 @@ class NaiveBayes : public CustomerModel {
 
 }  // namespace
 
-CustomerModelPointer fit_naive_bayes(const Matrix& features, const Vector& target) {
+CustomerModelPointer fit_naive_bayes(const Rows& features, const Vector& target) {
   const Standardizer standardizer(features);
-  const Matrix standard = standardizer.apply(features);
-  const int64_t columns = features.cols();
+  const StandardRows standard(features, standardizer);
+  const int64_t columns = features.columns();
   Matrix sum = Matrix::Zero(2, columns), squares = sum, count = sum;
   Vector share = Vector::Zero(2);
-  const auto class_of = [&](int64_t row) { return static_cast<int64_t>(target[row]); };
-  for (int64_t row = 0; row < features.rows(); ++row) {
-    share[class_of(row)] += 1 / static_cast<double>(features.rows());
-    for (int64_t column = 0; column < columns; ++column) {
-      if (std::isnan(features(row, column))) continue;
-      sum(class_of(row), column) += standard(row, column);
-      count(class_of(row), column) += 1;
+  // visit(class, column, value) for every value that is known.
+  const auto for_known = [&](const auto& visit) {
+    for (int64_t first = 0; first < features.count(); first += rows_per_read) {
+      const int64_t rows = std::min(rows_per_read, features.count() - first);
+      const Matrix raw = features.block(first, rows), scaled = standard.block(first, rows);
+      for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t column = 0; column < columns; ++column) {
+          if (!std::isnan(raw(row, column)))
+            visit(static_cast<int64_t>(target[first + row]), column, scaled(row, column));
+        }
+      }
     }
-  }
+  };
+  for (int64_t row = 0; row < target.size(); ++row)
+    share[static_cast<int64_t>(target[row])] += 1 / static_cast<double>(target.size());
+  for_known([&](int64_t of_class, int64_t column, double value) {
+    sum(of_class, column) += value;
+    count(of_class, column) += 1;
+  });
   const Matrix mean = sum.cwiseQuotient(count);  // 0 / 0 is NaN: never shown
-  for (int64_t row = 0; row < features.rows(); ++row) {
-    for (int64_t column = 0; column < columns; ++column) {
-      if (std::isnan(features(row, column))) continue;
-      const double distance = standard(row, column) - mean(class_of(row), column);
-      squares(class_of(row), column) += distance * distance;
-    }
-  }
+  for_known([&](int64_t of_class, int64_t column, double value) {
+    const double distance = value - mean(of_class, column);
+    squares(of_class, column) += distance * distance;
+  });
   const Matrix variance = squares.cwiseQuotient(count).array() + smoothing;
   return std::make_unique<NaiveBayes>(standardizer, mean, variance, share);
 }

@@ -2,36 +2,74 @@
 
 #include <algorithm>
 
-namespace limner {
+#include "profile/products.h"
 
-PrincipalComponents principal_components(const Matrix& rows, int64_t keep) {
-  PrincipalComponents result;
-  result.mean = rows.colwise().mean();
-  const Matrix centred = rows.rowwise() - result.mean;
-  const double divisor = std::max<double>(1.0, static_cast<double>(rows.rows() - 1));
-  // The smaller of the two Gram matrices has the same non-zero eigenvalues.
-  const bool wide = rows.cols() > rows.rows();
-  const Matrix gram =
-      (wide ? Matrix(centred * centred.transpose()) : Matrix(centred.transpose() * centred)) / divisor;
-  result.total_variance = gram.trace();
+namespace limner {
+namespace {
+
+// Eigenvectors as rows and eigenvalues of a symmetric matrix, falling; those without variance left out.
+struct Axes {
+  Matrix axes;
+  Vector variance;
+};
+
+Axes leading_axes(const Matrix& gram, double floor, int64_t keep) {
   const Eigen::SelfAdjointEigenSolver<Matrix> solver(gram);
   const Vector& values = solver.eigenvalues();  // rising
-
-  const double floor = result.total_variance * 1e-10;
   int64_t kept = 0;
   while (kept < std::min<int64_t>(keep, values.size()) && values[values.size() - 1 - kept] > floor) ++kept;
-  result.axes.resize(kept, rows.cols());
-  result.variance.resize(kept);
+  Axes result{Matrix(kept, gram.rows()), Vector(kept)};
   for (int64_t i = 0; i < kept; ++i) {
     const int64_t from = values.size() - 1 - i;
     result.variance[i] = values[from];
-    Vector axis = solver.eigenvectors().col(from);
-    if (wide) axis = (centred.transpose() * axis).normalized();
-    int64_t largest = 0;
-    axis.cwiseAbs().maxCoeff(&largest);
-    result.axes.row(i) = axis * (axis[largest] < 0 ? -1.0 : 1.0);
+    result.axes.row(i) = solver.eigenvectors().col(from);
   }
-  result.scores = centred * result.axes.transpose();
+  return result;
+}
+
+}  // namespace
+
+PrincipalComponents principal_components(const Rows& rows, int64_t keep, int threads) {
+  PrincipalComponents result;
+  const auto count = static_cast<double>(rows.count());
+  const Eigen::RowVectorXd sum = sum_row_blocks(
+      rows, Eigen::RowVectorXd(Eigen::RowVectorXd::Zero(rows.columns())), threads,
+      [](Eigen::RowVectorXd& total, int64_t, const Matrix& block) { total += block.colwise().sum(); });
+  result.mean = sum / count;
+  const double divisor = std::max(1.0, count - 1);
+  Axes found;
+  // Below this a direction is rounding noise.
+  const auto floor_of = [&](double variance) {
+    return std::max(variance * 1e-10, result.mean.squaredNorm() * 1e-26);
+  };
+  // The smaller of the two Gram matrices has the same non-zero eigenvalues.
+  if (rows.columns() > rows.count()) {
+    const Matrix centred = all_rows(rows).rowwise() - result.mean;
+    const Matrix gram = product_with_transposed(centred, centred) / divisor;
+    result.total_variance = gram.trace();
+    found = leading_axes(gram, floor_of(result.total_variance), keep);
+    found.axes = Matrix(found.axes * centred).rowwise().normalized();
+  } else {
+    Matrix gram = sum_row_blocks(
+        rows, Matrix(Matrix::Zero(rows.columns(), rows.columns())), threads,
+        [&](Matrix& total, int64_t, const Matrix& block) { add_gram(total, block.rowwise() - result.mean); });
+    mirror_lower(gram);
+    gram /= divisor;
+    result.total_variance = gram.trace();
+    found = leading_axes(gram, floor_of(result.total_variance), keep);
+  }
+  for (int64_t i = 0; i < found.axes.rows(); ++i) {
+    Eigen::Index largest = 0;
+    found.axes.row(i).cwiseAbs().maxCoeff(&largest);
+    if (found.axes(i, largest) < 0) found.axes.row(i) *= -1;
+  }
+  result.axes = std::move(found.axes);
+  result.variance = std::move(found.variance);
+  result.scores.resize(rows.count(), result.axes.rows());
+  for_row_blocks(rows, threads, [&](int64_t first, const Matrix& block) {
+    result.scores.middleRows(first, block.rows()) =
+        product_with_transposed(block.rowwise() - result.mean, result.axes);
+  });
   return result;
 }
 

@@ -1,7 +1,7 @@
 // Principal components of the customers' mean vectors.
 #pragma once
 
-#include "profile/matrix.h"
+#include "profile/rows.h"
 
 namespace limner {
 
@@ -15,6 +15,6 @@ struct PrincipalComponents {
 
 // At most `keep` components, fewer where the rest has no variance. An axis points where its largest entry is
 // positive, so the signs are stable.
-PrincipalComponents principal_components(const Matrix& rows, int64_t keep);
+PrincipalComponents principal_components(const Rows& rows, int64_t keep, int threads);
 
 }  // namespace limner

@@ -106,6 +106,25 @@ Json regressions_json(const std::vector<Regression>& regressions, size_t index) 
   return entries;
 }
 
+Json classifications_json(const std::vector<Classification>& classifications, size_t index) {
+  Json entries = Json::object();
+  for (const Classification& classification : classifications) {
+    const auto chances = classification.predicted.row(static_cast<int64_t>(index));
+    const int64_t observed = classification.observed[index];
+    Json& entry = entries[classification.name];
+    if (observed < 0) {
+      entry = {{"observed", nullptr}, {"predicted", nullptr}, {"probability", nullptr}};
+      continue;
+    }
+    Eigen::Index likeliest = 0;
+    const double probability = chances.maxCoeff(&likeliest);
+    entry = {{"observed", classification.classes[static_cast<size_t>(observed)]},
+             {"predicted", classification.classes[static_cast<size_t>(likeliest)]},
+             {"probability", rounded(probability)}};
+  }
+  return entries;
+}
+
 Json neighbors_json(const ProfileResults& results, size_t index) {
   Json entries = Json::array();
   const auto per_customer = static_cast<size_t>(results.neighbors.per_customer);
@@ -165,6 +184,14 @@ Json record(const ProfileResults& results, size_t index) {
     of_rows.push_back("keywords");
     of_rows.push_back("key_sentence");
   }
+  if (!customers.sentiment.empty()) {
+    json["sentiment_by_lexicon"] = rounded(customers.sentiment[index]);
+    of_rows.push_back("sentiment_by_lexicon");
+  }
+  if (!customers.change.empty()) {
+    json["change"] = rounded(customers.change[index]);
+    of_model.push_back("change");
+  }
   if (results.topics.count() > 0) {
     json["topics"] = topics_of(results, index);
     of_rows.push_back("topics");
@@ -185,6 +212,10 @@ Json record(const ProfileResults& results, size_t index) {
   if (!results.regressions.empty()) {
     json["regressions"] = regressions_json(results.regressions, index);
     sources["from_out_of_fold_regression"] = {"regressions"};
+  }
+  if (!results.classifications.empty()) {
+    json["classifications"] = classifications_json(results.classifications, index);
+    sources["from_out_of_fold_classification"] = {"classifications"};
   }
   json["sources"] = std::move(sources);
   return json;
@@ -212,6 +243,18 @@ void write_profiles_hdf5(const fs::path& path, const ProfileResults& results) {
     out.matrix("/recent", hdf5::Type::f32, customers.recent.cols(), floats(customers.recent).data());
     file.attribute("/recent", "half_life_days", customers.half_life_days);
   }
+  if (customers.attention.rows() > 0)
+    out.matrix("/attention", hdf5::Type::f32, customers.attention.cols(), floats(customers.attention).data());
+  if (customers.trend.rows() > 0) {
+    out.matrix("/trend", hdf5::Type::f32, customers.trend.cols(), floats(customers.trend).data());
+    out.numbers("/change", hdf5::Type::f64, customers.change.data());
+  }
+  if (!customers.sentiment.empty())
+    out.numbers("/sentiment_by_lexicon", hdf5::Type::f64, customers.sentiment.data());
+  if (results.word_vectors.width > 0) {
+    out.matrix("/word_vector", hdf5::Type::f32, results.word_vectors.width,
+               floats(results.word_vectors.customers).data());
+  }
   out.numbers("/segment", hdf5::Type::i32, one_based(results.segmentation.segment).data());
   out.numbers("/segment_similarity", hdf5::Type::f64, results.segmentation.similarity.data());
   out.matrix("/map", hdf5::Type::f32, 2, floats(results.map.places).data());
@@ -236,6 +279,16 @@ void write_profiles_hdf5(const fs::path& path, const ProfileResults& results) {
     file.group(group);
     out.numbers(group + "/observed", hdf5::Type::f64, regression.target.values.data());
     out.numbers(group + "/predicted", hdf5::Type::f64, regression.predicted.data());
+    out.numbers(group + "/fold", hdf5::Type::i64, regression.fold.data());
+  }
+  if (!results.classifications.empty()) file.group("/classification");
+  for (const Classification& classification : results.classifications) {
+    const std::string group = "/classification/" + classification.name;
+    file.group(group);
+    out.numbers(group + "/observed", hdf5::Type::i64, classification.observed.data());
+    out.matrix(group + "/predicted", hdf5::Type::f32, classification.predicted.cols(),
+               floats(classification.predicted).data());
+    file.attribute(group + "/predicted", "classes", classification.classes);
   }
   write_attributes(file, results);
   write_file(path, file.image());

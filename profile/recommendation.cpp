@@ -14,9 +14,6 @@ namespace {
 
 constexpr int64_t rows_per_block = 4096;
 constexpr size_t newest_items = 200;
-constexpr size_t popular_candidates = 100;
-constexpr size_t judged = 10;
-constexpr size_t most_judges = 5000;
 
 // Sums of the vectors of each item's texts, apart for each lateness of the row (a held-out text must not
 // describe its item); on rank 0.
@@ -102,68 +99,6 @@ SimilarItems similar_by_texts(const Matrix& vectors, size_t most, const Communic
   return similar;
 }
 
-// Evidence for one candidate.
-struct Candidate {
-  double together = 0, texts = 0;
-  SimilarItem most_together, most_alike;  // `item` is the customer's own
-};
-
-void gather(const SimilarItems& similar, const std::vector<int32_t>& history, double Candidate::*sum,
-            SimilarItem Candidate::*best, std::map<int32_t, Candidate>& candidates) {
-  for (const int32_t own : history) {
-    for (const SimilarItem& other : similar[static_cast<size_t>(own)]) {
-      Candidate& candidate = candidates[other.item];
-      candidate.*sum += other.similarity;
-      if (other.similarity > (candidate.*best).similarity) {
-        candidate.*best = {own, other.customers, other.similarity};
-      }
-    }
-  }
-}
-
-std::map<int32_t, Candidate> find_candidates(const ItemModel& model, const std::vector<int32_t>& history) {
-  std::map<int32_t, Candidate> candidates;
-  gather(model.together, history, &Candidate::together, &Candidate::most_together, candidates);
-  gather(model.texts, history, &Candidate::texts, &Candidate::most_alike, candidates);
-  const size_t popular = std::min(model.by_popularity.size(), popular_candidates + history.size());
-  for (size_t i = 0; i < popular; ++i) candidates[model.by_popularity[i]];
-  for (const int32_t own : history) candidates.erase(own);
-  return candidates;
-}
-
-std::vector<HeldOut> hold_out(const std::vector<std::vector<int32_t>>& with,
-                              const std::vector<std::vector<int32_t>>& without) {
-  std::vector<HeldOut> held_out;
-  for (size_t customer = 0; customer < with.size(); ++customer) {
-    if (with[customer].size() > without[customer].size())
-      held_out.push_back({without[customer], with[customer].back()});
-  }
-  return held_out;
-}
-
-RankingComparison compare(const ItemModel& model, const std::vector<HeldOut>& held_out,
-                          const EvidenceWeights& blend) {
-  RankingComparison comparison;
-  comparison.customers = std::ssize(held_out);
-  const std::vector<int> popularity = places_of(model, held_out, {0, 0, 1});
-  const std::vector<int> blended = places_of(model, held_out, blend);
-  comparison.methods = {score_places("popularity", popularity),
-                        score_places("taken together", places_of(model, held_out, {1, 0, 0})),
-                        score_places("texts", places_of(model, held_out, {0, 1, 0})),
-                        score_places("blend", blended)};
-  const auto count = static_cast<double>(held_out.size());
-  double sum = 0, squares = 0;
-  for (size_t i = 0; i < held_out.size(); ++i) {
-    const double difference = (blended[i] > 0 ? 1 : 0) - (popularity[i] > 0 ? 1 : 0);
-    sum += difference;
-    squares += difference * difference;
-  }
-  comparison.gain = sum / count;
-  comparison.gain_error =
-      std::sqrt(std::max(0.0, squares / count - comparison.gain * comparison.gain) / count);
-  return comparison;
-}
-
 }  // namespace
 
 SimilarItems taken_together(const std::vector<std::vector<int32_t>>& histories, size_t items, size_t most) {
@@ -200,7 +135,7 @@ SimilarItems taken_together(const std::vector<std::vector<int32_t>>& histories, 
 
 ItemModel learn_items(const std::vector<std::vector<int32_t>>& histories, SimilarItems texts, size_t items,
                       size_t neighbors) {
-  ItemModel model{taken_together(histories, items, neighbors), std::move(texts), {}, {}};
+  ItemModel model{taken_together(histories, items, neighbors), std::move(texts), {}, {}, {}};
   model.popularity.resize(items);
   for (const std::vector<int32_t>& history : histories) {
     for (const int32_t item : history) ++model.popularity[static_cast<size_t>(item)];
@@ -213,96 +148,9 @@ ItemModel learn_items(const std::vector<std::vector<int32_t>>& histories, Simila
   return model;
 }
 
-std::vector<Recommendation> recommend(const ItemModel& model, const std::vector<int32_t>& history,
-                                      const EvidenceWeights& weights, size_t most) {
-  const std::map<int32_t, Candidate> candidates = find_candidates(model, history);
-  const auto popularity = [&](int32_t item) { return model.popularity[static_cast<size_t>(item)]; };
-  double together = 0, texts = 0, popular = 0;
-  for (const auto& [item, candidate] : candidates) {
-    together = std::max(together, candidate.together);
-    texts = std::max(texts, candidate.texts);
-    popular = std::max(popular, static_cast<double>(popularity(item)));
-  }
-  const auto part = [](double weight, double value, double largest) {
-    return largest > 0 ? weight * value / largest : 0;
-  };
-  std::vector<Recommendation> all;
-  for (const auto& [item, candidate] : candidates) {
-    const double by_together = part(weights.together, candidate.together, together);
-    const double by_texts = part(weights.texts, candidate.texts, texts);
-    const double by_popularity = part(weights.popularity, static_cast<double>(popularity(item)), popular);
-    const double score = by_together + by_texts + by_popularity;
-    if (score <= 0) continue;
-    if (by_together >= std::max(by_texts, by_popularity)) {
-      const SimilarItem& best = candidate.most_together;
-      all.push_back({item, score, Evidence::together, best.item, best.customers, best.similarity});
-    } else if (by_texts >= by_popularity) {
-      const SimilarItem& best = candidate.most_alike;
-      all.push_back({item, score, Evidence::texts, best.item, 0, best.similarity});
-    } else {
-      all.push_back({item, score, Evidence::popularity, -1, popularity(item), 0});
-    }
-  }
-  const size_t kept = std::min(most, all.size());
-  std::partial_sort(all.begin(), all.begin() + static_cast<ptrdiff_t>(kept), all.end(),
-                    [&](const Recommendation& a, const Recommendation& b) {
-                      if (a.score != b.score) return a.score > b.score;
-                      const int64_t left = popularity(a.item), right = popularity(b.item);
-                      return left != right ? left > right : a.item < b.item;
-                    });
-  all.resize(kept);
-  return all;
-}
-
-RankingScores score_places(const std::string& name, const std::vector<int>& places) {
-  RankingScores scores{name, 0, 0, 0};
-  for (const int place : places) {
-    if (place == 0) continue;
-    scores.recall += 1;
-    scores.ndcg += 1 / std::log2(1.0 + place);
-  }
-  const auto count = static_cast<double>(places.size());
-  scores.recall /= count;
-  scores.ndcg /= count;
-  scores.recall_error = std::sqrt(scores.recall * (1 - scores.recall) / count);
-  return scores;
-}
-
-std::vector<int> places_of(const ItemModel& model, const std::vector<HeldOut>& held_out,
-                           const EvidenceWeights& weights) {
-  std::vector<int> places;
-  for (const HeldOut& customer : held_out) {
-    const std::vector<Recommendation> list = recommend(model, customer.history, weights, judged);
-    const auto found = std::find_if(list.begin(), list.end(),
-                                    [&](const Recommendation& entry) { return entry.item == customer.item; });
-    places.push_back(found == list.end() ? 0 : static_cast<int>(found - list.begin()) + 1);
-  }
-  return places;
-}
-
-EvidenceWeights choose_weights(const ItemModel& model, const std::vector<HeldOut>& all) {
-  // Evenly spaced customers: fifty choices of weights are tried on each.
-  const size_t judges = std::min(all.size(), most_judges);
-  std::vector<HeldOut> held_out;
-  for (size_t i = 0; i < judges; ++i) held_out.push_back(all[i * all.size() / judges]);
-  EvidenceWeights best;
-  double best_ndcg = -1;
-  for (const double together : {1.0, 0.0}) {
-    for (const double texts : {0.0, 0.25, 0.5, 1.0, 2.0}) {
-      for (const double popularity : {0.0, 0.25, 0.5, 1.0, 2.0}) {
-        const EvidenceWeights weights{together, texts, popularity};
-        if (held_out.empty() || together + texts + popularity == 0) continue;
-        const double ndcg = score_places("", places_of(model, held_out, weights)).ndcg;
-        if (ndcg > best_ndcg) best_ndcg = ndcg, best = weights;
-      }
-    }
-  }
-  return best;
-}
-
 Recommendations recommend_items(const PreparedReader& prepared, const EmbeddingsReader& embeddings,
-                                const RecommendationSettings& settings, const Communicator& communicator,
-                                int threads) {
+                                const RecommendationSettings& settings, uint64_t seed,
+                                const Communicator& communicator, int threads) {
   if (settings.count == 0 || !prepared.has_items()) return {};
   const Purchases purchases = read_purchases(prepared);  // on every rank: rows are told apart by it
   const size_t items = purchases.items.size();
@@ -320,17 +168,20 @@ Recommendations recommend_items(const PreparedReader& prepared, const Embeddings
   result.items = purchases.items;
   result.by_time = purchases.by_time;
   const std::vector<std::vector<int32_t>> early = purchases.until(0), later = purchases.until(1);
-  result.weights =
-      choose_weights(learn_items(early, std::move(texts[0]), items, neighbors), hold_out(later, early));
+  const auto learn = [&](const std::vector<std::vector<int32_t>>& histories, int lateness) {
+    ItemModel model = learn_items(histories, std::move(texts[lateness]), items, neighbors);
+    model.factors = factorise_items(histories, items, settings.factors, seed, threads);
+    return model;
+  };
+  result.weights = choose_weights(learn(early, 0), hold_out(later, early));
   const std::vector<HeldOut> held_out = hold_out(purchases.of_customer, later);
   if (!held_out.empty()) {
-    result.comparison =
-        compare(learn_items(later, std::move(texts[1]), items, neighbors), held_out, result.weights);
+    result.comparison = compare_rankings(learn(later, 1), held_out, result.weights);
     log_info("profile: recall@10 {:.3f} (popularity {:.3f}) for {} customers",
              result.comparison.methods.back().recall, result.comparison.methods.front().recall,
              result.comparison.customers);
   }
-  const ItemModel model = learn_items(purchases.of_customer, std::move(texts[2]), items, neighbors);
+  const ItemModel model = learn(purchases.of_customer, 2);
   for (const std::vector<int32_t>& history : purchases.of_customer) {
     result.taken.push_back(std::ssize(history));
     result.of_customer.push_back(

@@ -1,4 +1,5 @@
-// Items for customers: items like those a customer took, by who took both and by what is written about them.
+// Items for customers: items like those a customer took, by who took both, by what is written about them and
+// by a factorised table of customers and items.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "extract/shards.h"
+#include "profile/factorisation.h"
 #include "profile/matrix.h"
 #include "profile/purchases.h"
 #include "runtime/communicator.h"
@@ -28,7 +30,7 @@ SimilarItems taken_together(const std::vector<std::vector<int32_t>>& histories, 
 
 // How much each kind of evidence counts; each is scaled to at most 1 for every customer.
 struct EvidenceWeights {
-  double together = 1, texts = 1, popularity = 1;
+  double together = 1, texts = 1, popularity = 1, factors = 0;
 };
 
 enum class Evidence : uint8_t { together, texts, popularity };
@@ -36,15 +38,17 @@ enum class Evidence : uint8_t { together, texts, popularity };
 struct Recommendation {
   int32_t item = 0;
   double score = 0;
-  Evidence because = Evidence::popularity;  // the kind that adds most to the score
-  int32_t of_item = -1;                     // the customer's own item that it is like
-  int64_t customers = 0;                    // who took both, or, for popularity, who took it
+  Evidence because =
+      Evidence::popularity;  // the kind that adds most; factors tell no reason, the next one does
+  int32_t of_item = -1;      // the customer's own item that it is like
+  int64_t customers = 0;     // who took both, or, for popularity, who took it
   double similarity = 0;
 };
 
 // Everything learned from the histories of all customers.
 struct ItemModel {
   SimilarItems together, texts;
+  ItemFactors factors = {};
   std::vector<int64_t> popularity;     // customers who took the item
   std::vector<int32_t> by_popularity;  // items, the most popular first; ties: the earlier one
 };
@@ -52,7 +56,8 @@ ItemModel learn_items(const std::vector<std::vector<int32_t>>& histories, Simila
                       size_t neighbors);
 
 // The best `most` items that are not in the history; ties: the more popular, then the earlier item.
-// Candidates are the items similar to those of the history and the most popular ones.
+// Candidates are the items similar to those of the history, the hundred most popular ones and the hundred
+// that the factors say the customer wants most.
 std::vector<Recommendation> recommend(const ItemModel& model, const std::vector<int32_t>& history,
                                       const EvidenceWeights& weights, size_t most);
 
@@ -64,7 +69,7 @@ struct RankingScores {
 };
 struct RankingComparison {
   int64_t customers = 0;               // with at least two items: their last one is held out
-  std::vector<RankingScores> methods;  // popularity, together, texts, blend
+  std::vector<RankingScores> methods;  // popularity, together, texts, factors, blend
   double gain = 0, gain_error = 0;  // recall of the blend less that of popularity; of the paired difference
 };
 
@@ -82,17 +87,21 @@ struct Recommendations {
 // best NDCG on every customer's last item but one (of customers with three), the comparison is made on the
 // last item; neither item nor its text was seen by what is judged. Nothing without items.
 Recommendations recommend_items(const PreparedReader& prepared, const EmbeddingsReader& embeddings,
-                                const RecommendationSettings& settings, const Communicator& communicator,
-                                int threads);
+                                const RecommendationSettings& settings, uint64_t seed,
+                                const Communicator& communicator, int threads);
 
 // The pieces of the comparison.
 struct HeldOut {
   std::vector<int32_t> history;
   int32_t item = 0;
 };
+std::vector<HeldOut> hold_out(const std::vector<std::vector<int32_t>>& with,
+                              const std::vector<std::vector<int32_t>>& without);
 RankingScores score_places(const std::string& name, const std::vector<int>& places);
 std::vector<int> places_of(const ItemModel& model, const std::vector<HeldOut>& held_out,
                            const EvidenceWeights& weights);
 EvidenceWeights choose_weights(const ItemModel& model, const std::vector<HeldOut>& held_out);
+RankingComparison compare_rankings(const ItemModel& model, const std::vector<HeldOut>& held_out,
+                                   const EvidenceWeights& blend);
 
 }  // namespace limner

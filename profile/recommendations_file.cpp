@@ -59,7 +59,8 @@ Json recommendation_json(const ProfileResults& results) {
           {"weights",
            {{"taken_together", found.weights.together},
             {"texts", found.weights.texts},
-            {"popularity", found.weights.popularity}}}};
+            {"popularity", found.weights.popularity},
+            {"factors", found.weights.factors}}}};
 }
 
 }  // namespace limner

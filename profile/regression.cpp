@@ -18,15 +18,7 @@ constexpr int64_t inner_folds = 3;
 constexpr int64_t most_components = 128;
 constexpr int64_t least_held_out = 10;
 constexpr int64_t importance_repeats = 5;
-
-using Indices = std::vector<int64_t>;
-
-// Features of one set: `fixed` columns always enter, of `components` the first few.
-struct FeatureSet {
-  std::string name;
-  FeatureTable fixed;
-  Matrix components;
-};
+constexpr int64_t most_choosing = 20000;  // customers that components are chosen and importance measured on
 
 struct Problem {
   const FeatureSet& set;
@@ -37,29 +29,9 @@ struct Problem {
   bool two_classes() const { return outcome == Outcome::two_classes; }
 };
 
-Matrix design(const FeatureSet& set, const Indices& rows, int64_t components) {
-  Matrix result(std::ssize(rows), set.fixed.values.cols() + components);
-  for (int64_t i = 0; i < result.rows(); ++i) {
-    const int64_t row = rows[static_cast<size_t>(i)];
-    if (set.fixed.values.cols() > 0) result.row(i).head(set.fixed.values.cols()) = set.fixed.values.row(row);
-    if (components > 0) result.row(i).tail(components) = set.components.row(row).head(components);
-  }
-  return result;
-}
-
-Vector pick(const Vector& values, const Indices& rows) {
-  Vector result(std::ssize(rows));
-  for (int64_t i = 0; i < result.size(); ++i) result[i] = values[rows[static_cast<size_t>(i)]];
-  return result;
-}
-
 CustomerModelPointer fit(const Problem& problem, const Indices& rows, int64_t components) {
-  return fit_customer_model(problem.settings, problem.outcome, design(problem.set, rows, components),
+  return fit_customer_model(problem.settings, problem.outcome, Design(problem.set, rows, components),
                             pick(problem.target, rows), problem.seed);
-}
-
-void split_fold(const Indices& rows, const Indices& folds, int64_t fold, Indices& fitting, Indices& asked) {
-  for (size_t i = 0; i < rows.size(); ++i) (folds[i] == fold ? asked : fitting).push_back(rows[i]);
 }
 
 int64_t smaller_class(const Vector& target) {
@@ -68,11 +40,12 @@ int64_t smaller_class(const Vector& target) {
 }
 
 // The number of components with the least inner out-of-fold loss of a linear model; the smaller on a tie.
-int64_t choose_components(const Problem& of_kind, const Indices& rows, const std::string& purpose) {
+int64_t choose_components(const Problem& of_kind, const Indices& all, const std::string& purpose) {
+  const Indices rows = sample_rows(all, most_choosing, of_kind.seed, purpose + "/sample");
   RegressionSettings settings = of_kind.settings;
   settings.kind = of_kind.two_classes() ? "logistic" : "ridge";
   const Problem problem{of_kind.set, of_kind.target, settings, of_kind.outcome, of_kind.seed};
-  const int64_t limit = std::min({problem.set.components.cols(), most_components, std::ssize(rows) / 3});
+  const int64_t limit = std::min({problem.set.most_components(), most_components, std::ssize(rows) / 3});
   const Vector target = pick(problem.target, rows);
   const bool too_few =
       problem.two_classes() ? smaller_class(target) < inner_folds : std::ssize(rows) < 2 * inner_folds;
@@ -87,7 +60,7 @@ int64_t choose_components(const Problem& of_kind, const Indices& rows, const std
       Indices fitting, asked;
       split_fold(rows, folds, fold, fitting, asked);
       const Vector predicted =
-          fit(problem, fitting, components)->predict(design(problem.set, asked, components));
+          predict_rows(*fit(problem, fitting, components), Design(problem.set, asked, components));
       const Vector observed = pick(problem.target, asked);
       if (problem.two_classes()) {
         const std::vector<double> seen(observed.begin(), observed.end()),
@@ -109,8 +82,8 @@ int64_t choose_components(const Problem& of_kind, const Indices& rows, const std
 struct FoldModel {
   CustomerModelPointer model;
   int64_t components = 0;
-  std::vector<size_t> places;  // of the customers asked, in `rows`
-  Matrix features;             // theirs
+  Indices asked;
+  std::vector<size_t> places;  // of those, in `rows`
 };
 
 struct OutOfFold {
@@ -124,15 +97,15 @@ OutOfFold predict_out_of_fold(const Problem& problem, const Indices& rows, const
   result.models.resize(static_cast<size_t>(count));
   parallel_for(count, threads, [&](int64_t fold) {
     FoldModel& of_fold = result.models[static_cast<size_t>(fold)];
-    Indices fitting, asked;
-    split_fold(rows, folds, fold, fitting, asked);
+    Indices fitting;
+    split_fold(rows, folds, fold, fitting, of_fold.asked);
     for (size_t i = 0; i < rows.size(); ++i) {
       if (folds[i] == fold) of_fold.places.push_back(i);
     }
     of_fold.components = choose_components(problem, fitting, fmt::format("profile/inner/{}", fold));
     of_fold.model = fit(problem, fitting, of_fold.components);
-    of_fold.features = design(problem.set, asked, of_fold.components);
-    const Vector predicted = of_fold.model->predict(of_fold.features);
+    const Vector predicted =
+        predict_rows(*of_fold.model, Design(problem.set, of_fold.asked, of_fold.components));
     const double mean = pick(problem.target, fitting).mean();
     for (size_t i = 0; i < of_fold.places.size(); ++i) {
       result.predicted[of_fold.places[i]] = predicted[static_cast<int64_t>(i)];
@@ -152,10 +125,40 @@ double quality(bool two_classes, const std::vector<double>& observed, const std:
 // Columns [first, first + count) mixed among the customers asked.
 Matrix permuted(const Matrix& features, int64_t first, int64_t count, const Random& random) {
   Matrix result = features;
-  const std::vector<int64_t> order = permutation(features.rows(), random);
+  const Indices order = permutation(features.rows(), random);
   for (int64_t row = 0; row < features.rows(); ++row) {
     result.row(row).segment(first, count) =
         features.row(order[static_cast<size_t>(row)]).segment(first, count);
+  }
+  return result;
+}
+
+// The customers of each fold that importance is measured on, with what was predicted for them.
+struct Judged {
+  std::vector<Matrix> features;  // a fold each
+  std::vector<double> observed, predicted, baseline;
+  std::vector<std::vector<size_t>> places;  // of a fold's customers in these
+};
+
+Judged judged_customers(const Problem& problem, const std::vector<double>& observed, const OutOfFold& told) {
+  Judged result;
+  const int64_t most_a_fold = std::max<int64_t>(1, most_choosing / std::ssize(told.models));
+  for (size_t fold = 0; fold < told.models.size(); ++fold) {
+    const FoldModel& model = told.models[fold];
+    Indices all(model.asked.size());
+    std::iota(all.begin(), all.end(), int64_t{0});
+    Indices asked;
+    std::vector<size_t>& places = result.places.emplace_back();
+    for (const int64_t i :
+         sample_rows(all, most_a_fold, problem.seed, fmt::format("profile/importance/{}", fold))) {
+      const size_t place = model.places[static_cast<size_t>(i)];
+      asked.push_back(model.asked[static_cast<size_t>(i)]);
+      places.push_back(result.observed.size());
+      result.observed.push_back(observed[place]);
+      result.predicted.push_back(told.predicted[place]);
+      result.baseline.push_back(told.baseline[place]);
+    }
+    result.features.push_back(all_rows(Design(problem.set, asked, model.components)));
   }
   return result;
 }
@@ -166,22 +169,24 @@ std::vector<Importance> permutation_importance(const Problem& problem, const std
   const int64_t fixed = problem.set.fixed.values.cols();
   const bool texts = std::any_of(told.models.begin(), told.models.end(),
                                  [](const FoldModel& fold) { return fold.components > 0; });
-  const double whole = quality(problem.two_classes(), observed, told.predicted, told.baseline);
+  const Judged judged = judged_customers(problem, observed, told);
+  const double whole = quality(problem.two_classes(), judged.observed, judged.predicted, judged.baseline);
   std::vector<Importance> result;
   for (int64_t feature = 0; feature < fixed + (texts ? 1 : 0); ++feature) {
     std::vector<double> losses;
     for (int64_t repeat = 0; repeat < importance_repeats; ++repeat) {
-      std::vector<double> predicted(observed.size());
+      std::vector<double> predicted(judged.observed.size());
       parallel_for(std::ssize(told.models), threads, [&](int64_t fold) {
-        const FoldModel& model = told.models[static_cast<size_t>(fold)];
+        const auto index = static_cast<size_t>(fold);
+        const FoldModel& model = told.models[index];
         const Random random(problem.seed, fmt::format("profile/importance/{}/{}", feature, repeat),
                             static_cast<uint64_t>(fold));
         const Vector values = model.model->predict(
-            permuted(model.features, feature, feature < fixed ? 1 : model.components, random));
-        for (size_t i = 0; i < model.places.size(); ++i)
-          predicted[model.places[i]] = values[static_cast<int64_t>(i)];
+            permuted(judged.features[index], feature, feature < fixed ? 1 : model.components, random));
+        for (size_t i = 0; i < judged.places[index].size(); ++i)
+          predicted[judged.places[index][i]] = values[static_cast<int64_t>(i)];
       });
-      losses.push_back(whole - quality(problem.two_classes(), observed, predicted, told.baseline));
+      losses.push_back(whole - quality(problem.two_classes(), judged.observed, predicted, judged.baseline));
     }
     const Eigen::Map<const Vector> loss(losses.data(), std::ssize(losses));
     const double mean = loss.mean();
@@ -222,20 +227,8 @@ std::vector<Coefficient> coefficients_of(const FeatureSet& set, const CustomerMo
   return result;
 }
 
-std::vector<FeatureSet> feature_sets(const RegressionInputs& inputs) {
-  std::vector<FeatureSet> sets;
-  const bool attributes = !inputs.attributes.features.empty();
-  if (attributes) sets.push_back({"attributes", inputs.attributes, Matrix(inputs.components.rows(), 0)});
-  if (!inputs.texts) return sets;
-  sets.push_back({"texts", inputs.predictions, inputs.components});
-  if (attributes) {
-    sets.push_back({"attributes and texts", join(inputs.attributes, inputs.predictions), inputs.components});
-  }
-  return sets;
-}
-
 void score_held_out(Regression& result, const Indices& rows, const std::vector<double>& observed,
-                    const OutOfFold& told, const std::vector<int64_t>& training_texts) {
+                    const OutOfFold& told, const Indices& training_texts) {
   std::vector<double> seen;
   OutOfFold part;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -268,26 +261,10 @@ void calibrate(Regression& result, const std::vector<double>& observed, const In
 
 }  // namespace
 
-std::vector<int64_t> deal_folds(const std::vector<double>& target, bool by_class, int64_t folds,
-                                uint64_t seed, const std::string& purpose) {
-  const std::vector<int64_t> order = permutation(std::ssize(target), Random(seed, purpose));
-  std::vector<int64_t> result(target.size());
-  int64_t dealt = 0;
-  for (const double wanted : by_class ? std::vector<double>{1, 0} : std::vector<double>{0}) {
-    for (const int64_t index : order) {
-      if (by_class && target[static_cast<size_t>(index)] != wanted) continue;
-      result[static_cast<size_t>(index)] = dealt++ % folds;
-    }
-  }
-  return result;
-}
-
 Regression fit_regression(const RegressionSettings& settings, Target target, const RegressionInputs& inputs,
                           uint64_t seed, int threads) {
   Regression result;
-  if (!inputs.texts && inputs.attributes.features.empty()) {
-    fail(ExitCode::bad_data, "regression of '{}': there is nothing to predict it from", settings.target);
-  }
+  const std::vector<FeatureSet> sets = feature_sets(inputs, settings.features, settings.target);
   result.settings = settings;
   result.target = std::move(target);
   result.name = settings.target;
@@ -312,7 +289,7 @@ Regression fit_regression(const RegressionSettings& settings, Target target, con
 
   result.predicted.assign(values.size(), nan);
   result.baseline.assign(values.size(), nan);
-  const std::vector<FeatureSet> sets = feature_sets(inputs);
+  result.fold.assign(values.size(), -1);
   const auto problem_of = [&](const FeatureSet& set) {
     return Problem{set, target_values, settings, result.target.outcome, seed};
   };
@@ -343,6 +320,7 @@ Regression fit_regression(const RegressionSettings& settings, Target target, con
   for (size_t i = 0; i < rows.size(); ++i) {
     result.predicted[static_cast<size_t>(rows[i])] = told.predicted[i];
     result.baseline[static_cast<size_t>(rows[i])] = told.baseline[i];
+    result.fold[static_cast<size_t>(rows[i])] = folds[i];
   }
   score_held_out(result, rows, observed, told, inputs.training_texts);
   return result;

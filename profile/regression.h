@@ -10,7 +10,7 @@
 #include "profile/calibration.h"
 #include "profile/customer_model.h"
 #include "profile/decisions.h"
-#include "profile/features.h"
+#include "profile/feature_sets.h"
 #include "profile/intervals.h"
 #include "profile/scores.h"
 #include "runtime/settings.h"
@@ -37,7 +37,7 @@ struct Coefficient {
 
 // One set of features, scored out of fold.
 struct FeatureSetScores {
-  std::string name;               // "attributes", "texts", "attributes and texts"
+  std::string name;               // see FeatureSet
   int64_t features = 0;           // attributes and predictions
   int64_t components = 0;         // of the vectors, as chosen on all customers
   NumberScores number;            // numbers
@@ -63,6 +63,7 @@ struct Regression {
   int64_t customers = 0, missing = 0, folds = 0;
   std::vector<FeatureSetScores> sets;  // the last one is the model whose predictions and coefficients follow
   std::vector<double> predicted, baseline;      // a profiled customer each, out of fold; NaN: target missing
+  Indices fold;                                 // a profiled customer each; -1: target missing
   ScoreIntervals intervals;                     // of the last set's scores
   std::vector<Coefficient> coefficients;        // attributes and predictions; largest effect first
   std::vector<Importance> importance;           // largest first
@@ -87,22 +88,12 @@ struct Regression {
   }
 };
 
-struct RegressionInputs {
-  FeatureTable attributes, predictions;
-  Matrix components;                    // scores of the vectors' principal components, best first
-  std::vector<int64_t> training_texts;  // per customer
-  bool texts = true;                    // is there anything but attributes?
-};
-
 // k folds of customers (stratified by class). Within each fold's fitting customers, three inner folds of a
 // ridge or logistic regression choose how many components enter (0, 1, 2, 4, … 128, at most a third of the
-// customers). Baseline: the mean of the fitting customers. Errors: fewer than
-// three customers with a target, or two of the smaller class (bad_data).
+// customers); of more than 20,000 customers a seeded sample chooses, and importance is measured on at most
+// 20,000. Baseline: the mean of the fitting customers. Errors: fewer than three customers with a target, or
+// two of the smaller class (bad_data); see feature_sets.
 Regression fit_regression(const RegressionSettings& settings, Target target, const RegressionInputs& inputs,
                           uint64_t seed, int threads);
-
-// The fold of each entry, 0..folds-1: a seeded shuffle dealt in turn; with classes (0 or 1), class by class.
-std::vector<int64_t> deal_folds(const std::vector<double>& target, bool by_class, int64_t folds,
-                                uint64_t seed, const std::string& purpose);
 
 }  // namespace limner

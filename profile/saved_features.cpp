@@ -16,6 +16,8 @@ constexpr std::array<std::pair<const char*, Feature::Part>, 4> parts{
      {"value", Feature::Part::value},
      {"missing_value", Feature::Part::missing_value}}};
 
+constexpr std::array<const char*, 4> sources{"attribute", "prediction", "topic", "behaviour"};
+
 bool of_number(const Feature& feature) {
   return feature.part == Feature::Part::number || feature.part == Feature::Part::missing_number;
 }
@@ -48,25 +50,57 @@ Vector of_head(const Feature& feature, const Customers& customers, const std::st
        feature.field);
 }
 
+Vector of_topic(const Feature& feature, const Matrix& topics, const std::string& wanted_by) {
+  for (Eigen::Index topic = 0; topic < topics.cols(); ++topic) {
+    if (feature.category == std::to_string(topic)) return topics.col(topic);
+  }
+  fail(ExitCode::bad_data, "{} wants the share of {}, but profile.fitted_from has no topics.h5 with it",
+       wanted_by, feature.name);
+}
+
+const CustomerColumn& of_behaviour(const Feature& feature, const std::vector<CustomerColumn>& behaviour,
+                                   const std::string& wanted_by) {
+  for (const CustomerColumn& column : behaviour) {
+    if (column.field == feature.field) return column;
+  }
+  fail(ExitCode::bad_data,
+       "{} wants '{}' of customers; map the time and the item of their rows in prepare.sources", wanted_by,
+       feature.field);
+}
+
 }  // namespace
 
-Matrix same_features(const std::vector<Feature>& features, const PreparedReader& prepared,
-                     const Customers& customers, const std::string& wanted_by) {
+const char* source_name(FeatureSource source) { return sources.at(static_cast<size_t>(source)); }
+
+Matrix same_features(const std::vector<Feature>& features, const FeatureSources& from,
+                     const std::string& wanted_by) {
+  const Customers& customers = from.customers;
   Matrix values(customers.count(), std::ssize(features));
   std::map<std::pair<std::string, std::string>, CustomerColumn> columns;
   for (size_t i = 0; i < features.size(); ++i) {
     const Feature& feature = features[i];
     const auto column = static_cast<int64_t>(i);
-    if (feature.source == FeatureSource::prediction) {
-      values.col(column) = of_head(feature, customers, wanted_by);
-      continue;
+    switch (feature.source) {
+      case FeatureSource::prediction:
+        values.col(column) = of_head(feature, customers, wanted_by);
+        break;
+      case FeatureSource::topic:
+        values.col(column) = of_topic(feature, from.topics, wanted_by);
+        break;
+      case FeatureSource::behaviour:
+        values.col(column) =
+            of_column(feature, of_behaviour(feature, from.behaviour, wanted_by), customers.count());
+        break;
+      case FeatureSource::attribute: {
+        auto [entry, absent] = columns.try_emplace({feature.field, feature.category});
+        if (absent) {
+          entry->second = same_column(from.prepared, customers, feature.field, feature.category,
+                                      of_number(feature), wanted_by);
+        }
+        values.col(column) = of_column(feature, entry->second, customers.count());
+        break;
+      }
     }
-    auto [entry, absent] = columns.try_emplace({feature.field, feature.category});
-    if (absent) {
-      entry->second =
-          same_column(prepared, customers, feature.field, feature.category, of_number(feature), wanted_by);
-    }
-    values.col(column) = of_column(feature, entry->second, customers.count());
   }
   return values;
 }
@@ -75,7 +109,7 @@ Json to_json(const std::vector<Feature>& features) {
   Json json = Json::array();
   for (const Feature& feature : features) {
     json.push_back({{"name", feature.name},
-                    {"source", feature.source == FeatureSource::attribute ? "attribute" : "prediction"},
+                    {"source", source_name(feature.source)},
                     {"reference", feature.reference},
                     {"part", parts.at(static_cast<size_t>(feature.part)).first},
                     {"field", feature.field},
@@ -91,7 +125,11 @@ std::vector<Feature> read_features(const Json& json) {
     Feature& feature = features.emplace_back();
     const auto text = [&](const char* key) { return entry.at(key).get<std::string>(); };
     feature.name = text("name");
-    feature.source = text("source") == "attribute" ? FeatureSource::attribute : FeatureSource::prediction;
+    const auto source = std::find(sources.begin(), sources.end(), text("source"));
+    if (source == sources.end()) {
+      fail(ExitCode::bad_data, "a saved feature comes from the unknown source `{}`", text("source"));
+    }
+    feature.source = static_cast<FeatureSource>(source - sources.begin());
     feature.reference = text("reference");
     for (const auto& [name, part] : parts) {
       if (text("part") == name) feature.part = part;

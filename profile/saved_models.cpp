@@ -43,22 +43,35 @@ auto read_saved(const fs::path& path, Read&& read) {
   }
 }
 
-Json model_json(const Regression& regression) {
-  const bool trees = !regression.model->booster().empty();
-  const double threshold = regression.decision.threshold;
+// What both kinds of models share.
+template <class Fitted>
+Json model_json(const Fitted& fitted, Outcome outcome) {
+  const bool trees = !fitted.model->booster().empty();
   return {{"format_version", format_version},
-          {"name", regression.name},
-          {"target", regression.target.name},
-          {"kind", regression.settings.kind},
-          {"outcome", regression.two_classes() ? "two_classes" : "number"},
-          {"negative", regression.target.negative},
-          {"positive", regression.target.positive},
-          {"features", to_json(regression.features)},
-          {"components", regression.components},
-          {"model", regression.model->to_json()},
-          {"booster", trees ? Json(booster_file(regression.name)) : Json()},
-          {"calibration", to_json(regression.calibration)},
-          {"threshold", std::isfinite(threshold) ? Json(threshold) : Json()}};
+          {"name", fitted.name},
+          {"target", fitted.settings.target},
+          {"kind", fitted.settings.kind},
+          {"outcome", outcome_name(outcome)},
+          {"features", to_json(fitted.features)},
+          {"components", fitted.components},
+          {"model", fitted.model->to_json()},
+          {"booster", trees ? Json(booster_file(fitted.name)) : Json()}};
+}
+
+Json saved_json(const Regression& regression) {
+  Json json = model_json(regression, regression.target.outcome);
+  const double threshold = regression.decision.threshold;
+  json["negative"] = regression.target.negative;
+  json["positive"] = regression.target.positive;
+  json["calibration"] = to_json(regression.calibration);
+  json["threshold"] = std::isfinite(threshold) ? Json(threshold) : Json();
+  return json;
+}
+
+Json saved_json(const Classification& classification) {
+  Json json = model_json(classification, Outcome::classes);
+  json["classes"] = classification.classes;
+  return json;
 }
 
 SavedModel read_model(const fs::path& folder, const std::string& file) {
@@ -68,14 +81,18 @@ SavedModel read_model(const fs::path& folder, const std::string& file) {
     saved.name = text("name");
     saved.target = text("target");
     saved.kind = text("kind");
-    saved.negative = text("negative");
-    saved.positive = text("positive");
-    saved.outcome = text("outcome") == "number" ? Outcome::number : Outcome::two_classes;
+    saved.outcome = outcome_named(text("outcome"));
     saved.features = read_features(json.at("features"));
     saved.components = json.at("components").get<int64_t>();
-    saved.calibration = read_calibration(json.at("calibration"));
-    saved.threshold = json.at("threshold").is_null() ? std::numeric_limits<double>::infinity()
-                                                     : json.at("threshold").get<double>();
+    if (saved.outcome == Outcome::classes) {
+      saved.classes = json.at("classes").get<std::vector<std::string>>();
+    } else {
+      saved.negative = text("negative");
+      saved.positive = text("positive");
+      saved.calibration = read_calibration(json.at("calibration"));
+      saved.threshold = json.at("threshold").is_null() ? std::numeric_limits<double>::infinity()
+                                                       : json.at("threshold").get<double>();
+    }
     const std::string booster = json.at("booster").is_null() ? "" : read_file(folder / text("booster"));
     saved.model = read_customer_model(json.at("model"), booster, (folder / file).string());
     return saved;
@@ -107,13 +124,15 @@ void write_models(const fs::path& folder, const ProfileResults& results,
   write_json(folder / segments_file, segments);
 
   int64_t used = 0;
-  for (const Regression& regression : results.regressions) {
-    names.push_back(regression.name);
-    used = std::max(used, regression.components);
-    write_json(folder / model_file(regression.name), model_json(regression));
-    const std::string booster = regression.model->booster();
-    if (!booster.empty()) write_file(folder / booster_file(regression.name), booster);
-  }
+  const auto write_model = [&](const auto& fitted) {
+    names.push_back(fitted.name);
+    used = std::max(used, fitted.components);
+    write_json(folder / model_file(fitted.name), saved_json(fitted));
+    const std::string booster = fitted.model->booster();
+    if (!booster.empty()) write_file(folder / booster_file(fitted.name), booster);
+  };
+  for (const Regression& regression : results.regressions) write_model(regression);
+  for (const Classification& classification : results.classifications) write_model(classification);
   write_json(folder / index_file, {{"format_version", format_version}, {"models", names}});
   if (used > 0) {
     write_json(folder / components_file, {{"format_version", format_version},

@@ -21,6 +21,7 @@ struct SavedSegments {
 
 struct SavedModel {
   std::string name, target, kind, negative, positive;
+  std::vector<std::string> classes;  // of more than two
   std::vector<Feature> features;
   int64_t components = 0;
   CustomerModelPointer model;

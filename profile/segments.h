@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "profile/matrix.h"
+#include "profile/rows.h"
 #include "runtime/settings.h"
 
 namespace limner {
@@ -19,27 +19,27 @@ struct Segmentation {
   double inertia = 0;                // sum of squared distances to the centroids
   double silhouette = 0;             // mean; NaN with one segment
   int64_t silhouette_customers = 0;  // it was measured on; fewer than all: a seeded sample
-  std::vector<std::pair<int64_t, double>> tried;  // k: auto, each k and its silhouette
-  bool k_chosen = false;
+  std::vector<std::pair<int64_t, double>> tried;  // k: auto, each k from 2 on and its silhouette
+  std::vector<double> tried_inertia;              // of the same
+  int64_t chosen_on_customers = 0;  // k and the first centroids were; fewer than all: a seeded sample
+  bool k_chosen = false;            // by the silhouette
+  bool k_of_elbow = false;
 
   int64_t count() const { return static_cast<int64_t>(sizes.size()); }
 };
 
-// k-means++ (Arthur and Vassilvitskii 2007), several seeded starts, the least inertia wins. In cosine
-// geometry rows and centroids are scaled to length 1. k: auto takes the best silhouette among 2..k_max whose
-// smallest segment has 1 % of the customers (or the best of all where none has). Identical vectors give one
-// segment. Errors: k larger than the number of customers (bad_config).
-Segmentation find_segments(const Matrix& vectors, Geometry geometry, const SegmentSettings& settings,
+// k-means++, eight seeded starts, the least inertia wins (k_means.h). In cosine geometry rows and centroids
+// are scaled to length 1. k: auto takes the best silhouette among 2..k_max whose smallest segment has 1 % of
+// the customers (or the best of all where none has), or, choose: elbow, the k of 1..k_max where the curve of
+// the inertia bends most. Of more than 20,000 customers a seeded sample of that many chooses k and the
+// centroids that the rounds over all customers start from. Identical vectors give one segment. Errors: k
+// larger than the number of customers (bad_config).
+Segmentation find_segments(const Rows& vectors, Geometry geometry, const SegmentSettings& settings,
                            uint64_t seed, int threads);
 
-// One fit with k clusters, best of `starts`, clusters in the order of the seeding. points: of length 1 in
-// cosine geometry.
-struct Clusters {
-  std::vector<int32_t> cluster;
-  Matrix centroids;
-  double inertia = 0;
-};
-Clusters k_means(const Matrix& points, Geometry geometry, int64_t k, int64_t iterations, int64_t starts,
-                 uint64_t seed, int threads);
+// The place of the elbow of a falling curve over 0, 1, 2, …: where it lies deepest below the straight line
+// from its first to its last value (Satopää et al., "Finding a kneedle in a haystack", 2011); the first on a
+// tie, 0 for a curve that does not fall.
+size_t elbow_of(const std::vector<double>& curve);
 
 }  // namespace limner

@@ -26,6 +26,8 @@ struct Corpus {
   int64_t texts_with_words = 0;  // over all ranks
   BagFile own;
 
+  Corpus(const PreparedReader& prepared, const std::filesystem::path& scratch)
+      : rows(prepared.rows()), blocks((rows + rows_per_block - 1) / rows_per_block), own(scratch) {}
   int64_t rows_of(int64_t block) const { return std::min(rows_per_block, rows - block * rows_per_block); }
 };
 
@@ -151,16 +153,24 @@ void order_topics(TopicModel& model) {
   }
 }
 
-// Mixtures of all texts: shares of the topics, the largest topic of each text, means of the customers.
-void mix(Topics& result, const Corpus& corpus, const PreparedReader& prepared, const Customers& customers,
-         const Communicator& communicator) {
-  const int64_t topics = result.model.topics, ranks = communicator.size();
-  const TopicInference inference(result.model);
+// Mixtures of all texts; on rank 0.
+struct Mixtures {
+  Matrix customers;              // mean; NaN without a text with words
+  std::vector<int32_t> of_text;  // the largest topic; -1: no words
+  Vector sum;                    // over the texts
+};
+
+Mixtures mix(const TopicModel& model, const Corpus& corpus, const PreparedReader& prepared,
+             const Customers& customers, const Communicator& communicator) {
+  const int64_t topics = model.topics, ranks = communicator.size();
+  const TopicInference inference(model);
+  Mixtures result;
   Matrix sums;
-  Vector counts, shares = Vector::Zero(topics);
+  Vector counts;
   if (communicator.root()) {
     sums = Matrix::Zero(prepared.customers(), topics);
     counts = Vector::Zero(prepared.customers());
+    result.sum = Vector::Zero(topics);
     result.of_text.assign(static_cast<size_t>(corpus.rows), -1);
   }
   for_blocks(
@@ -186,23 +196,48 @@ void mix(Topics& result, const Corpus& corpus, const PreparedReader& prepared, c
           if (std::isnan(mixture[0])) continue;
           sums.row(customer[static_cast<size_t>(row)]) += mixture;
           counts[customer[static_cast<size_t>(row)]] += 1;
-          shares += mixture.transpose();
+          result.sum += mixture.transpose();
           Eigen::Index largest = 0;
           mixture.maxCoeff(&largest);
           result.of_text[static_cast<size_t>(first + row)] = static_cast<int32_t>(largest);
-          ++result.topics[static_cast<size_t>(largest)].texts;
         }
       });
-  if (!communicator.root()) return;
+  if (!communicator.root()) return result;
   result.customers.resize(customers.count(), topics);
   for (int64_t row = 0; row < customers.count(); ++row) {
     const int64_t index = customers.table_index[static_cast<size_t>(row)];
     result.customers.row(row) = sums.row(index) / counts[index];  // 0 / 0 is NaN: no text with words
   }
-  for (int64_t topic = 0; topic < topics; ++topic) {
-    result.topics[static_cast<size_t>(topic)].share =
-        shares[topic] / static_cast<double>(corpus.texts_with_words);
+  return result;
+}
+
+void add_mixtures(Topics& result, Mixtures mixtures) {
+  for (size_t topic = 0; topic < result.topics.size(); ++topic) {
+    result.topics[topic].share =
+        mixtures.sum[static_cast<int64_t>(topic)] / static_cast<double>(result.texts_with_words);
   }
+  for (const int32_t largest : mixtures.of_text) {
+    if (largest >= 0) ++result.topics[static_cast<size_t>(largest)].texts;
+  }
+  result.customers = std::move(mixtures.customers);
+  result.of_text = std::move(mixtures.of_text);
+}
+
+// What the fitted topics are about, and how far each text and customer is.
+void describe(Topics& result, const Corpus& corpus, const PreparedReader& prepared,
+              const Customers& customers, const Communicator& communicator) {
+  for (int64_t topic = 0; topic < result.model.topics; ++topic) {
+    result.topics.emplace_back().words =
+        telling_words(result.model, result.vocabulary, topic, telling_words_kept);
+  }
+  PairCounts pairs(result.topics, result.vocabulary);
+  for (int64_t block = 0; block < corpus.own.blocks(); ++block) pairs.add(corpus.own.read(block));
+  communicator.sum(pairs.counts(), "count the pairs of words");
+  for (Topic& topic : result.topics) topic.coherence = pairs.coherence(topic, corpus.texts_with_words);
+  Mixtures mixtures = mix(result.model, corpus, prepared, customers, communicator);
+  if (!communicator.root()) return;
+  add_mixtures(result, std::move(mixtures));
+  result.agreements = agreements_with_categories(prepared, result.of_text);
 }
 
 }  // namespace
@@ -222,8 +257,7 @@ double Topics::coherence() const {
 Topics find_topics(const PreparedReader& prepared, const Customers& customers, WordCutter& cutter,
                    const Vocabulary& vocabulary, const TopicRun& run, const Communicator& communicator) {
   if (!run.settings.k.is_auto() && run.settings.k.value_or(0) == 0) return {};
-  Corpus corpus{prepared.rows(), (prepared.rows() + rows_per_block - 1) / rows_per_block, 0,
-                BagFile(run.scratch)};
+  Corpus corpus(prepared, run.scratch);
   fill(corpus, prepared, cutter, vocabulary, communicator);
   const int64_t topics = choose_topics(run.settings, corpus, vocabulary);
   if (topics == 0) {
@@ -239,16 +273,22 @@ Topics find_topics(const PreparedReader& prepared, const Customers& customers, W
                    run.settings.eta, run.seed);
   fit(result.model, corpus, run, communicator);
   order_topics(result.model);
-  for (int64_t topic = 0; topic < topics; ++topic) {
-    result.topics.emplace_back().words = telling_words(result.model, vocabulary, topic, telling_words_kept);
-  }
-  PairCounts pairs(result.topics, vocabulary);
-  for (int64_t block = 0; block < corpus.own.blocks(); ++block) pairs.add(corpus.own.read(block));
-  communicator.sum(pairs.counts(), "count the pairs of words");
-  for (Topic& topic : result.topics) topic.coherence = pairs.coherence(topic, corpus.texts_with_words);
-  mix(result, corpus, prepared, customers, communicator);
+  describe(result, corpus, prepared, customers, communicator);
   if (!communicator.root()) return {};
-  result.agreements = agreements_with_categories(prepared, result.of_text);
+  return result;
+}
+
+Topics apply_topics(const PreparedReader& prepared, const Customers& customers, WordCutter& cutter,
+                    SavedTopics saved, const std::filesystem::path& scratch,
+                    const Communicator& communicator) {
+  Corpus corpus(prepared, scratch);
+  fill(corpus, prepared, cutter, saved.vocabulary, communicator);
+  Topics result;
+  result.vocabulary = std::move(saved.vocabulary);
+  result.model = std::move(saved.model);
+  result.texts_with_words = corpus.texts_with_words;
+  describe(result, corpus, prepared, customers, communicator);
+  if (!communicator.root()) return {};
   return result;
 }
 

@@ -48,6 +48,11 @@ struct Topics {
   double coherence() const;  // mean over the topics
 };
 
+struct SavedTopics {
+  Vocabulary vocabulary;
+  TopicModel model;
+};
+
 struct TopicRun {
   const TopicSettings& settings;
   uint64_t seed = 0;
@@ -62,6 +67,12 @@ struct TopicRun {
 Topics find_topics(const PreparedReader& prepared, const Customers& customers, WordCutter& cutter,
                    const Vocabulary& vocabulary, const TopicRun& run, const Communicator& communicator);
 
+// The topics of an earlier run in texts it has not seen, described by these; the rest as find_topics. The
+// cutter has that run's words when profile.words is the same.
+Topics apply_topics(const PreparedReader& prepared, const Customers& customers, WordCutter& cutter,
+                    SavedTopics saved, const std::filesystem::path& scratch,
+                    const Communicator& communicator);
+
 // Twice the mutual information of two labellings over the sum of their entropies; pairs with -1 are left out.
 double normalised_mutual_information(const std::vector<int32_t>& left, const std::vector<int32_t>& right);
 
@@ -72,10 +83,6 @@ std::vector<TopicWord> telling_words(const TopicModel& model, const Vocabulary& 
 
 // topics.h5: the model, for mixtures of texts never seen (docs/formats.md).
 void write_topics_hdf5(const std::filesystem::path& path, const Topics& topics);
-struct SavedTopics {
-  Vocabulary vocabulary;
-  TopicModel model;
-};
 SavedTopics read_topics_hdf5(const std::filesystem::path& path);
 
 }  // namespace limner

@@ -4,6 +4,7 @@
 // have one order; folds run beside each other.
 #include <xgboost/c_api.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -19,18 +20,24 @@ void check(int status) {
 }
 
 // A customer is a row; XGBoost wants at least one column.
-class Rows {
+class TreeRows {
  public:
-  explicit Rows(const Matrix& features) {
-    const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> values =
-        features.cols() > 0 ? features.cast<float>().eval() : Matrix::Zero(features.rows(), 1).cast<float>();
-    check(XGDMatrixCreateFromMat(values.data(), static_cast<bst_ulong>(values.rows()),
-                                 static_cast<bst_ulong>(values.cols()),
-                                 std::numeric_limits<float>::quiet_NaN(), &handle_));
+  explicit TreeRows(const Rows& features) {
+    const auto columns = static_cast<size_t>(std::max<int64_t>(1, features.columns()));
+    std::vector<float> values(static_cast<size_t>(features.count()) * columns);
+    if (features.columns() > 0) {
+      for_row_blocks(features, 1, [&](int64_t first, const Matrix& block) {
+        std::transform(block.data(), block.data() + block.size(), values.begin() + first * features.columns(),
+                       [](double value) { return static_cast<float>(value); });
+      });
+    }
+    check(XGDMatrixCreateFromMat(values.data(), static_cast<bst_ulong>(features.count()),
+                                 static_cast<bst_ulong>(columns), std::numeric_limits<float>::quiet_NaN(),
+                                 &handle_));
   }
-  ~Rows() { XGDMatrixFree(handle_); }
-  Rows(const Rows&) = delete;
-  Rows& operator=(const Rows&) = delete;
+  ~TreeRows() { XGDMatrixFree(handle_); }
+  TreeRows(const TreeRows&) = delete;
+  TreeRows& operator=(const TreeRows&) = delete;
   DMatrixHandle get() const { return handle_; }
 
  private:
@@ -40,7 +47,7 @@ class Rows {
 class Booster {
  public:
   Booster() { check(XGBoosterCreate(nullptr, 0, &handle_)); }
-  explicit Booster(const Rows& rows) {
+  explicit Booster(const TreeRows& rows) {
     const DMatrixHandle matrix = rows.get();
     check(XGBoosterCreate(&matrix, 1, &handle_));
   }
@@ -65,7 +72,7 @@ class TreeModel : public CustomerModel {
 
   Vector predict(const Matrix& features) const override {
     if (features.rows() == 0) return Vector(0);
-    const Rows rows(features);
+    const TreeRows rows{MatrixRows(features)};
     bst_ulong count = 0;
     const float* values = nullptr;
     check(XGBoosterPredict(booster_.get(), rows.get(), 0, 0, 0, &count, &values));
@@ -74,9 +81,7 @@ class TreeModel : public CustomerModel {
     const Vector result = Eigen::Map<const Eigen::VectorXf>(values, features.rows()).cast<double>();
     return outcome_ == Outcome::two_classes ? Vector(result.cwiseMax(0).cwiseMin(1)) : result;
   }
-  Json to_json() const override {
-    return {{"kind", "trees"}, {"outcome", outcome_ == Outcome::number ? "number" : "two_classes"}};
-  }
+  Json to_json() const override { return {{"kind", "trees"}, {"outcome", outcome_name(outcome_)}}; }
   std::string booster() const override {
     bst_ulong size = 0;
     const char* bytes = nullptr;
@@ -125,13 +130,13 @@ std::map<std::string, std::string> parameters(const RegressionSettings& settings
 
 }  // namespace
 
-CustomerModelPointer fit_tree_model(const RegressionSettings& settings, Outcome outcome,
-                                    const Matrix& features, const Vector& target, uint64_t seed) {
-  const Rows rows(features);
+CustomerModelPointer fit_tree_model(const RegressionSettings& settings, Outcome outcome, const Rows& features,
+                                    const Vector& target, uint64_t seed) {
+  const TreeRows rows(features);
   const Eigen::VectorXf labels = target.cast<float>();
   check(XGDMatrixSetFloatInfo(rows.get(), "label", labels.data(), static_cast<bst_ulong>(labels.size())));
   Booster booster(rows);
-  for (const auto& [name, value] : parameters(settings, outcome, features.cols(), target.mean(), seed))
+  for (const auto& [name, value] : parameters(settings, outcome, features.columns(), target.mean(), seed))
     booster.set(name, value);
   const int rounds = settings.kind == "boosting" ? static_cast<int>(settings.trees) : 1;
   for (int round = 0; round < rounds; ++round)
@@ -144,9 +149,8 @@ CustomerModelPointer read_tree_model(const Json& json, const std::string& bytes)
   if (XGBoosterLoadModelFromBuffer(booster.get(), bytes.data(), bytes.size()) != 0)
     fail(ExitCode::bad_data, "XGBoost cannot read a saved model: {}", XGBGetLastError());
   booster.set("nthread", "1");
-  return std::make_unique<TreeModel>(std::move(booster), json.at("outcome").get<std::string>() == "number"
-                                                             ? Outcome::number
-                                                             : Outcome::two_classes);
+  return std::make_unique<TreeModel>(std::move(booster),
+                                     outcome_named(json.at("outcome").get<std::string>()));
 }
 
 }  // namespace limner

@@ -100,9 +100,10 @@ class Table {
   }
 
   template <class T>
-  void line(const char* key, std::vector<T>&, const char* comment, const std::string& limit) {
+  void line(const char* key, std::vector<T>& value, const char* comment, const std::string& limit) {
     if constexpr (requires { type_words(static_cast<const T*>(nullptr)); }) {
-      row(key, "list of " + type_words(static_cast<const T*>(nullptr)), "`[]`", comment, limit);
+      row(key, "list of " + type_words(static_cast<const T*>(nullptr)),
+          fmt::format("`[{}]`", fmt::join(value, ", ")), comment, limit);
     } else {
       row(key, "list of sections", "`[]`", comment, limit);
       section(path_ + "." + key + "[]", comment, T());

@@ -305,6 +305,7 @@ struct ModelSettings {
   ArchitectureSettings architecture;
   VocabularySettings vocabulary;
   Auto<int64_t> max_length;
+  std::string prompt = "auto";
   template <class V>
   void visit(V& v) {
     v.field("checkpoint", checkpoint,
@@ -314,6 +315,10 @@ struct ModelSettings {
     v.field("max_length", max_length,
             "Rows are cut to this many tokens. auto: what the checkpoint says, at most its positions.",
             Range{3, 131072});
+    v.field(
+        "prompt", prompt,
+        "Put before every text, in training and extraction: the name of one of the checkpoint's prompts, or "
+        "words. auto: the checkpoint's default prompt, if it has one.");
   }
 };
 
@@ -323,6 +328,8 @@ struct HeadSettings {
   std::string kind = "single_label";
   double weight = 1.0;
   std::string class_weight = "none";
+  double label_smoothing = 0.0;
+  double focal_gamma = 0.0;
   std::string standardize = "auto";
   template <class V>
   void visit(V& v) {
@@ -334,6 +341,13 @@ struct HeadSettings {
     v.field("weight", weight, "Share of this head's loss in the sum.", Range{0, 1e6});
     v.field("class_weight", class_weight,
             "auto: classes weigh inversely to their frequency. none: all alike.", OneOf{{"none", "auto"}});
+    v.field("label_smoothing", label_smoothing,
+            "Share of each label that is spread evenly over all classes (not for regression).",
+            Range{0, 0.999});
+    v.field("focal_gamma", focal_gamma,
+            "Focal loss: a row's loss times (1 - probability of its label) to this power, so that what is "
+            "known counts less (not for regression); 0: as it is.",
+            Range{0, 20});
     v.field("standardize", standardize,
             "Regression targets to mean 0 and variance 1 of the training rows (predictions are given in the "
             "target's unit). auto: yes.",
@@ -356,25 +370,93 @@ struct MaskedLanguageModelSettings {
   }
 };
 
+struct CausalLanguageModelSettings {
+  double weight = 0.0;
+  template <class V>
+  void visit(V& v) {
+    v.field("weight", weight,
+            "Share of this loss beside the heads' in fine-tuning; 0: only in pretraining, if there is one.",
+            Range{0, 1e6});
+  }
+};
+
+struct ContrastiveSettings {
+  double weight = 0.0;
+  std::string pair_by = "none";
+  double temperature = 0.05;
+  std::vector<int64_t> widths;
+  template <class V>
+  void visit(V& v) {
+    v.field("weight", weight,
+            "Share of this loss beside the heads' in fine-tuning; 0: only in pretraining, if that asks for "
+            "it.",
+            Range{0, 1e6});
+    v.field("pair_by", pair_by,
+            "What a text is paired with: another one of its customer or item, drawn anew in every epoch; "
+            "where there is none, and with none, the same text read with other dropout (SimCSE).",
+            OneOf{{"none", "customer", "item"}});
+    v.field("temperature", temperature, "Cosines are divided by this before the softmax.", Range{0.001, 10});
+    v.field("widths", widths,
+            "Matryoshka: the loss is the mean of those of the first so many numbers of a vector. Empty: the "
+            "whole vector.");
+  }
+};
+
 struct PretrainingSettings {
   double num_train_epochs = 0;
   double learning_rate = 5e-4;
+  std::string objective = "auto";
   template <class V>
   void visit(V& v) {
     v.field("num_train_epochs", num_train_epochs,
-            "Passes of masked language modelling over the training rows' texts before fine-tuning starts; 0: "
-            "none. All else is as for fine-tuning.",
+            "Passes over the training rows' texts, without their labels, before fine-tuning starts; 0: none. "
+            "All else is as for fine-tuning.",
             Range{0, 1e6});
     v.field("learning_rate", learning_rate, "Highest learning rate of pretraining.", Range{0, 10});
+    v.field("objective", objective,
+            "auto: causal_language_model for a decoder (gpt2, llama, …), else masked_language_model.",
+            OneOf{{"auto", "masked_language_model", "causal_language_model", "contrastive"}});
+  }
+};
+
+struct LoraSettings {
+  int64_t rank = 0;
+  double alpha = 16;
+  double dropout = 0.0;
+  std::vector<std::string> targets = {"all-linear"};
+  template <class V>
+  void visit(V& v) {
+    v.field("rank", rank, "Rank of the updates; 0: none, everything is trained.", Range{0, 4096});
+    v.field("alpha", alpha, "Updates are scaled by alpha / rank.", Range{1e-3, 1e6});
+    v.field("dropout", dropout, "Dropout of what the updates read.", Range{0, 0.9});
+    v.field("targets", targets,
+            "Linear layers that are updated, by Hugging Face's names or the ends of them (query, q_proj, "
+            "c_attn); all-linear: all of the blocks.");
+  }
+};
+
+struct FreezeSettings {
+  bool embeddings = false;
+  int64_t layers = 0;
+  template <class V>
+  void visit(V& v) {
+    v.field("embeddings", embeddings, "The tables of words, positions and segments, and their norm.");
+    v.field("layers", layers, "Blocks from the first on.", Range{0, 200});
   }
 };
 
 struct TrainSettings {
   std::vector<HeadSettings> heads;
   MaskedLanguageModelSettings masked_language_model;
+  CausalLanguageModelSettings causal_language_model;
+  ContrastiveSettings contrastive;
+  std::optional<std::string> balance;
   PretrainingSettings pretraining;
+  LoraSettings lora;
+  FreezeSettings freeze;
   int64_t max_tokens_per_batch = 8192;
   int64_t gradient_accumulation_steps = 1;
+  bool gradient_checkpointing = false;
   double num_train_epochs = 3;
   int64_t max_steps = 0;
   double learning_rate = 5e-5;
@@ -382,6 +464,7 @@ struct TrainSettings {
   double lr_power = 1.0;
   double lr_end_ratio = 0.0;
   double decay_ratio = 0.1;
+  double layer_lr_decay = 1.0;
   double warmup_ratio = 0.06;
   int64_t warmup_steps = 0;
   double weight_decay = 0.01;
@@ -389,6 +472,7 @@ struct TrainSettings {
   double adam_beta2 = 0.999;
   double adam_epsilon = 1e-8;
   double max_grad_norm = 1.0;
+  double weight_average = 0.0;
   std::string pooling = "auto";
   Auto<double> dropout;
   int64_t logging_steps = 10;
@@ -407,11 +491,29 @@ struct TrainSettings {
     v.field("heads", heads, "What the model learns to predict; several at once.");
     v.field("masked_language_model", masked_language_model,
             "Guessing hidden tokens: needs no labels, so every text teaches.");
-    v.field("pretraining", pretraining, "Masked language modelling before fine-tuning.");
+    v.field("causal_language_model", causal_language_model,
+            "Guessing each next token, for decoders: needs no labels.");
+    v.field(
+        "contrastive", contrastive,
+        "Vectors of two texts that belong together are to be closer than those of others in the batch, on "
+        "all ranks.");
+    v.field(
+        "balance", balance,
+        "A single_label head by name: an epoch, as long as ever, draws its classes alike often, rare rows "
+        "several times. null: every row once.");
+    v.field("pretraining", pretraining, "Learning from the texts alone, before fine-tuning.");
+    v.field("lora", lora,
+            "Low-rank updates of linear layers, with everything below the heads frozen; saved as a PEFT "
+            "adapter. Wants model.checkpoint or train.pretraining.");
+    v.field("freeze", freeze, "What keeps the weights it starts with.");
     v.field("max_tokens_per_batch", max_tokens_per_batch,
             "Tokens of one global batch (over all ranks, before accumulation).", Range{16, 1e8});
     v.field("gradient_accumulation_steps", gradient_accumulation_steps, "Batches per optimizer step.",
             Range{1, 1e6});
+    v.field(
+        "gradient_checkpointing", gradient_checkpointing,
+        "Keep each block's result only and compute the rest again in backward: the same gradients in less "
+        "memory, for about a third more time.");
     v.field("num_train_epochs", num_train_epochs, "Passes over the training rows.", Range{0, 1e6});
     v.field("max_steps", max_steps, "Optimizer steps; 0: by num_train_epochs.", Range{0, 1e12});
     v.field("learning_rate", learning_rate, "Highest learning rate.", Range{0, 10});
@@ -423,6 +525,10 @@ struct TrainSettings {
             Range{0, 1});
     v.field("decay_ratio", decay_ratio, "Share of the steps in which warmup_stable_decay falls.",
             Range{0, 1});
+    v.field("layer_lr_decay", layer_lr_decay,
+            "Factor of the learning rate from each layer to the one below: heads have the whole rate, the "
+            "last block this share of it, the embeddings the least.",
+            Range{0.01, 1});
     v.field("warmup_ratio", warmup_ratio, "Share of the steps in which the learning rate rises from 0.",
             Range{0, 1});
     v.field("warmup_steps", warmup_steps, "Steps of the warm-up; 0: by warmup_ratio.", Range{0, 1e12});
@@ -433,6 +539,10 @@ struct TrainSettings {
     v.field("adam_epsilon", adam_epsilon, "AdamW's epsilon.", Range{0, 1});
     v.field("max_grad_norm", max_grad_norm, "Gradients are scaled down to this norm; 0: never.",
             Range{0, 1e9});
+    v.field("weight_average", weight_average,
+            "Moving average of the weights (decay a step, such as 0.999; less in the first steps), which is "
+            "evaluated and published instead of the weights; 0: none.",
+            Range{0, 0.999999});
     v.field("pooling", pooling,
             "Vector that the heads read. auto: a decoder's last token, a checkpoint's pooler if it has one, "
             "else mean.",
@@ -474,6 +584,7 @@ struct ExtractSettings {
   std::string checkpoint = "best";
   std::string pooling = "auto";
   Auto<bool> normalize;
+  Auto<int64_t> dimensions;
   std::string dtype = "float16";
   int64_t max_tokens_per_batch = 16384;
   int64_t rows_per_shard = 65536;
@@ -487,6 +598,10 @@ struct ExtractSettings {
             "mean.",
             OneOf{{"auto", "mean", "cls", "max", "last", "weighted_mean"}});
     v.field("normalize", normalize, "Scale vectors to length 1. auto: what the checkpoint says, else true.");
+    v.field("dimensions", dimensions,
+            "So many leading numbers of a vector are kept, before it is scaled: for models trained so "
+            "(Matryoshka). auto: all.",
+            Range{1, 1e6});
     v.field("dtype", dtype, "Type of /embedding.", OneOf{{"float16", "float32"}});
     v.field("max_tokens_per_batch", max_tokens_per_batch, "Tokens of one batch.", Range{16, 1e8});
     v.field("rows_per_shard", rows_per_shard, "Rows of one shard file: the unit of work and of recovery.",
@@ -501,11 +616,15 @@ struct ExtractSettings {
 
 struct SegmentSettings {
   Auto<int64_t> k;
+  std::string choose = "silhouette";
   int64_t k_max = 10;
   int64_t iterations = 50;
   template <class V>
   void visit(V& v) {
-    v.field("k", k, "Number of segments. auto: the best silhouette of 2 to k_max.", Range{1, 10000});
+    v.field("k", k, "Number of segments. auto: chosen up to k_max.", Range{1, 10000});
+    v.field("choose", choose,
+            "How auto chooses: the best silhouette, or the elbow of the sum of squared distances.",
+            OneOf{{"silhouette", "elbow"}});
     v.field("k_max", k_max, "Largest k that auto tries.", Range{2, 1000});
     v.field("iterations", iterations, "Most k-means iterations.", Range{1, 10000});
   }
@@ -537,17 +656,21 @@ struct RegressionSettings {
   Auto<int64_t> depth;
   double learning_rate = 0.1;
   int64_t min_leaf = 10;
+  int64_t hidden = 16;
+  int64_t rounds = 200;
   std::string calibration = "none";
   CostSettings costs;
   int64_t folds = 5;
   std::vector<std::string> attributes;
+  std::vector<std::string> features{"attributes", "texts"};
   template <class V>
   void visit(V& v) {
     v.field("target", target, "Customer field to predict (a row field is averaged per customer).");
     v.field("kind", kind,
-            "ridge, elastic_net: a number. logistic, naive_bayes: two classes. tree, forest, boosting: a "
-            "number, or two classes where the target is a category or has two values.",
-            OneOf{{"ridge", "elastic_net", "logistic", "naive_bayes", "tree", "forest", "boosting"}});
+            "ridge, elastic_net: a number. logistic: a category of two or more classes. naive_bayes: two "
+            "classes. tree, forest, boosting: a number, or two classes where the target is a category or has "
+            "two values. mlp (one hidden layer): a number or a category.",
+            OneOf{{"ridge", "elastic_net", "logistic", "naive_bayes", "tree", "forest", "boosting", "mlp"}});
     v.field("l2", l2,
             "Strength of the quadratic penalty on standardised features; of boosting, on the leaves.",
             Range{0, 1e9});
@@ -557,6 +680,8 @@ struct RegressionSettings {
     v.field("depth", depth, "Deepest tree. auto: 5 for tree, 12 for forest, 4 for boosting.", Range{1, 30});
     v.field("learning_rate", learning_rate, "boosting: share of each tree that is added.", Range{1e-6, 1});
     v.field("min_leaf", min_leaf, "Fewest customers of a leaf (of boosting: their weight).", Range{1, 1e9});
+    v.field("hidden", hidden, "mlp: units of the hidden layer.", Range{1, 10000});
+    v.field("rounds", rounds, "mlp: most rounds of its fit.", Range{1, 1e6});
     v.field("calibration", calibration,
             "How probabilities are corrected by what was predicted out of fold: a logistic curve (platt), a "
             "rising step function (isotonic), or one factor of the log odds (temperature).",
@@ -564,6 +689,11 @@ struct RegressionSettings {
     v.field("costs", costs, "What each outcome of a decision costs; two classes. They give the threshold.");
     v.field("folds", folds, "Cross-validation folds; a customer is in one fold.", Range{2, 100});
     v.field("attributes", attributes, "Customer fields used beside the vectors; empty: all but the targets.");
+    v.field("features", features,
+            "What it predicts from: attributes (fields of customers), texts (vectors and what the heads "
+            "predict), topics (shares of them), behaviour (how much and how lately a customer wrote and "
+            "bought).",
+            OneOf{{"attributes", "texts", "topics", "behaviour"}});
   }
 };
 
@@ -577,10 +707,15 @@ struct FairnessSettings {
 
 struct ReportSettings {
   std::string title = "Customer profiles";
+  std::string language = "auto";
   bool show_texts = true;
   template <class V>
   void visit(V& v) {
     v.field("title", title, "Heading of report.html.");
+    v.field("language", language,
+            "Of report.html and of segments that are named by their traits. auto: zh where most texts are "
+            "Chinese, else en.",
+            OneOf{{"auto", "en", "zh"}});
     v.field("show_texts", show_texts, "Quote typical texts in segment cards.");
   }
 };
@@ -588,6 +723,9 @@ struct ReportSettings {
 struct WordSettings {
   std::optional<std::string> dictionary;
   std::optional<std::string> stop_words;
+  std::optional<std::string> lexicon;
+  std::optional<std::string> vectors;
+  bool bags = false;
   int64_t min_texts = 5;
   double max_share = 0.3;
   int64_t most = 20000;
@@ -596,6 +734,13 @@ struct WordSettings {
   void visit(V& v) {
     v.field("dictionary", dictionary, "File of words that are cut as one, one a line (UTF-8).");
     v.field("stop_words", stop_words, "File of words left out beside the built-in Chinese and English ones.");
+    v.field("lexicon", lexicon,
+            "File of words and their sentiment from -1 to 1, a tab between, that are added to the built-in "
+            "Chinese and English ones or take their place.");
+    v.field("vectors", vectors,
+            "File of word vectors, averaged per text and customer: word2vec's text or binary form (.bin), or "
+            "GloVe's text.");
+    v.field("bags", bags, "Write words.h5: the words of every text with their counts and TF-IDF.");
     v.field("min_texts", min_texts, "Words in fewer texts stay out of topics and keywords.", Range{1, 1e9});
     v.field("max_share", max_share, "Words in a larger share of the texts stay out.", Range{0.001, 1});
     v.field("most", most, "Words kept, the most frequent.", Range{10, 1e6});
@@ -624,11 +769,14 @@ struct TopicSettings {
 struct RecommendationSettings {
   int64_t count = 10;
   int64_t neighbors = 50;
+  int64_t factors = 32;
   template <class V>
   void visit(V& v) {
     v.field("count", count, "Items recommended per customer where the table has items; 0: none.",
             Range{0, 1000});
     v.field("neighbors", neighbors, "Similar items kept per item.", Range{1, 10000});
+    v.field("factors", factors, "Width of the factorised table of customers and items; 0: none.",
+            Range{0, 1000});
   }
 };
 

@@ -13,6 +13,8 @@ struct Batch {
   std::vector<int32_t> cu_lengths;  // rows + 1
   std::vector<int64_t> rows;        // the prepared row of each row of the batch
   int32_t max_length = 0;
+  // Rows 2 i and 2 i + 1 belong together (the contrastive objective).
+  bool paired = false;
   // Language modelling: places in `ids`, ascending, and the tokens to be guessed there.
   std::vector<int32_t> target_places, target_ids;
 

@@ -112,4 +112,16 @@ Batch pack(const std::vector<int64_t>& indices, const std::vector<std::span<cons
   return batch;
 }
 
+void predict_next_tokens(Batch& batch) {
+  batch.target_places.clear();
+  batch.target_ids.clear();
+  for (int64_t row = 0; row < batch.row_count(); ++row) {
+    const int32_t last = batch.cu_lengths[static_cast<size_t>(row) + 1];
+    for (int32_t next = batch.cu_lengths[static_cast<size_t>(row)] + 1; next < last; ++next) {
+      batch.target_places.push_back(next - 1);
+      batch.target_ids.push_back(batch.ids[static_cast<size_t>(next)]);
+    }
+  }
+}
+
 }  // namespace limner

@@ -28,4 +28,7 @@ std::vector<std::vector<int64_t>> range_batches(std::span<const int32_t> lengths
 Batch pack(const std::vector<int64_t>& indices, const std::vector<std::span<const int32_t>>& tokens,
            std::span<const int64_t> row_ids);
 
+// Causal language modelling's task: after each token of a row, to guess the next one. Nothing is hidden.
+void predict_next_tokens(Batch& batch);
+
 }  // namespace limner

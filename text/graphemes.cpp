@@ -13,6 +13,13 @@ struct Kind {
   uint8_t pictographic : 1;
 };
 
+// Marks of Unicode 16 and 17 that `tokenizers` knows. Longer ones than these of three bytes do not matter:
+// PrecompiledMap looks up clusters of at most five bytes.
+struct CodeRange {
+  char32_t first, last;
+};
+constexpr CodeRange newer_marks[] = {{0x897, 0x897}, {0x1ACF, 0x1ADD}, {0x1AE0, 0x1AEB}};
+
 Kind kind_of(char32_t code) {
   static const std::vector<Kind> kinds = [] {
     std::vector<Kind> all(0x110000);
@@ -21,6 +28,9 @@ Kind kind_of(char32_t code) {
       all[index].cluster_break =
           static_cast<uint8_t>(u_getIntPropertyValue(character, UCHAR_GRAPHEME_CLUSTER_BREAK));
       all[index].pictographic = u_hasBinaryProperty(character, UCHAR_EXTENDED_PICTOGRAPHIC) != 0;
+    }
+    for (const CodeRange& range : newer_marks) {
+      for (char32_t mark = range.first; mark <= range.last; ++mark) all[mark].cluster_break = U_GCB_EXTEND;
     }
     return all;
   }();

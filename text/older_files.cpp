@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/error.h"
+#include "text/sentencepiece_files.h"
 
 namespace limner {
 namespace {
@@ -61,12 +62,9 @@ Json added_tokens(const Json& vocabulary, const std::vector<std::string>& conten
 }  // namespace
 
 std::optional<OlderFiles> read_older_files(const std::filesystem::path& folder, const Json& config) {
-  for (const char* name : {"sentencepiece.bpe.model", "spiece.model", "tokenizer.model"}) {
+  for (const char* name : {"sentencepiece.bpe.model", "tokenizer.model", "spiece.model"}) {
     if (std::filesystem::exists(folder / name)) {
-      fail(ExitCode::bad_data,
-           "{}: a SentencePiece model without tokenizer.json is not supported: write one with transformers, "
-           "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)",
-           (folder / name).string());
+      return OlderFiles{read_sentencepiece(folder / name, config), (folder / name).string()};
     }
   }
   const std::filesystem::path path = folder / "vocab.json", merges_path = folder / "merges.txt";

@@ -15,8 +15,8 @@ struct OlderFiles {
   std::string source;  // the file it comes from
 };
 
-// Nothing if the folder has no such files. Errors: bad_data, what is malformed or not supported:
-// SentencePiece models, and tokenizer_class other than GPT2Tokenizer and RobertaTokenizer.
+// Nothing if the folder has no such files. Errors: bad_data, what is malformed or not supported, such as a
+// tokenizer_class other than GPT2Tokenizer and RobertaTokenizer, or what read_sentencepiece refuses.
 std::optional<OlderFiles> read_older_files(const std::filesystem::path& folder, const Json& config);
 
 }  // namespace limner

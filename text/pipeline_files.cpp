@@ -46,7 +46,8 @@ std::variant<TokenizerParts, PipelineFiles> read_tokenizer_folder(const std::fil
   } else if (std::filesystem::exists(folder / "vocab.txt")) {
     return read_bert_folder(folder, nullptr);
   } else {
-    fail(ExitCode::missing_input, "{}: no tokenizer.json, no vocab.txt and no vocab.json with merges.txt",
+    fail(ExitCode::missing_input,
+         "{}: no tokenizer.json, no vocab.txt, no vocab.json with merges.txt and no SentencePiece model",
          folder.string());
   }
   const nlohmann::json value = parse_sorted_json(document, source);

@@ -95,17 +95,19 @@ Tokenizer Tokenizer::from_vocabulary(std::vector<std::string> vocabulary, const 
   return Tokenizer(std::move(state));
 }
 
+void Tokenizer::set_prompt(std::string words) { prompt_ = std::move(words); }
+
 std::vector<int32_t> Tokenizer::encode(std::string_view text, int64_t max_length) const {
   std::vector<int32_t> ids;
   Encoder(state_->bert, state_->pipeline, PipelineEncoder::Use::one_text)
-      .encode(text, max_length, ids, nullptr);
+      .encode(prompt_ + std::string(text), max_length, ids, nullptr);
   return ids;
 }
 
 Encoding Tokenizer::encode_with_offsets(std::string_view text, int64_t max_length) const {
   Encoding encoding;
   Encoder(state_->bert, state_->pipeline, PipelineEncoder::Use::one_text)
-      .encode(text, max_length, encoding.ids, &encoding.offsets);
+      .encode(prompt_ + std::string(text), max_length, encoding.ids, &encoding.offsets);
   return encoding;
 }
 
@@ -124,7 +126,9 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_all(const std::vector<std::s
     const int64_t end = std::min(count, (block + 1) * texts_per_block);
     for (int64_t index = block * texts_per_block; index < end; ++index) {
       const auto i = static_cast<size_t>(index);
-      cut[static_cast<size_t>(block)] += encoder->encode(texts[i], max_length, ids[i], nullptr) ? 1 : 0;
+      const bool is_cut = prompt_.empty() ? encoder->encode(texts[i], max_length, ids[i], nullptr)
+                                          : encoder->encode(prompt_ + texts[i], max_length, ids[i], nullptr);
+      cut[static_cast<size_t>(block)] += is_cut ? 1 : 0;
     }
     pool.give_back(std::move(encoder));
   });
@@ -160,8 +164,10 @@ void Tokenizer::save(const std::filesystem::path& folder, int64_t model_max_leng
 }
 
 std::string Tokenizer::sha256() const {
-  return limner::sha256(state_->bert ? describe_tokenizer(state_->bert->parts)
-                                     : describe_pipeline(state_->pipeline->pipeline.document));
+  std::string description = state_->bert ? describe_tokenizer(state_->bert->parts)
+                                         : describe_pipeline(state_->pipeline->pipeline.document);
+  if (!prompt_.empty()) description += "\nprompt " + prompt_;
+  return limner::sha256(description);
 }
 
 }  // namespace limner

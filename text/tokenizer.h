@@ -40,6 +40,9 @@ class Tokenizer {
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
+  // Words before every text that is encoded: a text is read as if it began with them.
+  void set_prompt(std::string words);
+
   // At most max_length ids, special tokens counted; reading stops as soon as they are filled. Broken UTF-8 is
   // read as U+FFFD.
   std::vector<int32_t> encode(std::string_view text, int64_t max_length) const;
@@ -57,12 +60,13 @@ class Tokenizer {
   // tokenizer.json, tokenizer_config.json, special_tokens_map.json and, for WordPiece, vocab.txt:
   // transformers opens the folder.
   void save(const std::filesystem::path& folder, int64_t model_max_length) const;
-  std::string sha256() const;  // of what decides ids
+  std::string sha256() const;  // of what decides ids, the prompt included
 
  private:
   struct State;
   explicit Tokenizer(std::shared_ptr<const State> state);
   std::shared_ptr<const State> state_;
+  std::string prompt_;
 };
 
 // Learns a WordPiece vocabulary: the frequent characters, then the most frequent pairs merged (as BPE does),

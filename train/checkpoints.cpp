@@ -15,6 +15,7 @@ constexpr int64_t format_version = 1;
 constexpr const char* flat_weights = "weights";
 constexpr const char* first_moment = "first_moment";
 constexpr const char* second_moment = "second_moment";
+constexpr const char* weight_average = "weight_average";
 
 Json state_json(const TrainState& state, const std::string& fingerprint) {
   return {{"format_version", format_version},
@@ -82,7 +83,8 @@ void read_flat(const SafetensorsFile& file, const char* name, Model& model, cons
 // What a checkpoint is written from, apart from the training that goes on.
 struct Checkpoints::Snapshot {
   int64_t step;
-  std::vector<float> weights, first, second;
+  std::vector<float> weights, first, second;  // of what is trained
+  std::vector<float> average;                 // empty: there is none
 };
 
 Checkpoints::Checkpoints(fs::path folder, const Contents& contents, int64_t total_limit, Writing writing)
@@ -122,9 +124,12 @@ std::optional<fs::path> Checkpoints::newest() const {
 
 TrainState Checkpoints::restore(const fs::path& checkpoint) {
   const SafetensorsFile file(optimizer_path(checkpoint));
-  read_flat(file, flat_weights, contents_.model, contents_.model.weights());
+  read_flat(file, flat_weights, contents_.model, contents_.model.trained_weights());
   read_flat(file, first_moment, contents_.model, contents_.optimizer.first());
   read_flat(file, second_moment, contents_.model, contents_.optimizer.second());
+  if (contents_.average.present()) {
+    read_flat(file, weight_average, contents_.model, contents_.average.average());
+  }
   contents_.model.refresh_shadow();
   return parse_state(read_json(state_path(checkpoint)));
 }
@@ -146,10 +151,7 @@ void Checkpoints::start(const TrainState& state,
                         void (Checkpoints::*write)(const Snapshot&, const TrainState&) const) {
   if (!snapshot_ || snapshot_->step != state.step) {
     finish();
-    Model& model = contents_.model;
-    snapshot_ = std::make_shared<const Snapshot>(Snapshot{state.step, model.download_weights(),
-                                                          model.download(contents_.optimizer.first()),
-                                                          model.download(contents_.optimizer.second())});
+    snapshot_ = std::make_shared<const Snapshot>(take_snapshot(state.step));
   }
   pending_ = std::async(std::launch::async,
                         [this, write, state, snapshot = snapshot_, before = std::move(pending_)]() mutable {
@@ -164,11 +166,22 @@ void Checkpoints::finish() {
   if (pending_.valid()) pending_.get();
 }
 
+Checkpoints::Snapshot Checkpoints::take_snapshot(int64_t step) const {
+  Model& model = contents_.model;
+  Snapshot snapshot{step,
+                    model.download(model.trained_weights()),
+                    model.download(contents_.optimizer.first()),
+                    model.download(contents_.optimizer.second()),
+                    {}};
+  if (contents_.average.present()) snapshot.average = model.download(contents_.average.average());
+  return snapshot;
+}
+
 void Checkpoints::write_model(const fs::path& folder, const Snapshot& snapshot,
                               const TrainState& state) const {
-  save_model(contents_.model, snapshot.weights, folder, contents_.pooling, contents_.normalize,
-             contents_.max_length);
-  contents_.tokenizer.save(folder, contents_.max_length);
+  const std::vector<float>& published = snapshot.average.empty() ? snapshot.weights : snapshot.average;
+  save_model(contents_.model, published, folder, contents_.sentence);
+  contents_.tokenizer.save(folder, contents_.sentence.max_length);
   make_folder(folder / "limner_state");
   write_json(state_path(folder), state_json(state, contents_.fingerprint));
 }
@@ -181,9 +194,11 @@ void Checkpoints::write_step(const Snapshot& snapshot, const TrainState& state) 
   const auto tensor = [](const std::vector<float>& values) {
     return Tensor(const_cast<float*>(values.data()), DType::f32, {static_cast<int64_t>(values.size())});
   };
-  write_safetensors(optimizer_path(folder.path()), {{flat_weights, tensor(snapshot.weights)},
-                                                    {first_moment, tensor(snapshot.first)},
-                                                    {second_moment, tensor(snapshot.second)}});
+  std::vector<NamedTensor> tensors{{flat_weights, tensor(snapshot.weights)},
+                                   {first_moment, tensor(snapshot.first)},
+                                   {second_moment, tensor(snapshot.second)}};
+  if (!snapshot.average.empty()) tensors.push_back({weight_average, tensor(snapshot.average)});
+  write_safetensors(optimizer_path(folder.path()), tensors);
   folder.publish();
   const std::vector<fs::path> all = step_folders();
   for (size_t i = static_cast<size_t>(total_limit_); i < all.size(); ++i) fs::remove_all(all[i]);

@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "text/tokenizer.h"
 #include "train/optimizer.h"
+#include "train/weight_average.h"
 
 namespace limner {
 
@@ -44,10 +45,9 @@ class Checkpoints {
   struct Contents {
     Model& model;
     Optimizer& optimizer;
+    WeightAverage& average;
     const Tokenizer& tokenizer;
-    Pooling pooling;
-    bool normalize;
-    int64_t max_length;
+    SentenceConfig sentence;
     std::string fingerprint;
   };
   enum class Writing : uint8_t { at_once, in_background };
@@ -55,15 +55,16 @@ class Checkpoints {
 
   // The newest whole checkpoint with our fingerprint; torn ones are passed over with a warning.
   std::optional<std::filesystem::path> newest() const;
-  // Weights, moments and state of that folder, bit for bit: model.safetensors is made for other readers (a
-  // regression head's unit is folded in there), so the flat weights are in limner_state/ too.
+  // What is trained, its average, moments and state of that folder, bit for bit: model.safetensors is made
+  // for other readers (a regression head's unit is folded in there), so the flat weights are in limner_state/
+  // too.
   TrainState restore(const std::filesystem::path& checkpoint);
   // Checkpoints of other settings: the run starts anew and replaces them.
   void remove_others() const;
 
-  // A Hugging Face folder with limner_state/, published whole. Older ones beyond the limit are removed. In
-  // the background: from a copy of weights and moments, one at a time; what goes wrong is thrown by the next
-  // call or by finish().
+  // A Hugging Face folder or a PEFT adapter, of the average where there is one, with limner_state/, published
+  // whole. Older ones beyond the limit are removed. In the background: from a copy of weights and moments,
+  // one at a time; what goes wrong is thrown by the next call or by finish().
   void save(const TrainState& state);
   // The same without the optimizer's tensors: best/ is to be used, not gone on from.
   void save_best(const TrainState& state);
@@ -84,6 +85,7 @@ class Checkpoints {
 
   std::vector<std::filesystem::path> step_folders() const;  // newest first
   void start(const TrainState& state, void (Checkpoints::*write)(const Snapshot&, const TrainState&) const);
+  Snapshot take_snapshot(int64_t step) const;
   void write_step(const Snapshot& snapshot, const TrainState& state) const;
   void write_best(const Snapshot& snapshot, const TrainState& state) const;
   void write_model(const std::filesystem::path& folder, const Snapshot& snapshot,

@@ -67,6 +67,31 @@ void take_predictions(BlockResult& result, const Model& model,
   }
 }
 
+// The contrastive objective over the block's rows, each with a partner from anywhere in the part.
+void add_pairs(BlockResult& result, Model& model, const TrainingData& data, const SplitRows& part,
+               const BlockRange& block, int64_t max_tokens) {
+  const uint64_t key = stable_hash("evaluation");
+  std::vector<int64_t> partners;
+  std::vector<int32_t> lengths;
+  for (int64_t index = block.first; index < block.first + block.count; ++index) {
+    partners.push_back(part.partner(index, key));
+    lengths.push_back(part.lengths[static_cast<size_t>(index)] +
+                      part.lengths[static_cast<size_t>(partners.back())]);
+  }
+  for (const std::vector<int64_t>& batch : range_batches(lengths, max_tokens)) {
+    std::vector<int64_t> rows;
+    for (const int64_t index : batch) {
+      rows.push_back(part.rows[static_cast<size_t>(block.first + index)]);
+      rows.push_back(part.rows[static_cast<size_t>(partners[static_cast<size_t>(index)])]);
+    }
+    const Batch packed = pack_pairs(data.tokens, rows);
+    model.forward(packed, Purpose::inference);
+    const Model::Loss loss = model.evaluate_loss(packed, data.labels.of_rows(rows));
+    result.loss_sum.back() += loss.sum.back();
+    result.loss_weight.back() += loss.weight.back();
+  }
+}
+
 BlockResult evaluate_block(Model& model, const TrainingData& data, const SplitRows& part,
                            const BlockRange& block, int64_t max_tokens) {
   BlockResult result(model, block.count);
@@ -88,12 +113,13 @@ BlockResult evaluate_block(Model& model, const TrainingData& data, const SplitRo
       for (size_t head = 0; head < heads; ++head) add_loss(loss, head);
       take_predictions(result, model, model.predictions(output), batch);
     }
-    if (data.masking) {  // the heads' metrics are of whole texts, so this is a forward of its own
-      data.masking->hide(packed, stable_hash("evaluation"));
+    if (data.language()) {  // the heads' metrics are of whole texts, so this is a forward of its own
+      data.set_targets(packed, stable_hash("evaluation"));
       model.forward(packed, Purpose::inference);
       add_loss(model.evaluate_loss(packed, labels), heads);
     }
   }
+  if (data.pairs) add_pairs(result, model, data, part, block, max_tokens);
   return result;
 }
 
@@ -145,13 +171,19 @@ Evaluation combine(const Model& model, const SplitRows& part, const Labels& labe
     metrics.loss = add_loss(head);
     evaluation.heads.push_back(std::move(metrics));
   }
-  if (model.config().has_language_head()) evaluation.language_loss = add_loss(model.heads().size());
+  if (model.config().has_language_head()) {
+    evaluation.language_objective = model.config().language_objective();
+    evaluation.language_loss = add_loss(model.heads().size());
+  }
+  if (model.config().contrastive.weight > 0) {
+    evaluation.contrastive_loss = add_loss(model.objectives().size() - 1);
+  }
   return evaluation;
 }
 
 }  // namespace
 
-int64_t evaluation_tokens(int64_t max_tokens_per_batch, int32_t longest_row) {
+int64_t evaluation_tokens(int64_t max_tokens_per_batch, int64_t longest_row) {
   return std::max<int64_t>(std::min(max_tokens_per_batch, comfortable_tokens), longest_row);
 }
 
@@ -183,8 +215,11 @@ Json evaluation_json(const Evaluation& evaluation) {
   const auto number = [](double value) { return std::isnan(value) ? Json(nullptr) : Json(value); };
   Json json{{"rows", evaluation.rows}, {"loss", number(evaluation.loss)}, {"heads", heads}};
   if (!std::isnan(evaluation.language_loss)) {
-    json["masked_language_model"] = {{"loss", evaluation.language_loss},
-                                     {"perplexity", std::exp(evaluation.language_loss)}};
+    json[evaluation.language_objective] = {{"loss", evaluation.language_loss},
+                                           {"perplexity", std::exp(evaluation.language_loss)}};
+  }
+  if (!std::isnan(evaluation.contrastive_loss)) {
+    json["contrastive"] = {{"loss", evaluation.contrastive_loss}};
   }
   return json;
 }

@@ -1,6 +1,7 @@
 // limner check: what training will take, told from a sample of the rows. Writes nothing.
 #include <algorithm>
 
+#include "model/adapter_config.h"
 #include "model/flops.h"
 #include "runtime/error.h"
 #include "runtime/process.h"
@@ -12,6 +13,7 @@
 #include "train/step_plan.h"
 #include "train/tokenizer_source.h"
 #include "train/train.h"
+#include "train/weight_average.h"
 
 namespace limner {
 namespace {
@@ -40,7 +42,7 @@ HeadSpec head_of(const HeadSettings& settings, const Preview& preview) {
 }
 
 Tokenizer tokenizer_for(const Settings& settings, const Preview& preview, int threads) {
-  if (settings.model.checkpoint) return Tokenizer::load(*settings.model.checkpoint);
+  if (settings.model.checkpoint) return Tokenizer::load(tokenizer_folder(*settings.model.checkpoint));
   std::vector<std::string> training;
   for (size_t i = 0; i < preview.texts.size(); ++i) {
     if (preview.split[i] == Split::train) training.push_back(preview.texts[i]);
@@ -60,6 +62,7 @@ SplitRows stretched(const std::vector<int32_t>& sample, int64_t rows) {
     part.lengths.push_back(length);
     part.tokens += length;
     part.longest = std::max(part.longest, length);
+    part.shortest = part.count() == 1 ? length : std::min(part.shortest, length);
   }
   return part;
 }
@@ -84,8 +87,16 @@ ForecastRows forecast_rows(const Preview& preview, const Tokenizer& tokenizer, i
   return rows;
 }
 
-// Weights, gradients, moments, activations, the copies from which a checkpoint is written (of weights and
-// moments, and of the weights as others read them), and what sums gradients in a fixed order.
+int64_t f32_bytes(int64_t elements) { return elements * dtype_bytes(DType::f32); }
+
+// What a checkpoint holds for others.
+int64_t published_elements(const ParameterTable& parameters, const ModelPlan& plan) {
+  return plan.config.lora.active() ? parameters.trained_elements() : parameters.elements();
+}
+
+// Weights, gradients, moments, activations, the copies from which a checkpoint is written (of what is
+// trained, its moments and average, and of the weights as others read them), and what sums gradients in a
+// fixed order.
 int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits,
                     const TrainSettings& train, int ranks) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
@@ -93,14 +104,18 @@ int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, c
                                                       limits.train_tokens, limits.train_rows),
                                  Model::predict_bytes(plan.config, heads, plan.precision, Purpose::inference,
                                                       limits.evaluation_tokens, limits.evaluation_rows));
-  const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
-  const int64_t shadow = plan.precision == DType::bf16 ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
+  const bool halves = plan.precision == DType::bf16;
+  const int64_t weights = f32_bytes(halves ? parameters.f32_elements() : parameters.elements());
+  const int64_t shadow = halves ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
+  const int64_t trained = f32_bytes(parameters.trained_elements());
+  const int64_t snapshot = trained + Optimizer::bytes(parameters) + (train.weight_average > 0 ? trained : 0);
   const int64_t tree =
       train.deterministic == "across_ranks"
-          ? FixedTreeSum::bytes(parameters.elements(),
+          ? FixedTreeSum::bytes(parameters.trained_elements(),
                                 train.micro_batches * train.gradient_accumulation_steps, ranks)
           : 0;
-  return 3 * weights + shadow + 2 * Optimizer::bytes(parameters) + weights + tree + arena;
+  return weights + shadow + trained + snapshot + f32_bytes(published_elements(parameters, plan)) +
+         Optimizer::bytes(parameters) + WeightAverage::bytes(parameters, train.weight_average) + tree + arena;
 }
 
 TrainForecast forecast(const Run& run) {
@@ -110,7 +125,8 @@ TrainForecast forecast(const Run& run) {
   const Preview preview = preview_rows(run.prepared(), settings.prepare, most_texts);
   std::vector<HeadSpec> heads;
   for (const HeadSettings& head : settings.train.heads) heads.push_back(head_of(head, preview));
-  const Tokenizer tokenizer = tokenizer_for(settings, preview, run.threads());
+  Tokenizer tokenizer = tokenizer_for(settings, preview, run.threads());
+  tokenizer.set_prompt(plan.prompt);
   if (settings.model.checkpoint) {
     check_vocabulary(tokenizer, plan.config.vocabulary, *settings.model.checkpoint);
   } else {
@@ -124,35 +140,45 @@ TrainForecast forecast(const Run& run) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
   const int ranks = run.communicator.size();
   const BatchLimits limits = batch_limits(settings.train, rows.train, {&rows.others}, ranks);
-  const int64_t weights = parameters.elements() * dtype_bytes(DType::f32);
   const int64_t tokens_file = (rows.train.tokens + rows.others.tokens) * 4 + preview.rows * 8;
-  // Of a row: part, prepared row, length, place in a batch, and a label a head.
-  const int64_t row_bytes = 32 + 8 * static_cast<int64_t>(heads.size());
+  // Of a row: part, prepared row, length, place in a batch, a label a head, and a place among those to pair
+  // with.
+  const int64_t row_bytes =
+      32 + 8 * static_cast<int64_t>(heads.size()) + (settings.train.contrastive.pair_by == "none" ? 0 : 48);
 
   TrainForecast forecast{};
   forecast.parameters = parameters.parameter_count();
+  forecast.trained_parameters = parameters.trained_count();
   forecast.rows = rows.train.count();
   forecast.tokens_per_epoch = rows.train.tokens;
   forecast.truncated_rows = rows.truncated;
   const auto seed = static_cast<uint64_t>(settings.run.seed);
-  forecast.steps = count_steps(settings.train, rows.train.lengths, seed);
+  // By every row once: what train.balance repeats is not known here, but is as many rows.
+  forecast.steps = count_steps(settings.train, Sampler(rows.train, settings.train, seed));
   int64_t model_memory = model_bytes(plan, heads, limits, settings.train, ranks);
   if (settings.train.pretraining.num_train_epochs > 0) {
     const Settings pretraining = pretraining_settings(settings);
-    forecast.pretraining_steps = count_steps(pretraining.train, rows.train.lengths, seed);
-    plan.config.language_weight = pretraining.train.masked_language_model.weight;
-    model_memory = std::max(model_memory, model_bytes(plan, {}, limits, pretraining.train, ranks));
+    forecast.pretraining_steps = count_steps(pretraining.train, Sampler(rows.train, pretraining.train, seed));
+    ModelPlan pretrained = plan_model(pretraining);
+    pretrained.config.vocabulary = plan.config.vocabulary;
+    const BatchLimits pretraining_limits = batch_limits(pretraining.train, rows.train, {&rows.others}, ranks);
+    model_memory =
+        std::max(model_memory, model_bytes(pretrained, {}, pretraining_limits, pretraining.train, ranks));
   }
   forecast.bytes_per_rank = base_bytes + model_memory + tokens_file + preview.rows * row_bytes +
                             product_bytes + (ranks > 1 ? exchange_bytes : 0);
   forecast.tokens_per_step = std::min(
       rows.train.tokens, settings.train.max_tokens_per_batch * settings.train.gradient_accumulation_steps);
-  forecast.gradient_bytes = weights;
-  forecast.last_gradient_bytes = parameters.layer_range(0).elements * dtype_bytes(DType::f32);
+  forecast.gradient_bytes = f32_bytes(parameters.trained_elements());
+  forecast.last_gradient_bytes = f32_bytes(parameters.layer_range(0).elements);
   double flops = 0.0;
   for (const int32_t length : rows.train.lengths) flops += forward_flops(plan.config, length);
   forecast.flops_per_token = flops / static_cast<double>(rows.train.tokens);
-  forecast.checkpoint_bytes = 2 * weights + Optimizer::bytes(parameters);  // for others, and to go on from
+  // For others, and to go on from.
+  const int64_t averages = settings.train.weight_average > 0 ? 1 : 0;
+  forecast.checkpoint_bytes = f32_bytes(published_elements(parameters, plan)) +
+                              (1 + averages) * f32_bytes(parameters.trained_elements()) +
+                              Optimizer::bytes(parameters);
   return forecast;
 }
 

@@ -13,7 +13,7 @@ constexpr int64_t bucket_elements = 256 * 1024;  // 1 MiB of f32: beyond it, ban
 GradientSync::GradientSync(Backend& backend, const Communicator& ranks, const ParameterTable& parameters,
                            Tensor gradients)
     : reducer_(select_reducer(backend, ranks)), layers_(parameters.layer_count()) {
-  int64_t end = parameters.elements();
+  int64_t end = parameters.trained_elements();
   for (int layer = layers_ - 1; layer >= 0; --layer) {
     const int64_t begin = parameters.layer_range(layer).offset;
     if (end - begin < bucket_elements && layer > 0) continue;

@@ -34,6 +34,7 @@ HeadSpec named_like(const HeadSettings& settings) {
   head.field = settings.field;
   head.kind = settings.kind;
   head.weight = settings.weight;
+  head.label_use = {static_cast<float>(settings.label_smoothing), static_cast<float>(settings.focal_gamma)};
   return head;
 }
 
@@ -185,6 +186,12 @@ void Labels::add_regression(const HeadSettings& settings, const Field& field, co
     fail(ExitCode::bad_config,
          "train.heads: head '{}' is regression and has no classes to weigh; remove "
          "class_weight",
+         settings.name);
+  }
+  if (settings.label_smoothing > 0 || settings.focal_gamma > 0) {
+    fail(ExitCode::bad_config,
+         "train.heads: head '{}' is regression and has no classes to smooth or to focus on; remove "
+         "label_smoothing and focal_gamma",
          settings.name);
   }
   HeadSpec head = named_like(settings);

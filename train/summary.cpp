@@ -10,8 +10,11 @@ namespace {
 
 void log_metrics(const char* part, const Evaluation& evaluation) {
   if (std::isfinite(evaluation.language_loss)) {
-    log_info("train: {} masked language model: loss {:.4f}, perplexity {:.1f}", part,
+    log_info("train: {} {}: loss {:.4f}, perplexity {:.1f}", part, evaluation.language_objective,
              evaluation.language_loss, std::exp(evaluation.language_loss));
+  }
+  if (std::isfinite(evaluation.contrastive_loss)) {
+    log_info("train: {} contrastive: loss {:.4f}", part, evaluation.contrastive_loss);
   }
   for (const HeadMetrics& head : evaluation.heads) {
     std::string line;
@@ -39,6 +42,7 @@ void write_summary(const Run& run, const SummaryFacts& facts, const Model& model
   summary["best_checkpoint"] = fs::relative(checkpoints.best(), run.directory()).string();
   summary["last_checkpoint"] = fs::relative(checkpoints.step_folder(state.step), run.directory()).string();
   summary["parameters"] = model.parameters().parameter_count();
+  summary["trained_parameters"] = model.parameters().trained_count();
   summary["precision"] = dtype_name(model.precision());
   summary["vocabulary"] = model.config().vocabulary;
   summary["max_length"] = facts.max_length;

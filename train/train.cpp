@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "kernels/select.h"
+#include "model/adapter_config.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/interrupt.h"
@@ -26,12 +27,19 @@ void check_settings(const Settings& settings) {
   const TrainSettings& train = settings.train;
   check_heads(train.heads);
   const bool trains = train.num_train_epochs > 0 || train.max_steps > 0;
-  if (trains && train.heads.empty() && train.masked_language_model.weight <= 0) {
-    fail(
-        ExitCode::bad_config,
-        "train.heads: empty, so there is nothing to learn; name a head, give "
-        "train.masked_language_model.weight a value, or set train.num_train_epochs to 0 to publish the model "
-        "as it is");
+  const bool texts_alone = train.masked_language_model.weight > 0 || train.causal_language_model.weight > 0 ||
+                           train.contrastive.weight > 0;
+  if (trains && train.heads.empty() && !texts_alone) {
+    fail(ExitCode::bad_config,
+         "train.heads: empty, so there is nothing to learn; name a head, give the weight of "
+         "train.masked_language_model, train.causal_language_model or train.contrastive a value, or set "
+         "train.num_train_epochs to 0 to publish the model as it is");
+  }
+  if (train.deterministic == "across_ranks" && train.contrastive.weight > 0) {
+    fail(ExitCode::bad_config,
+         "train.deterministic: across_ranks goes without train.contrastive, whose pairs are told apart from "
+         "those "
+         "of all ranks; set same_ranks");
   }
 }
 
@@ -48,6 +56,18 @@ void check_rows(const TrainingData& data, const TrainSettings& settings, const f
   log_warning("train: no validation rows: the newest checkpoint counts as the best one");
 }
 
+// With train.balance, the class of each training row; else none.
+std::vector<int32_t> balanced_classes(const TrainSettings& settings, const Labels& labels,
+                                      const SplitRows& rows) {
+  if (!settings.balance) return {};
+  for (size_t head = 0; head < labels.heads().size(); ++head) {
+    const HeadSpec& spec = labels.heads()[head];
+    if (spec.name == *settings.balance && spec.kind == "single_label")
+      return labels.of_rows(rows.rows)[head].classes;
+  }
+  fail(ExitCode::bad_config, "train.balance: no head of kind single_label is named '{}'", *settings.balance);
+}
+
 Tokenizer find_tokenizer(const Run& run, const ModelPlan& plan, const PreparedReader& prepared,
                          const std::string& prepared_sha256, const std::vector<Split>& split,
                          const std::function<bool()>& stop) {
@@ -56,7 +76,7 @@ Tokenizer find_tokenizer(const Run& run, const ModelPlan& plan, const PreparedRe
     return learn_tokenizer(run.train_folder() / "tokenizer", settings.vocabulary, plan.max_length, prepared,
                            prepared_sha256, split, run.communicator, run.threads(), stop);
   }
-  Tokenizer tokenizer = Tokenizer::load(*settings.checkpoint);
+  Tokenizer tokenizer = Tokenizer::load(tokenizer_folder(*settings.checkpoint));
   check_vocabulary(tokenizer, plan.config.vocabulary, *settings.checkpoint);
   return tokenizer;
 }
@@ -64,6 +84,9 @@ Tokenizer find_tokenizer(const Run& run, const ModelPlan& plan, const PreparedRe
 void start_weights(Model& model, const Settings& settings) {
   model.initialize(static_cast<uint64_t>(settings.run.seed));
   if (!settings.model.checkpoint) return;
+  if (AdapterConfig::present(*settings.model.checkpoint) && !model.config().lora.active()) {
+    log_info("train: the adapter's updates are added to the weights of its base");
+  }
   for (const std::string& name : model.load(*settings.model.checkpoint)) {
     log_info("train: {} is not in the checkpoint and starts anew", name);
   }
@@ -106,8 +129,9 @@ TrainState restore_or_start(const Run& run, Checkpoints& checkpoints) {
 
 void log_start(const Run& run, const Model& model, const Backend& backend, const TrainingData& data,
                const SummaryFacts& facts) {
-  log_info("train: {} parameters, {}, {}, {} ranks", model.parameters().parameter_count(),
-           backend.description(), dtype_name(model.precision()), run.communicator.size());
+  log_info("train: {} parameters, {} of them trained, {}, {}, {} ranks", model.parameters().parameter_count(),
+           model.parameters().trained_count(), backend.description(), dtype_name(model.precision()),
+           run.communicator.size());
   log_info("train: per rank {:.1f} MiB of weights, gradients and moments, {:.1f} MiB of activations",
            mebibytes(facts.state_bytes), mebibytes(facts.arena_bytes));
   log_info(
@@ -119,9 +143,10 @@ void log_start(const Run& run, const Model& model, const Backend& backend, const
 }
 
 // The tensors that live from the first step to the last.
-int64_t state_bytes(Model& model) {
+int64_t state_bytes(Model& model, const TrainSettings& settings) {
   return model.weights().bytes() + model.gradients().bytes() + model.shadow().bytes() +
-         Optimizer::bytes(model.parameters());
+         Optimizer::bytes(model.parameters()) +
+         WeightAverage::bytes(model.parameters(), settings.weight_average);
 }
 
 // One training from its tokenizer to its summary.
@@ -137,20 +162,25 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
   ranks.broadcast(prepared_sha256, 0, "share the hash of the prepared rows", Patience::unlimited);
   make_folder(run.train_folder());
 
-  const Tokenizer tokenizer = find_tokenizer(run, plan, prepared, prepared_sha256, split, stop);
+  Tokenizer tokenizer = find_tokenizer(run, plan, prepared, prepared_sha256, split, stop);
+  tokenizer.set_prompt(plan.prompt);
   if (!settings.model.checkpoint) plan.config.vocabulary = tokenizer.vocabulary_size();
   const fs::path tokens_path = run.train_folder() / "tokens.cache";
   TokenCache::make(tokens_path, {tokenizer.sha256(), prepared_sha256, plan.max_length}, prepared, tokenizer,
                    ranks, run.threads(), stop);
   const TokenCache tokens(tokens_path);
-  const MaskedLanguageModelSettings& language = settings.train.masked_language_model;
-  const TrainingData data{
-      tokens,
-      labels,
-      language.weight > 0 ? std::optional(TokenMasking(tokenizer, language)) : std::nullopt,
-      SplitRows::of(Split::train, split, tokens),
-      SplitRows::of(Split::validation, split, tokens),
-      SplitRows::of(Split::test, split, tokens)};
+  const MaskedLanguageModelSettings& masked = settings.train.masked_language_model;
+  const bool pairs = settings.train.contrastive.weight > 0;
+  const std::vector<int64_t> groups =
+      pair_groups(prepared, pairs ? settings.train.contrastive.pair_by : std::string("none"));
+  const TrainingData data{tokens,
+                          labels,
+                          masked.weight > 0 ? std::optional(TokenMasking(tokenizer, masked)) : std::nullopt,
+                          settings.train.causal_language_model.weight > 0,
+                          pairs,
+                          SplitRows::of(Split::train, split, tokens, groups),
+                          SplitRows::of(Split::validation, split, tokens, groups),
+                          SplitRows::of(Split::test, split, tokens, groups)};
   check_rows(data, settings.train, run.prepared());
 
   const std::unique_ptr<Backend> backend = select_backend(run.settings.runtime, run.threads(), ranks);
@@ -161,23 +191,26 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
   model.plan(Purpose::training, limits.train_tokens, limits.train_rows);
   const int64_t arena = model.plan(Purpose::inference, limits.evaluation_tokens, limits.evaluation_rows);
   Optimizer optimizer(*backend, model, settings.train);
+  WeightAverage average(*backend, model, settings.train.weight_average);
   Checkpoints checkpoints(run.checkpoints(),
-                          {model, optimizer, tokenizer, plan.pooling, plan.normalize, plan.max_length,
+                          {model, optimizer, average, tokenizer, plan.sentence,
                            fingerprint_of(run, plan, tokenizer.sha256(), prepared_sha256)},
                           settings.train.save_total_limit,
                           settings.train.save_in_background ? Checkpoints::Writing::in_background
                                                             : Checkpoints::Writing::at_once);
 
   const auto seed = static_cast<uint64_t>(settings.run.seed);
-  const SummaryFacts facts{.total_steps = count_steps(settings.train, data.train.lengths, seed),
+  const Sampler sampler(data.train, settings.train, seed,
+                        balanced_classes(settings.train, labels, data.train));
+  const SummaryFacts facts{.total_steps = count_steps(settings.train, sampler),
                            .max_length = plan.max_length,
-                           .state_bytes = state_bytes(model),
+                           .state_bytes = state_bytes(model, settings.train),
                            .arena_bytes = arena,
-                           .padding_saved = padding_saved(settings.train, data.train.lengths, seed)};
+                           .padding_saved = padding_saved(sampler)};
   log_start(run, model, *backend, data, facts);
-  Trainer trainer(
-      {run, *backend, model, optimizer, checkpoints, data, facts.total_steps, limits.evaluation_tokens, stop},
-      restore_or_start(run, checkpoints));
+  Trainer trainer({run, *backend, model, optimizer, average, checkpoints, data, sampler, facts.total_steps,
+                   limits.evaluation_tokens, stop},
+                  restore_or_start(run, checkpoints));
   trainer.run();
 
   // What is reported is what was published.
@@ -192,7 +225,7 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
   fs::remove(tokens_path);  // a copy of customers' words that nobody needs any more
 }
 
-// Masked language modelling first, unless it stands there already. Returns the checkpoint to fine-tune.
+// Learning from the texts alone first, unless it stands there already. Returns the checkpoint to fine-tune.
 fs::path pretrain(const Run& run, const std::function<bool()>& stop) {
   const Run pretraining{pretraining_settings(run.settings), run.communicator, pretraining_phase};
   fs::path best = pretraining.checkpoints() / "best";

@@ -1,7 +1,8 @@
 // Fine-tunes on the prepared training rows; writes train/ and checkpoints/.
 //
-// checkpoints/step-00000200/ and best/: Hugging Face folders. limner_state/state.json holds where training
-// stands; limner_state/optimizer.safetensors (not in best/) the flat weights and both moments, to go on from.
+// checkpoints/step-00000200/ and best/: Hugging Face folders, with train.lora PEFT adapters.
+// limner_state/state.json holds where training stands; limner_state/optimizer.safetensors (not in best/) the
+// flat weights that are trained and both moments, to go on from.
 //
 // train/metrics.jsonl and events.out.tfevents.*, by step: train/loss (mean over the steps since the last
 // line, all heads), train/loss/<head>, train/learning_rate, train/grad_norm, train/epoch,
@@ -10,7 +11,7 @@
 //
 // train/summary.json:
 //   format_version, steps, planned_steps, best_step, best_metric {name, value}, best_checkpoint,
-//   last_checkpoint (relative to the run), parameters, precision, vocabulary, max_length,
+//   last_checkpoint (relative to the run), parameters, trained_parameters, precision, vocabulary, max_length,
 //   rows {train, validation, test, truncated}, tokens, tokens_per_epoch, padding_saved (share),
 //   tokens_per_second, seconds (of the last call), step_seconds (of all calls), ranks, threads, state_bytes,
 //   arena_bytes
@@ -42,8 +43,8 @@ void train(const Run& run);
 
 // What `limner check` prints before a run; reads the prepared rows or the head of the raw table.
 struct TrainForecast {
-  int64_t parameters, steps, pretraining_steps, tokens_per_epoch, rows, truncated_rows, bytes_per_rank,
-      checkpoint_bytes;
+  int64_t parameters, trained_parameters, steps, pretraining_steps, tokens_per_epoch, rows, truncated_rows,
+      bytes_per_rank, checkpoint_bytes;
   int64_t tokens_per_step;      // of all ranks, on average
   int64_t gradient_bytes;       // summed over ranks in each step
   int64_t last_gradient_bytes;  // the embeddings' part of them, which backward makes last

@@ -52,7 +52,7 @@ void Trainer::run() {
     save();
   }
   while (state_.step < parts_.total_steps && !stopped_early()) {
-    make_batches();
+    plan_epoch();
     if (step() == StepEnd::stop) save_and_stop();
     const bool epoch_ended = state_.batch == 0;
     const bool last = state_.step == parts_.total_steps;
@@ -67,11 +67,10 @@ void Trainer::run() {
   finish_saving();
 }
 
-void Trainer::make_batches() {
-  if (batches_epoch_ == state_.epoch) return;
-  batches_ = epoch_batches(parts_.data.train.lengths, settings_.max_tokens_per_batch,
-                           static_cast<uint64_t>(parts_.run.settings.run.seed), state_.epoch);
-  batches_epoch_ = state_.epoch;
+void Trainer::plan_epoch() {
+  if (plan_epoch_ == state_.epoch) return;
+  plan_ = parts_.sampler.epoch(state_.epoch);
+  plan_epoch_ = state_.epoch;
 }
 
 std::vector<Trainer::Piece> Trainer::own_pieces(int64_t batches) const {
@@ -89,16 +88,18 @@ std::vector<Trainer::Piece> Trainer::own_pieces(int64_t batches) const {
 }
 
 Trainer::Share Trainer::share_of(const Piece& piece) const {
-  const std::vector<int64_t>& batch = batches_[static_cast<size_t>(state_.batch + piece.batch)];
+  const TrainingData& data = parts_.data;
+  const std::vector<int64_t>& batch = plan_.batches[static_cast<size_t>(state_.batch + piece.batch)];
   std::vector<int64_t> rows;
-  for (const int64_t index : rank_share(batch, parts_.data.train.lengths, piece.part, piece.parts)) {
-    rows.push_back(parts_.data.train.rows[static_cast<size_t>(index)]);
+  const auto add = [&](int64_t index) { rows.push_back(data.train.rows[static_cast<size_t>(index)]); };
+  for (const int64_t draw : rank_share(batch, plan_.lengths, piece.part, piece.parts)) {
+    add(plan_.rows[static_cast<size_t>(draw)]);
+    if (data.pairs) add(plan_.partners[static_cast<size_t>(draw)]);
   }
-  Share share{pack_rows(parts_.data.tokens, rows), parts_.data.labels.of_rows(rows)};
-  if (parts_.data.masking) {
-    parts_.data.masking->hide(share.batch, stable_hash(fmt::format("mask {}", state_.epoch),
-                                                       static_cast<uint64_t>(parts_.run.settings.run.seed)));
-  }
+  Share share{data.pairs ? pack_pairs(data.tokens, rows) : pack_rows(data.tokens, rows),
+              data.labels.of_rows(rows)};
+  data.set_targets(share.batch, stable_hash(fmt::format("mask {}", state_.epoch),
+                                            static_cast<uint64_t>(parts_.run.settings.run.seed)));
   return share;
 }
 
@@ -130,15 +131,35 @@ Trainer::Agreement Trainer::agree(int64_t batches, const std::vector<Share>& sha
   return agreement;
 }
 
+// All ranks together, after the forward of their parts of one batch.
+PairVectors Trainer::gather_pairs(const Batch& batch) {
+  std::vector<float> own;
+  if (batch.row_count() > 0) own = parts_.model.pair_vectors(batch);
+  std::string bytes(own.size() * sizeof(float), '\0');
+  std::copy_n(reinterpret_cast<const char*>(own.data()), bytes.size(), bytes.data());
+  PairVectors all;
+  all.own_rows = batch.row_count();
+  int from = 0;
+  for (const std::string& part : ranks_.all_gather(bytes, "gather the vectors of pairs")) {
+    if (from++ == ranks_.rank()) {
+      all.first_row = static_cast<int64_t>(all.values.size()) / parts_.model.config().hidden;
+    }
+    const size_t start = all.values.size();
+    all.values.resize(start + part.size() / sizeof(float));
+    std::copy_n(part.data(), part.size(), reinterpret_cast<char*>(all.values.data() + start));
+  }
+  return all;
+}
+
 // One optimizer step: gradient_accumulation_steps global batches, fewer at the end of an epoch.
 Trainer::StepEnd Trainer::step() {
   const auto started = Clock::now();
-  const int64_t left = static_cast<int64_t>(batches_.size()) - state_.batch;
+  const int64_t left = static_cast<int64_t>(plan_.batches.size()) - state_.batch;
   const int64_t count = std::min(settings_.gradient_accumulation_steps, left);
   int64_t tokens = 0;
   for (int64_t i = 0; i < count; ++i) {
-    for (const int64_t index : batches_[static_cast<size_t>(state_.batch + i)]) {
-      tokens += parts_.data.train.lengths[static_cast<size_t>(index)];
+    for (const int64_t draw : plan_.batches[static_cast<size_t>(state_.batch + i)]) {
+      tokens += plan_.lengths[static_cast<size_t>(draw)];
     }
   }
   std::vector<Share> shares;
@@ -157,7 +178,7 @@ Trainer::StepEnd Trainer::step() {
 
   state_.step += 1;
   state_.batch += count;
-  if (state_.batch == static_cast<int64_t>(batches_.size())) {
+  if (state_.batch == static_cast<int64_t>(plan_.batches.size())) {
     state_.epoch += 1;
     state_.batch = 0;
   }
@@ -178,30 +199,29 @@ std::vector<double> Trainer::compute_gradients(int64_t batches, const std::vecto
       total_weight;  // an objective without labels in this step has nothing to divide
   for (double& weight : divisor) weight = weight > 0.0 ? weight : 1.0;
   const auto add_gradients = [&](const Share& share, const std::function<void(int)>& on_layer) {
-    parts_.model.forward(share.batch, Purpose::training, dropout_key);
-    const Model::Loss loss = parts_.model.backward(share.batch, share.labels, divisor, on_layer);
+    const bool empty = share.batch.row_count() == 0;
+    if (!empty) parts_.model.forward(share.batch, Purpose::training, dropout_key);
+    PairVectors pairs;
+    if (parts_.data.pairs) pairs = gather_pairs(share.batch);
+    if (empty) return;
+    const Model::Loss loss = parts_.model.backward(share.batch, share.labels, divisor, on_layer, &pairs);
     for (size_t objective = 0; objective < divisor.size(); ++objective) {
       losses[objective] += loss.sum[objective] / divisor[objective];
     }
   };
   if (tree_) {
     size_t next = 0;
-    tree_->sum(leaves(batches), [&](int64_t /*leaf*/) {
-      const Share& share = shares[next++];
-      if (share.batch.row_count() > 0) add_gradients(share, [](int /*layer*/) {});
-    });
+    tree_->sum(leaves(batches),
+               [&](int64_t /*leaf*/) { add_gradients(shares[next++], [](int /*layer*/) {}); });
     return losses;
   }
   parts_.backend.fill_zero(parts_.model.gradients());
   for (size_t i = 0; i < shares.size(); ++i) {
     const bool last = i + 1 == shares.size();
-    if (shares[i].batch.row_count() == 0) {
-      if (last) sync_.all_layers_done();
-      continue;
-    }
     add_gradients(shares[i], [&](int layer) {
       if (last) sync_.layer_done(layer);
     });
+    if (last && shares[i].batch.row_count() == 0) sync_.all_layers_done();
   }
   sync_.finish();
   return losses;
@@ -236,6 +256,7 @@ void Trainer::refuse_step() {
 
 void Trainer::update_weights(const std::vector<double>& losses) {
   parts_.optimizer.update(state_.step + 1, last_rate_, last_norm_);
+  parts_.average.update(state_.step + 1);
   state_.bad_steps = 0;
   state_.usual_norm = state_.usual_norm > 0.0
                           ? state_.usual_norm + (last_norm_ - state_.usual_norm) * norm_share
@@ -266,8 +287,9 @@ void Trainer::log() {
       values.front().second += objectives[i].weight * loss;
       values.emplace_back("train/loss/" + objectives[i].name, loss);
     }
-    const double part =
-        batches_.empty() ? 0.0 : static_cast<double>(state_.batch) / static_cast<double>(batches_.size());
+    const double part = plan_.batches.empty()
+                            ? 0.0
+                            : static_cast<double>(state_.batch) / static_cast<double>(plan_.batches.size());
     values.emplace_back("train/learning_rate", last_rate_);
     values.emplace_back("train/grad_norm", last_norm_);
     values.emplace_back("train/epoch", static_cast<double>(state_.epoch) + part);
@@ -284,8 +306,11 @@ void Trainer::log() {
 void Trainer::evaluate() {
   const SplitRows& part = parts_.data.validation;
   state_.evaluation_due = true;
-  const std::optional<Evaluation> evaluated =
-      limner::evaluate(parts_.model, parts_.data, part, ranks_, parts_.evaluation_tokens, parts_.stop);
+  std::optional<Evaluation> evaluated;
+  parts_.average.lend([&] {
+    evaluated =
+        limner::evaluate(parts_.model, parts_.data, part, ranks_, parts_.evaluation_tokens, parts_.stop);
+  });
   if (!evaluated) save_and_stop();
   state_.evaluation_due = false;
   const Evaluation& evaluation = *evaluated;
@@ -307,7 +332,10 @@ void Trainer::evaluate() {
   if (!ranks_.root() || part.count() == 0) return;
   std::vector<std::pair<std::string, double>> values{{"validation/loss", evaluation.loss}};
   if (std::isfinite(evaluation.language_loss)) {
-    values.emplace_back("validation/masked_language_model/loss", evaluation.language_loss);
+    values.emplace_back("validation/" + evaluation.language_objective + "/loss", evaluation.language_loss);
+  }
+  if (std::isfinite(evaluation.contrastive_loss)) {
+    values.emplace_back("validation/contrastive/loss", evaluation.contrastive_loss);
   }
   for (const HeadMetrics& head : evaluation.heads) {
     for (const char* name : {"loss", "accuracy", "macro_f1", "micro_f1", "auc", "r2", "rmse", "mae"}) {

@@ -14,7 +14,9 @@
 #include "train/fixed_tree_sum.h"
 #include "train/gradient_sync.h"
 #include "train/optimizer.h"
+#include "train/sampler.h"
 #include "train/training_data.h"
+#include "train/weight_average.h"
 
 namespace limner {
 
@@ -25,8 +27,10 @@ class Trainer {
     Backend& backend;
     Model& model;  // planned for training
     Optimizer& optimizer;
+    WeightAverage& average;
     Checkpoints& checkpoints;
     const TrainingData& data;
+    const Sampler& sampler;
     int64_t total_steps;
     int64_t evaluation_tokens;
     std::function<bool()> stop;  // this rank's wish to stop
@@ -64,8 +68,8 @@ class Trainer {
   std::unique_ptr<FixedTreeSum> tree_;      // in its place with train.deterministic: across_ranks
   std::unique_ptr<MetricsWriter> metrics_;  // rank 0
   std::unique_ptr<Progress> progress_;
-  std::vector<std::vector<int64_t>> batches_;  // of the epoch: indices into data.train
-  int64_t batches_epoch_ = -1;
+  EpochPlan plan_;
+  int64_t plan_epoch_ = -1;
   int64_t first_step_ = 0;
   int64_t window_tokens_ = 0;
   double window_seconds_ = 0.0;
@@ -78,13 +82,14 @@ class Trainer {
   int64_t leaves(int64_t batches) const { return batches * settings_.micro_batches; }
   Share share_of(const Piece& piece) const;
   Agreement agree(int64_t batches, const std::vector<Share>& shares);
+  PairVectors gather_pairs(const Batch& batch);
   // Returns this rank's part of the step's mean loss, one a head.
   std::vector<double> compute_gradients(int64_t batches, const std::vector<Share>& shares,
                                         const std::vector<double>& total_weight);
   bool is_bad_step() const;
   void refuse_step();
   void update_weights(const std::vector<double>& losses);
-  void make_batches();
+  void plan_epoch();
   bool stopped_early() const;
   void sum_window();
   void log();

@@ -223,6 +223,18 @@ void activation_tile(const Tensor& y, const Tensor& pre, Activation activation, 
   HWY_DYNAMIC_DISPATCH(activation_forward_tile)(y, pre, activation, tile);
 }
 
+void CpuBackend::activation_forward(Tensor y, Tensor pre, Activation activation) {
+  const char* const name = "activation_forward";
+  check_float(name, "y", y);
+  const int64_t tokens = y.rows(), width = y.columns();
+  check_tensor(name, "y", y, y.dtype, {tokens, width});
+  check_tensor(name, "pre", pre, y.dtype, {tokens, width});
+  const int64_t piece = tuning::kTokensPerTask;
+  parallel_for((tokens + piece - 1) / piece, threads_, [&](int64_t task) {
+    activation_tile(y, pre, activation, {task * piece, 0, std::min(piece, tokens - task * piece), width});
+  });
+}
+
 void CpuBackend::activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) {
   const char* const name = "activation_backward";
   check_float(name, "dy", dy);

@@ -167,9 +167,11 @@ void CpuBackend::head_norm_backward(Tensor dx, Tensor dquery_gamma, Tensor dkey_
   check_tensor(name, "dx", dx, dy.dtype, {tokens, shape.packed_width()});
   check_tensor(name, "x", x, dy.dtype, {tokens, shape.packed_width()});
   check_tensor(name, "rstd", rstd, DType::f32, {tokens, shape.heads + shape.key_head_count()});
-  for (const Tensor& gamma : {dquery_gamma, dkey_gamma, query_gamma, key_gamma}) {
+  for (const Tensor& gamma : {query_gamma, key_gamma}) {
     check_tensor(name, "gamma", gamma, DType::f32, {size});
   }
+  check_optional(name, "dquery_gamma", dquery_gamma, DType::f32, {size});
+  check_optional(name, "dkey_gamma", dkey_gamma, DType::f32, {size});
   if (tokens == 0) return;
 
   // As norm_backward: partial sums of fixed ranges of tokens, added in order.
@@ -187,8 +189,8 @@ void CpuBackend::head_norm_backward(Tensor dx, Tensor dquery_gamma, Tensor dkey_
     (call, task * piece, std::min(tokens, (task + 1) * piece), mine);
   });
   const Tensor sums(partial, DType::f32, {tasks, 2 * size});
-  add_column_sums(dquery_gamma.as<float>(), sums, 0, size, 0, tasks);
-  add_column_sums(dkey_gamma.as<float>(), sums, size, size, 0, tasks);
+  if (!dquery_gamma.absent()) add_column_sums(dquery_gamma.as<float>(), sums, 0, size, 0, tasks);
+  if (!dkey_gamma.absent()) add_column_sums(dkey_gamma.as<float>(), sums, size, size, 0, tasks);
 }
 
 }  // namespace limner

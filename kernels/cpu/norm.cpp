@@ -225,7 +225,7 @@ void CpuBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgamm
   check_tensor(name, "dy", dy, dy.dtype, {tokens, width});
   check_tensor(name, "dsum", dsum, dy.dtype, {tokens, width});
   check_optional(name, "dx", dx, dy.dtype, {tokens, width});
-  check_tensor(name, "dgamma", dgamma, DType::f32, {width});
+  check_optional(name, "dgamma", dgamma, DType::f32, {width});
   check_optional(name, "dbeta", dbeta, DType::f32, {width});
   check_tensor(name, "sum", sum, dy.dtype, {tokens, width});
   if (kind == NormKind::layer) check_tensor(name, "mean", mean, DType::f32, {tokens});
@@ -254,7 +254,7 @@ void CpuBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgamm
     HWY_DYNAMIC_DISPATCH(norm_backward_rows)
     (call, task * piece, std::min(tokens, (task + 1) * piece), my_dgamma, my_dbeta, thread_scratch_.mine());
   });
-  add_column_sums(dgamma.as<float>(), partial_dgamma, 0, width, 0, tasks);
+  if (!dgamma.absent()) add_column_sums(dgamma.as<float>(), partial_dgamma, 0, width, 0, tasks);
   if (!dbeta.absent()) add_column_sums(dbeta.as<float>(), partial_dbeta, 0, width, 0, tasks);
 }
 

@@ -35,6 +35,15 @@ void adamw_run(float* weights, bfloat16* shadow, float* first, float* second, co
   }
 }
 
+void move_average_run(float* average, const float* x, int64_t count, float share) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const int64_t left = count - i;
+    const auto before = load_some(average + i, left);
+    const auto step = hn::Sub(load_some(x + i, left), before);
+    store_some(hn::MulAdd(step, constant(share), before), average + i, left);
+  }
+}
+
 double squares_of_run(const float* x, int64_t count) {
   const hn::Repartition<double, Floats> doubles;
   const hn::Rebind<float, decltype(doubles)> narrow;
@@ -59,6 +68,7 @@ HWY_AFTER_NAMESPACE();
 namespace limner {
 
 HWY_EXPORT(adamw_run);
+HWY_EXPORT(move_average_run);
 HWY_EXPORT(squares_of_run);
 
 void CpuBackend::adamw(Tensor weights, Tensor shadow, Tensor first, Tensor second, Tensor gradient,
@@ -77,6 +87,18 @@ void CpuBackend::adamw(Tensor weights, Tensor shadow, Tensor first, Tensor secon
     HWY_DYNAMIC_DISPATCH(adamw_run)
     (weights.as<float>() + start, rounded == nullptr ? nullptr : rounded + start, first.as<float>() + start,
      second.as<float>() + start, gradient.as<float>() + start, std::min(piece, elements - start), factors);
+  });
+}
+
+void CpuBackend::move_average(Tensor average, Tensor x, float share) {
+  const char* const name = "move_average";
+  const int64_t elements = average.elements(), piece = tuning::kElementsPerTask;
+  check_tensor(name, "average", average, DType::f32, {elements});
+  check_tensor(name, "x", x, DType::f32, {elements});
+  parallel_for((elements + piece - 1) / piece, threads_, [&](int64_t task) {
+    const int64_t start = task * piece;
+    HWY_DYNAMIC_DISPATCH(move_average_run)
+    (average.as<float>() + start, x.as<float>() + start, std::min(piece, elements - start), share);
   });
 }
 

@@ -88,6 +88,45 @@ __global__ void __launch_bounds__(kFlatThreads)
   store_chunk(dx + at, gradient, left);
 }
 
+// x [tokens, 2 * width] holds what is activated, then what it is multiplied by; one warp a token.
+template <class T>
+__global__ void __launch_bounds__(kTokenThreads)
+    gate_forward_kernel(T* y, const T* x, int64_t tokens, int64_t width, Activation activation) {
+  const int64_t token = token_index();
+  if (token >= tokens) return;
+  const T *const gate = x + token * 2 * width, *const factor = gate + width;
+  for (int64_t c = lane_index() * kChunk; c < width; c += kWarpChunk) {
+    const int64_t left = width - c;
+    const Chunk before = load_chunk(gate + c, left);
+    Chunk value = load_chunk(factor + c, left);
+#pragma unroll
+    for (int i = 0; i < kChunk; ++i) value.value[i] *= value_of(before.value[i], activation);
+    store_chunk(y + token * width + c, value, left);
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(kTokenThreads)
+    gate_backward_kernel(T* dx, const T* dy, const T* x, int64_t tokens, int64_t width,
+                         Activation activation) {
+  const int64_t token = token_index();
+  if (token >= tokens) return;
+  const int64_t first = token * 2 * width, second = first + width;
+  for (int64_t c = lane_index() * kChunk; c < width; c += kWarpChunk) {
+    const int64_t left = width - c;
+    const Chunk gradient = load_chunk(dy + token * width + c, left);
+    const Chunk before = load_chunk(x + first + c, left), factor = load_chunk(x + second + c, left);
+    Chunk dgate, dfactor;
+#pragma unroll
+    for (int i = 0; i < kChunk; ++i) {
+      dgate.value[i] = gradient.value[i] * factor.value[i] * slope_of(before.value[i], activation);
+      dfactor.value[i] = gradient.value[i] * value_of(before.value[i], activation);
+    }
+    store_chunk(dx + first + c, dgate, left);
+    store_chunk(dx + second + c, dfactor, left);
+  }
+}
+
 }  // namespace
 
 void activation_forward(cudaStream_t stream, Tensor y, Tensor pre, Activation activation) {
@@ -96,6 +135,14 @@ void activation_forward(cudaStream_t stream, Tensor y, Tensor pre, Activation ac
     launch(activation_forward_kernel<T>, flat_blocks(elements), kFlatThreads, 0, stream, device_data<T>(y),
            device_data<T>(pre), elements, activation);
   });
+}
+
+void CudaBackend::activation_forward(Tensor y, Tensor pre, Activation activation) {
+  const char* const name = "activation_forward";
+  check_float(name, "y", y);
+  check_device_tensor(name, "y", y, y.dtype, {y.rows(), y.columns()});
+  check_device_tensor(name, "pre", pre, y.dtype, {y.rows(), y.columns()});
+  limner::activation_forward(stream_, y, pre, activation);
 }
 
 void CudaBackend::activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) {
@@ -108,6 +155,31 @@ void CudaBackend::activation_backward(Tensor dx, Tensor dy, Tensor pre, Activati
   with_device_type(dy.dtype, [&]<class T>() {
     launch(activation_backward_kernel<T>, flat_blocks(elements), kFlatThreads, 0, stream_, device_data<T>(dx),
            device_data<T>(dy), device_data<T>(pre), elements, activation);
+  });
+}
+
+void CudaBackend::gate_forward(Tensor y, Tensor x, Activation activation) {
+  const char* const name = "gate_forward";
+  check_float(name, "x", x);
+  const int64_t tokens = x.rows(), width = y.columns();
+  check_device_tensor(name, "x", x, x.dtype, {tokens, 2 * width});
+  check_device_tensor(name, "y", y, x.dtype, {tokens, width});
+  with_device_type(x.dtype, [&]<class T>() {
+    launch(gate_forward_kernel<T>, token_blocks(tokens), kTokenThreads, 0, stream_, device_data<T>(y),
+           device_data<T>(x), tokens, width, activation);
+  });
+}
+
+void CudaBackend::gate_backward(Tensor dx, Tensor dy, Tensor x, Activation activation) {
+  const char* const name = "gate_backward";
+  check_float(name, "dy", dy);
+  const int64_t tokens = dy.rows(), width = dy.columns();
+  check_device_tensor(name, "dy", dy, dy.dtype, {tokens, width});
+  check_device_tensor(name, "x", x, dy.dtype, {tokens, 2 * width});
+  check_device_tensor(name, "dx", dx, dy.dtype, {tokens, 2 * width});
+  with_device_type(dy.dtype, [&]<class T>() {
+    launch(gate_backward_kernel<T>, token_blocks(tokens), kTokenThreads, 0, stream_, device_data<T>(dx),
+           device_data<T>(dy), device_data<T>(x), tokens, width, activation);
   });
 }
 

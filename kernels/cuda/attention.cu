@@ -1,7 +1,9 @@
 // The backend's two attention operations: checks, and which kernels a batch gets.
 #include "kernels/cuda/attention.h"
 
+#include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/cuda/check_device.h"
 #include "kernels/cuda/cuda_backend.h"
@@ -22,15 +24,9 @@ void check_call(const char* operation, const Tensor& y, const Tensor& qkv, const
                 const AttentionShape& shape) {
   check_float(operation, "qkv", qkv);
   check_attention_shape(operation, shape);
-  if (shape.group() != 1 || shape.window != 0) {
-    fail(ExitCode::bad_config,
-         "{}: {} heads on {} key heads, window {}: grouped heads and windows have no GPU kernels; set "
-         "runtime.device: cpu",
-         operation, shape.heads, shape.key_head_count(), shape.window);
-  }
-  const int64_t tokens = qkv.rows(), hidden = shape.heads * shape.head_size;
-  check_device_tensor(operation, "qkv", qkv, qkv.dtype, {tokens, 3 * hidden});
-  check_device_tensor(operation, "y", y, qkv.dtype, {tokens, hidden});
+  const int64_t tokens = qkv.rows();
+  check_device_tensor(operation, "qkv", qkv, qkv.dtype, {tokens, shape.packed_width()});
+  check_device_tensor(operation, "y", y, qkv.dtype, {tokens, shape.width()});
   check_aligned(operation, "qkv", qkv);
   check_aligned(operation, "y", y);
   check_packing(operation, packing, tokens);
@@ -39,12 +35,17 @@ void check_call(const char* operation, const Tensor& y, const Tensor& qkv, const
 }
 
 AttentionBatch batch_of(const DevicePacking& packing, const AttentionShape& shape) {
+  constexpr int64_t kUnlimited = int64_t{1} << 30;  // beyond any row; twice this is still an int
+  const int window = static_cast<int>(shape.window > 0 ? std::min(shape.window, kUnlimited) : kUnlimited);
   return {packing.cu_lengths,
           packing.row_keys,
           static_cast<int>(packing.rows),
           static_cast<int>(packing.tokens),
           static_cast<int>(shape.heads),
-          shape.masking == Masking::causal,
+          static_cast<int>(shape.key_head_count()),
+          static_cast<int>(shape.group()),
+          window,
+          shape.masking == Masking::causal ? 1 : window,
           shape.dropout.active(),
           dropout_threshold(shape.dropout.probability),
           dropout_scale(shape.dropout.probability),
@@ -76,19 +77,27 @@ void CudaBackend::attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor ls
                                      const Packing& packing, const AttentionShape& shape) {
   const char* const name = "attention_backward";
   check_call(name, y, qkv, packing, shape);
-  const int64_t tokens = qkv.rows(), hidden = shape.heads * shape.head_size;
-  check_device_tensor(name, "dqkv", dqkv, qkv.dtype, {tokens, 3 * hidden});
-  check_device_tensor(name, "dy", dy, qkv.dtype, {tokens, hidden});
+  const int64_t tokens = qkv.rows();
+  check_device_tensor(name, "dqkv", dqkv, qkv.dtype, {tokens, shape.packed_width()});
+  check_device_tensor(name, "dy", dy, qkv.dtype, {tokens, shape.width()});
   check_device_tensor(name, "lse", lse, DType::f32, {shape.heads, tokens});
   check_aligned(name, "dqkv", dqkv);
   check_aligned(name, "dy", dy);
   const AttentionBatch batch = batch_of(send(packing), shape);
   float* const delta = scratch<float>(shape.heads * tokens);
   with_device_type(qkv.dtype, [&]<class T>() {
-    launch_attention_backward(
-        AttentionBackward<T>{batch, device_data<T>(dqkv), delta, device_data<T>(dy), device_data<T>(y),
-                             device_data<float>(lse), device_data<T>(qkv)},
-        shape.head_size, stream_);
+    const AttentionBackward<T> call{batch,
+                                    device_data<T>(dqkv),
+                                    delta,
+                                    device_data<T>(dy),
+                                    device_data<T>(y),
+                                    device_data<float>(lse),
+                                    device_data<T>(qkv)};
+    if constexpr (std::is_same_v<T, bf16>) {
+      launch_attention_backward_short(call, shape.head_size, stream_);
+      if (packing.max_length <= tuning::kShortBackwardRow) return;
+    }
+    launch_attention_backward(call, shape.head_size, stream_);
   });
 }
 

@@ -11,9 +11,10 @@ namespace limner {
 struct AttentionBatch {
   const int32_t* cu_lengths;  // [rows + 1]
   const int64_t* row_keys;    // [rows]
-  int rows, tokens, heads;
-  bool causal;
-  bool drops;  // dropout is on
+  int rows, tokens, heads, key_heads;
+  int group;          // query heads that share a key head
+  int behind, ahead;  // a query sees the keys that are less than this far before and after it
+  bool drops;         // dropout is on
   uint32_t dropout_threshold;
   float dropout_scale;  // of what is kept; 1 when dropout is off
   uint64_t dropout_key;
@@ -23,7 +24,7 @@ struct AttentionBatch {
 template <class T>
 struct AttentionForward {
   AttentionBatch batch;
-  T* y;        // [tokens, heads * head_size]
+  T* y;        // [tokens, heads * head_size]; qkv as in kernels/backend.h
   float* lse;  // [heads, tokens], or null
   const T* qkv;
 };
@@ -59,13 +60,16 @@ void with_head_size(int64_t head_size, const Function& function) {
 }
 
 // In bf16 a row's length alone decides which kernel serves it, so that its result is the same bytes in any
-// batch: the first one passes over rows of at most tuning::kShortRow tokens, the second one over all others.
+// batch: the first one passes over rows of at most tuning::kShortRow (backward: kShortBackwardRow) tokens,
+// the second one over all others.
 void launch_attention_forward(const AttentionForward<bf16>& call, int64_t head_size, cudaStream_t stream);
 void launch_attention_forward_short(const AttentionForward<bf16>& call, int64_t head_size, int64_t max_length,
                                     cudaStream_t stream);
 void launch_attention_forward(const AttentionForward<float>& call, int64_t head_size, cudaStream_t stream);
 
 void launch_attention_backward(const AttentionBackward<bf16>& call, int64_t head_size, cudaStream_t stream);
+void launch_attention_backward_short(const AttentionBackward<bf16>& call, int64_t head_size,
+                                     cudaStream_t stream);
 void launch_attention_backward(const AttentionBackward<float>& call, int64_t head_size, cudaStream_t stream);
 
 }  // namespace limner

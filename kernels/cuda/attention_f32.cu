@@ -2,6 +2,8 @@
 // multiplied by FMA, because the tensor cores' f32 (TF32) has 10 bits. 128 threads share 64 rows; eight
 // threads own four of them, and of 32 columns each of the eight takes every eighth, so a thread multiplies 4
 // x 4 at a time.
+#include <cfloat>
+
 #include "kernels/cuda/attention_rows.h"
 
 namespace limner {
@@ -170,9 +172,9 @@ __global__ void __launch_bounds__(kThreads) attention_forward_f32_kernel(const A
                        tile.length - tile.start, kRows);
 
   float sums[kOwnRows][kHeadSize / kLanesARow] = {}, most[kOwnRows], total[kOwnRows] = {};
-  for (float& start : most) start = -INFINITY;
-  const int keys_seen = batch.causal ? min(tile.length, tile.start + kRows) : tile.length;
-  for (int key = 0; key < keys_seen; key += kColumns) {
+  for (float& start : most) start = -FLT_MAX;  // not -infinity, as in attention_forward.cu
+  const Range seen = keys_seen(batch, tile.start, kRows, tile.length);
+  for (int key = seen.first / kColumns * kColumns; key < seen.last; key += kColumns) {
     copy_rows<kHeadSize>(keys, rows.keys + key * rows.stride, rows.stride, tile.length - key, kColumns);
     copy_rows<kHeadSize>(values, rows.values + key * rows.stride, rows.stride, tile.length - key, kColumns);
     __syncthreads();  // the tiles are there
@@ -185,7 +187,7 @@ __global__ void __launch_bounds__(kThreads) attention_forward_f32_kernel(const A
 #pragma unroll
       for (int j = 0; j < kOwnColumns; ++j) {
         const int seen_key = key + place.column + kLanesARow * j;
-        const bool hidden = seen_key >= tile.length || (batch.causal && seen_key > query + i);
+        const bool hidden = seen_key >= tile.length || is_hidden(batch, query + i, seen_key);
         weights[i][j] = hidden ? -INFINITY : weights[i][j] * batch.score_scale;
         highest = fmaxf(highest, weights[i][j]);
       }
@@ -255,8 +257,8 @@ __global__ void __launch_bounds__(kThreads)
     lse[i] = valid ? call.lse[at] : INFINITY;  // infinity: all probabilities 0
     if (valid && place.column == 0) call.delta[at] = delta[i];
   }
-  const int keys_seen = batch.causal ? min(tile.length, tile.start + kRows) : tile.length;
-  for (int key = 0; key < keys_seen; key += kColumns) {
+  const Range seen = keys_seen(batch, tile.start, kRows, tile.length);
+  for (int key = seen.first / kColumns * kColumns; key < seen.last; key += kColumns) {
     copy_rows<kHeadSize>(keys, rows.keys + key * rows.stride, rows.stride, tile.length - key, kColumns);
     copy_rows<kHeadSize>(values, rows.values + key * rows.stride, rows.stride, tile.length - key, kColumns);
     __syncthreads();  // the tiles are there
@@ -269,7 +271,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
       for (int j = 0; j < kOwnColumns; ++j) {
         const int seen_key = key + place.column + kLanesARow * j;
-        const bool hidden = seen_key >= tile.length || (batch.causal && seen_key > query + i);
+        const bool hidden = seen_key >= tile.length || is_hidden(batch, query + i, seen_key);
         const float probability = hidden ? 0.0f : expf(scores[i][j] * batch.score_scale - lse[i]);
         scores[i][j] =
             probability * ((is_kept(kept, i, j) ? dweights[i][j] * batch.dropout_scale : 0.0f) - delta[i]);
@@ -284,7 +286,8 @@ __global__ void __launch_bounds__(kThreads)
                         dqueries, scale);
 }
 
-// dk and dv: a block owns 64 keys; queries and dy pass by. Rows of the products are keys.
+// dk and dv: a block owns 64 keys of a key head; queries and dy of the heads that read it pass by. Rows of
+// the products are keys.
 template <int kHeadSize>
 __global__ void __launch_bounds__(kThreads)
     attention_backward_key_f32_kernel(const AttentionBackward<float> call) {
@@ -298,47 +301,50 @@ __global__ void __launch_bounds__(kThreads)
   const RowTile tile = find_row_tile(batch, static_cast<int>(blockIdx.x), kRows);
   if (tile.start >= tile.length) return;
   const Place place;
-  const int head = static_cast<int>(blockIdx.y), key = tile.start + place.first_row;
+  const int first_head = static_cast<int>(blockIdx.y) * batch.group, key = tile.start + place.first_row;
   const int valid_rows = tile.length - tile.start;
-  const HeadRows<const float> rows = head_rows<kHeadSize>(call.qkv, batch, tile.first, head);
-  const float* const head_dy = call.dy + output_offset<kHeadSize>(batch, tile.first, head);
+  const HeadRows<const float> rows = head_rows<kHeadSize>(call.qkv, batch, tile.first, first_head);
   const int64_t output_stride = static_cast<int64_t>(batch.heads) * kHeadSize;
-  const int64_t head_statistics = static_cast<int64_t>(head) * batch.tokens + tile.first;
-  const DropoutBits bits(batch, tile.row, head);
   copy_rows<kHeadSize>(keys, rows.keys + tile.start * rows.stride, rows.stride, valid_rows, kRows);
   copy_rows<kHeadSize>(values, rows.values + tile.start * rows.stride, rows.stride, valid_rows, kRows);
 
   float dkeys[kOwnRows][kHeadSize / kLanesARow] = {}, dvalues[kOwnRows][kHeadSize / kLanesARow] = {};
-  const int start = batch.causal ? tile.start : 0;
-  for (int query = start; query < tile.length; query += kColumns) {
-    copy_rows<kHeadSize>(queries, rows.queries + query * rows.stride, rows.stride, tile.length - query,
-                         kColumns);
-    copy_rows<kHeadSize>(dy, head_dy + query * output_stride, output_stride, tile.length - query, kColumns);
-    __syncthreads();  // the tiles are there
-    const uint32_t kept = kept_products<RowsAre::keys>(batch, bits, key, query + place.column);
-    Products scores, dweights;
-    multiply<kHeadSize>(scores, keys, queries);
-    multiply<kHeadSize>(dweights, values, dy);
+  const Range seen = queries_seeing(batch, tile.start, kRows, tile.length);
+  for (int head = first_head; head < first_head + batch.group; ++head) {
+    const float* const head_queries = rows.queries + (head - first_head) * kHeadSize;
+    const float* const head_dy = call.dy + output_offset<kHeadSize>(batch, tile.first, head);
+    const int64_t head_statistics = static_cast<int64_t>(head) * batch.tokens + tile.first;
+    const DropoutBits bits(batch, tile.row, head);
+    for (int query = seen.first / kColumns * kColumns; query < seen.last; query += kColumns) {
+      copy_rows<kHeadSize>(queries, head_queries + query * rows.stride, rows.stride, tile.length - query,
+                           kColumns);
+      copy_rows<kHeadSize>(dy, head_dy + query * output_stride, output_stride, tile.length - query, kColumns);
+      __syncthreads();  // the tiles are there
+      const uint32_t kept = kept_products<RowsAre::keys>(batch, bits, key, query + place.column);
+      Products scores, dweights;
+      multiply<kHeadSize>(scores, keys, queries);
+      multiply<kHeadSize>(dweights, values, dy);
 #pragma unroll
-    for (int j = 0; j < kOwnColumns; ++j) {
-      const int seen_query = query + place.column + kLanesARow * j;
-      const bool valid = seen_query < tile.length;
-      const float lse = valid ? call.lse[head_statistics + seen_query] : INFINITY;
-      const float delta = valid ? call.delta[head_statistics + seen_query] : 0.0f;
+      for (int j = 0; j < kOwnColumns; ++j) {
+        const int seen_query = query + place.column + kLanesARow * j;
+        const bool valid = seen_query < tile.length;
+        const float lse = valid ? call.lse[head_statistics + seen_query] : INFINITY;
+        const float delta = valid ? call.delta[head_statistics + seen_query] : 0.0f;
 #pragma unroll
-      for (int i = 0; i < kOwnRows; ++i) {
-        const bool hidden = batch.causal && key + i > seen_query;
-        const float probability = hidden ? 0.0f : expf(scores[i][j] * batch.score_scale - lse);
-        scores[i][j] = is_kept(kept, i, j) ? probability : 0.0f;
-        dweights[i][j] =
-            probability * ((is_kept(kept, i, j) ? dweights[i][j] * batch.dropout_scale : 0.0f) - delta);
+        for (int i = 0; i < kOwnRows; ++i) {
+          const bool hidden = is_hidden(batch, seen_query, key + i);
+          const float probability = hidden ? 0.0f : expf(scores[i][j] * batch.score_scale - lse);
+          scores[i][j] = is_kept(kept, i, j) ? probability : 0.0f;
+          dweights[i][j] =
+              probability * ((is_kept(kept, i, j) ? dweights[i][j] * batch.dropout_scale : 0.0f) - delta);
+        }
       }
+      add_product<kHeadSize>(dvalues, scores, exchange, dy);
+      add_product<kHeadSize>(dkeys, dweights, exchange, queries);
+      __syncthreads();  // the next iteration overwrites the tiles
     }
-    add_product<kHeadSize>(dvalues, scores, exchange, dy);
-    add_product<kHeadSize>(dkeys, dweights, exchange, queries);
-    __syncthreads();  // the next iteration overwrites the tiles
   }
-  const HeadRows<float> gradients = head_rows<kHeadSize>(call.dqkv, batch, tile.first, head);
+  const HeadRows<float> gradients = head_rows<kHeadSize>(call.dqkv, batch, tile.first, first_head);
   const float key_scale[kOwnRows] = {batch.score_scale, batch.score_scale, batch.score_scale,
                                      batch.score_scale};
   const float value_scale[kOwnRows] = {batch.dropout_scale, batch.dropout_scale, batch.dropout_scale,
@@ -359,18 +365,18 @@ constexpr size_t shared_bytes(int own) {
 
 void launch_attention_forward(const AttentionForward<float>& call, int64_t head_size, cudaStream_t stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
-    launch(attention_forward_f32_kernel<kHeadSize>, row_tile_grid(call.batch, kRows), kThreads,
-           shared_bytes<kHeadSize>(1), stream, call);
+    launch(attention_forward_f32_kernel<kHeadSize>, row_tile_grid(call.batch, kRows, call.batch.heads),
+           kThreads, shared_bytes<kHeadSize>(1), stream, call);
   });
 }
 
 void launch_attention_backward(const AttentionBackward<float>& call, int64_t head_size, cudaStream_t stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
-    const dim3 grid = row_tile_grid(call.batch, kRows);
-    launch(attention_backward_query_f32_kernel<kHeadSize>, grid, kThreads, shared_bytes<kHeadSize>(2), stream,
-           call);
-    launch(attention_backward_key_f32_kernel<kHeadSize>, grid, kThreads, shared_bytes<kHeadSize>(2), stream,
-           call);
+    const AttentionBatch& batch = call.batch;
+    launch(attention_backward_query_f32_kernel<kHeadSize>, row_tile_grid(batch, kRows, batch.heads), kThreads,
+           shared_bytes<kHeadSize>(2), stream, call);
+    launch(attention_backward_key_f32_kernel<kHeadSize>, row_tile_grid(batch, kRows, batch.key_heads),
+           kThreads, shared_bytes<kHeadSize>(2), stream, call);
   });
 }
 

@@ -1,6 +1,8 @@
 // Attention forward in bf16, after FlashAttention-2 (Dao, "FlashAttention-2: Faster Attention with Better
 // Parallelism and Work Partitioning", 2023): a warp keeps its queries, its output and the running maximum and
 // sum of each query in registers and walks over the keys; scores never leave registers.
+#include <cfloat>
+
 #include "kernels/cuda/attention_tile.h"
 #include "kernels/cuda/tuning.h"
 
@@ -26,7 +28,8 @@ struct Queries {
       const int start = first + 16 * strip;
       load_fragments<kHeadSize>(fragments[strip], rows.queries + start * rows.stride, rows.stride,
                                 length - start);
-      most[strip][0] = most[strip][1] = -INFINITY;
+      // Not -infinity: a query may see none of the first keys, and the difference of two maxima is wanted.
+      most[strip][0] = most[strip][1] = -FLT_MAX;
     }
   }
 };
@@ -34,12 +37,18 @@ struct Queries {
 // Where a warp's scores lie in their row.
 struct Span {
   int query, key, length;
-  bool causal;
 };
 
-// Scores that a query must not see become -infinity. Key 0 is seen by all, so a maximum is always finite.
+// Scores that a query must not see become -infinity.
 template <int kStrips, int kColumns>
-__device__ __forceinline__ void hide_keys(float (&scores)[kStrips][kColumns][4], const Span& at) {
+__device__ __forceinline__ void hide_keys(float (&scores)[kStrips][kColumns][4], const Span& at,
+                                          const AttentionBatch& batch) {
+  const int first_query = at.query, last_query = at.query + 16 * kStrips - 1;
+  const int first_key = at.key, last_key = at.key + 8 * kColumns - 1;
+  if (last_key < at.length && !is_hidden(batch, first_query, last_key) &&
+      !is_hidden(batch, last_query, first_key)) {
+    return;
+  }
   const Lane lane;
 #pragma unroll
   for (int strip = 0; strip < kStrips; ++strip) {
@@ -49,7 +58,7 @@ __device__ __forceinline__ void hide_keys(float (&scores)[kStrips][kColumns][4],
       for (int i = 0; i < 4; ++i) {
         const int query = at.query + 16 * strip + lane.group + 8 * (i / 2);
         const int key = at.key + 8 * n + 2 * lane.pair + (i & 1);
-        if (key >= at.length || (at.causal && key > query)) scores[strip][n][i] = -INFINITY;
+        if (key >= at.length || is_hidden(batch, query, key)) scores[strip][n][i] = -INFINITY;
       }
     }
   }
@@ -115,8 +124,7 @@ __device__ __forceinline__ void attend(Queries<kHeadSize, kStrips>& queries, con
                                        const DropoutBits& bits) {
   float scores[kStrips][kColumns][4];
   multiply_by_rows<kHeadSize>(scores, queries.fragments, keys);
-  const int key_end = at.key + 8 * kColumns;
-  if (key_end > at.length || (at.causal && key_end > at.query + 1)) hide_keys(scores, at);
+  hide_keys(scores, at, batch);
   update_softmax(queries, scores, batch.score_scale * kLog2E);
   if (batch.drops) drop_weights(scores, bits, at);
   add_product<kHeadSize>(queries.sums, scores, values);
@@ -164,8 +172,10 @@ __global__ void __launch_bounds__(kTileThreads) attention_forward_kernel(const A
   const int head = static_cast<int>(blockIdx.y), warp = static_cast<int>(threadIdx.x / 32);
   const HeadRows<const bf16> rows = head_rows<kHeadSize>(call.qkv, batch, tile.first, head);
   const DropoutBits bits(batch, tile.row, head);
-  const int keys_seen = batch.causal ? min(tile.length, tile.start + kQueries) : tile.length;
   const int query = tile.start + warp * 16 * kStrips;
+  const Range seen = keys_seen(batch, tile.start, kQueries, tile.length),
+              own = keys_seen(batch, query, 16 * kStrips, tile.length);
+  const int start = seen.first / kTileRows * kTileRows;
 
   const auto copy_ahead = [&](int key, int stage) {
     copy_tile_async<kHeadSize>(keys + stage * kTileElements<kHeadSize>, rows.keys + key * rows.stride,
@@ -174,22 +184,21 @@ __global__ void __launch_bounds__(kTileThreads) attention_forward_kernel(const A
                                rows.stride, tile.length - key);
     cp_async_commit();
   };
-  copy_ahead(0, 0);
+  copy_ahead(start, 0);
   Queries<kHeadSize, kStrips> queries;
   queries.load(rows, query, tile.length);
-  for (int key = 0, stage = 0; key < keys_seen; key += kTileRows, stage ^= 1) {
-    if (key + kTileRows < keys_seen) {
+  for (int key = start, stage = 0; key < seen.last; key += kTileRows, stage ^= 1) {
+    if (key + kTileRows < seen.last) {
       copy_ahead(key + kTileRows, stage ^ 1);
       cp_async_wait<1>();
     } else {
       cp_async_wait<0>();
     }
     __syncthreads();  // every thread's copies of this stage have arrived
-    const bool sees = query < tile.length && (!batch.causal || key < query + 16 * kStrips);
-    if (sees) {
+    if (query < tile.length && key < own.last && key + kTileRows > own.first) {
       attend<kTileRows / 8>(queries, keys + stage * kTileElements<kHeadSize>,
-                            values + stage * kTileElements<kHeadSize>,
-                            Span{query, key, tile.length, batch.causal}, batch, bits);
+                            values + stage * kTileElements<kHeadSize>, Span{query, key, tile.length}, batch,
+                            bits);
     }
     __syncthreads();  // the next iteration overwrites this stage
   }
@@ -230,11 +239,11 @@ __global__ void __launch_bounds__(kTileThreads)
   for (int query = 16 * in_slot; query < length; query += 16 * warps_a_row) {
     Queries<kHeadSize, 1> queries;
     queries.load(rows, query, length);
-    const int keys_seen = batch.causal ? min(length, query + 16) : length;
-    for (int key = 0; key < keys_seen; key += kKeys) {
+    const Range seen = keys_seen(batch, query, 16, length);
+    for (int key = seen.first / kKeys * kKeys; key < seen.last; key += kKeys) {
       attend<kKeys / 8>(queries, keys + offset + key * kTileStride<kHeadSize>,
-                        values + offset + key * kTileStride<kHeadSize>,
-                        Span{query, key, length, batch.causal}, batch, bits);
+                        values + offset + key * kTileStride<kHeadSize>, Span{query, key, length}, batch,
+                        bits);
     }
     store_queries(queries, call, head, first, query, length);
   }
@@ -245,8 +254,8 @@ __global__ void __launch_bounds__(kTileThreads)
 void launch_attention_forward(const AttentionForward<bf16>& call, int64_t head_size, cudaStream_t stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     constexpr int kQueries = 16 * kForwardStrips<kHeadSize> * kTileWarps;
-    launch(attention_forward_kernel<kHeadSize>, row_tile_grid(call.batch, kQueries), kTileThreads,
-           4 * kTileElements<kHeadSize> * sizeof(bf16), stream, call);
+    launch(attention_forward_kernel<kHeadSize>, row_tile_grid(call.batch, kQueries, call.batch.heads),
+           kTileThreads, 4 * kTileElements<kHeadSize> * sizeof(bf16), stream, call);
   });
 }
 

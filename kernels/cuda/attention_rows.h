@@ -1,5 +1,5 @@
-// Device code that every attention kernel needs: which tile of which row a block works on, where a head's
-// queries, keys and values lie, and which probabilities dropout keeps.
+// Device code that every attention kernel needs: which tile of which row a block works on, which keys its
+// queries see, where a head's queries, keys and values lie, and which probabilities dropout keeps.
 #pragma once
 
 #include "kernels/cuda/attention.h"
@@ -18,9 +18,9 @@ struct RowTile {
 
 // Blocks that cover every row in tiles of `tile` tokens, from numbers that a captured graph may hold fixed:
 // row r owns the indices from cu_lengths[r] / tile + r on, which is enough for its tiles and wastes at most
-// one index a row.
-inline dim3 row_tile_grid(const AttentionBatch& batch, int tile) {
-  return dim3(static_cast<unsigned>(batch.tokens / tile + batch.rows), static_cast<unsigned>(batch.heads));
+// one index a row. `heads`: those that have blocks of their own, queries' or keys'.
+inline dim3 row_tile_grid(const AttentionBatch& batch, int tile, int heads) {
+  return dim3(static_cast<unsigned>(batch.tokens / tile + batch.rows), static_cast<unsigned>(heads));
 }
 
 // Finds a block's row with 32 probes at a time. Called by whole warps, with the same arguments.
@@ -38,7 +38,25 @@ __device__ __forceinline__ RowTile find_row_tile(const AttentionBatch& batch, in
   return {low, first, batch.cu_lengths[low + 1] - first, (index - first / tile - low) * tile};
 }
 
-// One head of one row in [tokens, 3 * heads * head_size].
+// Masks and windows are one rule: a query sees what is less than `behind` before it and less than `ahead`
+// after it, itself always.
+__device__ __forceinline__ bool is_hidden(const AttentionBatch& batch, int query, int key) {
+  return query - key >= batch.behind || key - query >= batch.ahead;
+}
+struct Range {
+  int first, last;
+};
+// What at least one of `queries` queries from `query` on sees in a row of `length` keys …
+__device__ __forceinline__ Range keys_seen(const AttentionBatch& batch, int query, int queries, int length) {
+  return {max(0, query - batch.behind + 1), min(length, query + queries - 1 + batch.ahead)};
+}
+// … and what sees at least one of `keys` keys.
+__device__ __forceinline__ Range queries_seeing(const AttentionBatch& batch, int key, int keys, int length) {
+  return {max(0, key - batch.ahead + 1), min(length, key + keys - 1 + batch.behind)};
+}
+
+// A query head of one row in [tokens, heads' queries, key heads' keys, key heads' values], and the keys and
+// values that it reads.
 template <class T>
 struct HeadRows {
   T *queries, *keys, *values;
@@ -47,8 +65,11 @@ struct HeadRows {
 template <int kHeadSize, class T>
 __device__ __forceinline__ HeadRows<T> head_rows(T* qkv, const AttentionBatch& batch, int first, int head) {
   const int64_t hidden = static_cast<int64_t>(batch.heads) * kHeadSize;
-  T* queries = qkv + first * 3 * hidden + head * kHeadSize;
-  return {queries, queries + hidden, queries + 2 * hidden, 3 * hidden};
+  const int64_t key_hidden = static_cast<int64_t>(batch.key_heads) * kHeadSize;
+  const int64_t stride = hidden + 2 * key_hidden;
+  T* const row = qkv + first * stride;
+  T* const keys = row + hidden + head / batch.group * kHeadSize;
+  return {row + head * kHeadSize, keys, keys + key_hidden, stride};
 }
 
 // Where a token's head lies in [tokens, heads * head_size].

@@ -4,6 +4,7 @@
 // and exactly one Philox block of dropout (kernels/dropout.h).
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/cuda/cuda_backend.h"
@@ -107,6 +108,16 @@ inline unsigned token_blocks(int64_t tokens) { return blocks_for(tokens, kTokenW
 __device__ __forceinline__ int lane_index() { return static_cast<int>(threadIdx.x) % kWarpSize; }
 __device__ __forceinline__ int warp_index() { return static_cast<int>(threadIdx.x) / kWarpSize; }
 __device__ __forceinline__ int64_t token_index() { return int64_t{blockIdx.x} * kTokenWarps + warp_index(); }
+
+// --- Shared memory a warp: whole chunks.
+__host__ __device__ __forceinline__ int64_t padded(int64_t width) {
+  return (width + kChunk - 1) / kChunk * kChunk;
+}
+// As many warps a block as have room for `warp_bytes` each within the usual 48 KiB; one warp may take more.
+inline int block_warps(int most, int64_t warp_bytes) {
+  const int64_t fitting = static_cast<int64_t>(kPlainSharedBytes) / std::max<int64_t>(warp_bytes, 1);
+  return static_cast<int>(std::clamp<int64_t>(fitting, 1, most));
+}
 
 // --- Dropout of hidden states, as kernels read it. Draws nothing when inactive; packing is then unset.
 struct DeviceDropout {

@@ -71,39 +71,6 @@ void CudaBackend::reserve(int64_t tokens, int64_t widest) {
   scratch<float>(floats);
 }
 
-void CudaBackend::gate_forward(Tensor y, Tensor, Activation activation) {
-  fail(ExitCode::bad_config,
-       "gate_forward: y {}, activation {}: gated layers have no GPU kernels; set runtime.device: cpu",
-       y.description(), static_cast<int>(activation));
-}
-
-void CudaBackend::gate_backward(Tensor, Tensor dy, Tensor, Activation activation) {
-  fail(ExitCode::bad_config,
-       "gate_backward: dy {}, activation {}: gated layers have no GPU kernels; set runtime.device: cpu",
-       dy.description(), static_cast<int>(activation));
-}
-
-void CudaBackend::head_norm_forward(Tensor, Tensor, Tensor x, Tensor, Tensor, float,
-                                    const AttentionShape& shape) {
-  fail(ExitCode::bad_config,
-       "head_norm_forward: x {}, {} heads of {}: norms of heads have no GPU kernels; set runtime.device: cpu",
-       x.description(), shape.heads, shape.head_size);
-}
-
-void CudaBackend::head_norm_backward(Tensor, Tensor, Tensor, Tensor dy, Tensor, Tensor, Tensor, Tensor,
-                                     const AttentionShape& shape) {
-  fail(ExitCode::bad_config,
-       "head_norm_backward: dy {}, {} heads of {}: norms of heads have no GPU kernels; set runtime.device: "
-       "cpu",
-       dy.description(), shape.heads, shape.head_size);
-}
-
-void CudaBackend::rotate(Tensor qkv, Tensor, const Packing&, const AttentionShape& shape, Rotation) {
-  fail(ExitCode::bad_config,
-       "rotate: qkv {}, {} heads of {}: rotary embeddings have no GPU kernels; set runtime.device: cpu",
-       qkv.description(), shape.heads, shape.head_size);
-}
-
 DevicePacking CudaBackend::send(const Packing& packing) {
   const bool same = packing_.turn == staging_->turns() &&
                     std::ranges::equal(packing_.cu_lengths, packing.cu_lengths) &&

@@ -41,9 +41,8 @@ class CudaBackend final : public Backend {
                       Activation activation) override;
   void linear_backward_input(Tensor dx, Write write, Tensor dy, Tensor weight) override;
   void linear_backward_weight(Tensor dweight, Tensor dbias, Tensor dy, Tensor x) override;
+  void activation_forward(Tensor y, Tensor pre, Activation activation) override;
   void activation_backward(Tensor dx, Tensor dy, Tensor pre, Activation activation) override;
-
-  // Not there yet: each refuses with its values.
   void gate_forward(Tensor y, Tensor x, Activation activation) override;
   void gate_backward(Tensor dx, Tensor dy, Tensor x, Activation activation) override;
   void head_norm_forward(Tensor y, Tensor rstd, Tensor x, Tensor query_gamma, Tensor key_gamma, float epsilon,
@@ -78,9 +77,9 @@ class CudaBackend final : public Backend {
   void normalize_rows(Tensor x) override;
 
   void cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std::span<const int32_t> labels,
-                     Tensor class_weight, float scale) override;
+                     Tensor class_weight, const LabelUse& use, float scale) override;
   void binary_cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets, Tensor class_weight,
-                            float scale) override;
+                            const LabelUse& use, float scale) override;
   void squared_error(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets, float scale) override;
   void softmax(Tensor probabilities, Tensor logits) override;
   void sigmoid(Tensor probabilities, Tensor logits) override;
@@ -88,9 +87,12 @@ class CudaBackend final : public Backend {
   void cast(Tensor dst, Tensor src) override;
   void add(Tensor dst, Tensor src) override;
   void fill_zero(Tensor dst) override;
+  void add_columns(Tensor whole, int64_t first, Tensor part, float factor) override;
+  void copy_columns(Tensor part, Tensor whole, int64_t first, float factor) override;
 
   void adamw(Tensor weights, Tensor shadow, Tensor first, Tensor second, Tensor gradient,
              const AdamW& update) override;
+  void move_average(Tensor average, Tensor x, float share) override;
   double sum_of_squares(Tensor x) override;
 
   // --- For the operations' files.

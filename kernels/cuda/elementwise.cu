@@ -1,4 +1,5 @@
 #include "kernels/check.h"
+#include "kernels/cuda/check_device.h"
 #include "kernels/cuda/chunk.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/gpu.h"
@@ -20,6 +21,49 @@ __global__ void __launch_bounds__(kFlatThreads) add_kernel(T* dst, const T* src,
   Chunk sum = load_chunk(dst + at, left);
   add_to(sum, load_chunk(src + at, left));
   store_chunk(dst + at, sum, left);
+}
+
+// A thread's chunk of `part` [rows, columns], each row of which has `chunks` of them.
+struct ColumnChunk {
+  int64_t row, column, left;
+};
+__device__ __forceinline__ ColumnChunk column_chunk(int64_t chunks, int64_t columns) {
+  const int64_t chunk = flat_index() / kChunk, column = chunk % chunks * kChunk;
+  return {chunk / chunks, column, columns - column};
+}
+
+template <class T>
+__global__ void __launch_bounds__(kFlatThreads)
+    add_columns_kernel(T* whole, const T* part, float factor, int64_t rows, int64_t width, int64_t columns,
+                       int64_t chunks) {
+  const ColumnChunk at = column_chunk(chunks, columns);
+  if (at.row >= rows) return;
+  const Chunk added = load_chunk(part + at.row * columns + at.column, at.left);
+  T* const to = whole + at.row * width + at.column;
+  Chunk sum = load_chunk(to, at.left);
+#pragma unroll
+  for (int i = 0; i < kChunk; ++i) sum.value[i] = fmaf(added.value[i], factor, sum.value[i]);
+  store_chunk(to, sum, at.left);
+}
+
+template <class T>
+__global__ void __launch_bounds__(kFlatThreads)
+    copy_columns_kernel(T* part, const T* whole, float factor, int64_t rows, int64_t width, int64_t columns,
+                        int64_t chunks) {
+  const ColumnChunk at = column_chunk(chunks, columns);
+  if (at.row >= rows) return;
+  Chunk chunk = load_chunk(whole + at.row * width + at.column, at.left);
+#pragma unroll
+  for (int i = 0; i < kChunk; ++i) chunk.value[i] *= factor;
+  store_chunk(part + at.row * columns + at.column, chunk, at.left);
+}
+
+void check_columns(const char* name, const Tensor& whole, int64_t first, const Tensor& part) {
+  check_float(name, "part", part);
+  check_device_tensor(name, "part", part, part.dtype, {part.rows(), part.columns()});
+  check_device_tensor(name, "whole", whole, part.dtype, {part.rows(), whole.columns()});
+  require(first >= 0 && first + part.columns() <= whole.columns(), "{}: columns {} to {} of {}", name, first,
+          first + part.columns(), whole.description());
 }
 
 void check_pair(const char* name, const Tensor& dst, const Tensor& src) {
@@ -59,6 +103,26 @@ void CudaBackend::add(Tensor dst, Tensor src) {
 void CudaBackend::fill_zero(Tensor dst) {
   if (dst.elements() == 0) return;
   check_cuda(cudaMemsetAsync(dst.data, 0, static_cast<size_t>(dst.bytes()), stream_));
+}
+
+void CudaBackend::add_columns(Tensor whole, int64_t first, Tensor part, float factor) {
+  check_columns("add_columns", whole, first, part);
+  const int64_t chunks = (part.columns() + kChunk - 1) / kChunk;
+  with_device_type(part.dtype, [&]<class T>() {
+    launch(add_columns_kernel<T>, flat_blocks(part.rows() * chunks * kChunk), kFlatThreads, 0, stream_,
+           device_data<T>(whole) + first, device_data<T>(part), factor, part.rows(), whole.columns(),
+           part.columns(), chunks);
+  });
+}
+
+void CudaBackend::copy_columns(Tensor part, Tensor whole, int64_t first, float factor) {
+  check_columns("copy_columns", whole, first, part);
+  const int64_t chunks = (part.columns() + kChunk - 1) / kChunk;
+  with_device_type(part.dtype, [&]<class T>() {
+    launch(copy_columns_kernel<T>, flat_blocks(part.rows() * chunks * kChunk), kFlatThreads, 0, stream_,
+           device_data<T>(part), device_data<T>(whole) + first, factor, part.rows(), whole.columns(),
+           part.columns(), chunks);
+  });
 }
 
 }  // namespace limner

@@ -63,9 +63,38 @@ struct CrossEntropy {
   const int32_t* labels;
   const float* class_weight;  // may be null
   int64_t classes;
+  LabelUse use;
   float scale;
 };
 
+struct SmoothingSums {
+  float weights;  // the sum of class weights
+  float missed;   // the sum of class weight * (most - logit)
+};
+
+// All threads of the block call and receive the result.
+template <class T>
+__device__ SmoothingSums smoothing_sums(const T* logits, const float* class_weight, int64_t classes,
+                                        float most) {
+  float weights = 0.0f, missed = 0.0f;
+  for_row_chunks(classes, [&](int64_t c, int64_t left) {
+    const Chunk chunk = load_chunk(logits + c, left);
+    Chunk weight{};
+    if (class_weight != nullptr) weight = load_chunk(class_weight + c, left);
+#pragma unroll
+    for (int i = 0; i < kChunk; ++i) {
+      if (i >= left) continue;
+      const float w = class_weight == nullptr ? 1.0f : weight.value[i];
+      weights += w;
+      missed += w * (most - chunk.value[i]);
+    }
+  });
+  weights = block_sum(weights);
+  return {weights, block_sum(missed)};
+}
+
+// With F = (1 - p[y])^g and L the loss without it, the gradient of F is -g F p[y] at the label and
+// g F p[y] p[c] / (1 - p[y]) elsewhere.
 template <class T>
 __global__ void __launch_bounds__(kRowThreadsMost) cross_entropy_kernel(CrossEntropy<T> call) {
   const int64_t row = blockIdx.x, first = row * call.classes;
@@ -76,17 +105,34 @@ __global__ void __launch_bounds__(kRowThreadsMost) cross_entropy_kernel(CrossEnt
     if (call.dlogits != nullptr) clear_row(call.dlogits + first, call.classes);
     return;
   }
-  const RowTotal total = exponential_total(call.logits + first, call.classes);
-  if (threadIdx.x == 0) {
-    call.loss[row] = weight * (logf(total.sum) + (total.most - to_float(call.logits[first + label])));
+  const T* const logits = call.logits + first;
+  const float smoothing = call.use.label_smoothing, gamma = call.use.focal_gamma;
+  const RowTotal total = exponential_total(logits, call.classes);
+  const float log_sum = logf(total.sum), below = total.most - to_float(logits[label]);
+  const float exponential = expf(-below);
+  const float likely = exponential / total.sum, rest = (total.sum - exponential) / total.sum;
+  const float share = smoothing / static_cast<float>(call.classes), certain = (1.0f - smoothing) * weight;
+  float loss = certain * (log_sum + below), pull = certain;
+  if (smoothing > 0.0f) {
+    const SmoothingSums all = smoothing_sums(logits, call.class_weight, call.classes, total.most);
+    loss += share * (all.weights * log_sum + all.missed);
+    pull += share * all.weights;
   }
+  const float focus = gamma > 0.0f ? powf(fmaxf(rest, 0.0f), gamma) : 1.0f;
+  if (threadIdx.x == 0) call.loss[row] = focus * loss;
   if (call.dlogits == nullptr) return;
+  const float odds = rest > 0.0f ? likely / rest : 0.0f, factor = call.scale * focus;
+  const float slope = factor * (pull + gamma * loss * odds);
+  const float own = factor * (pull * likely - certain - gamma * loss * likely);
   for_row_chunks(call.classes, [&](int64_t c, int64_t left) {
-    Chunk chunk = load_chunk(call.logits + first + c, left);
+    Chunk chunk = load_chunk(logits + c, left);
+    Chunk weights{};
+    if (call.class_weight != nullptr && smoothing > 0.0f) weights = load_chunk(call.class_weight + c, left);
 #pragma unroll
     for (int i = 0; i < kChunk; ++i) {
+      const float w = call.class_weight == nullptr ? 1.0f : weights.value[i];
       const float probability = expf(chunk.value[i] - total.most) / total.sum;
-      chunk.value[i] = weight * call.scale * (probability - (c + i == label ? 1.0f : 0.0f));
+      chunk.value[i] = (c + i == label ? own : slope * probability) - factor * share * w;
     }
     store_chunk(call.dlogits + first + c, chunk, left);
   });
@@ -100,6 +146,7 @@ struct BinaryCrossEntropy {
   const float* targets;
   const float* class_weight;  // may be null
   int64_t classes;
+  LabelUse use;
   float scale;
 };
 
@@ -129,9 +176,14 @@ __global__ void __launch_bounds__(kRowThreadsMost) binary_cross_entropy_kernel(B
       if (i >= left) continue;
       const float x = logit.value[i], t = target.value[i];
       const float w = call.class_weight == nullptr ? share : share * weight.value[i];
+      const float smoothing = call.use.label_smoothing, gamma = call.use.focal_gamma;
+      const float smoothed = (1.0f - smoothing) * t + 0.5f * smoothing, sign = t > 0.5f ? 1.0f : -1.0f;
       // log(1 + e^x) - t x, without overflow and, for t of 0 or 1, without cancellation.
-      sum += w * ((fmaxf(x, 0.0f) - t * x) + log1pf(expf(-fabsf(x))));
-      logit.value[i] = w * call.scale * (logistic(x) - t);
+      const float plain = (fmaxf(x, 0.0f) - smoothed * x) + log1pf(expf(-fabsf(x)));
+      const float focus = gamma > 0.0f ? powf(logistic(-sign * x), gamma) : 1.0f;
+      sum += w * focus * plain;
+      const float rise = logistic(x) - smoothed - sign * gamma * logistic(sign * x) * plain;
+      logit.value[i] = w * call.scale * focus * rise;
     }
     if (call.dlogits != nullptr) store_chunk(call.dlogits + first + c, logit, left);
   });
@@ -196,9 +248,10 @@ LogitsShape check_losses(const char* name, const Tensor& loss, const Tensor& dlo
 }  // namespace
 
 void CudaBackend::cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std::span<const int32_t> labels,
-                                Tensor class_weight, float scale) {
+                                Tensor class_weight, const LabelUse& use, float scale) {
   const char* const name = "cross_entropy";
   const LogitsShape shape = check_losses(name, loss, dlogits, logits);
+  check_label_use(name, use);
   check_device_optional(name, "class_weight", class_weight, DType::f32, {shape.classes});
   check_labels(name, labels, shape.rows, shape.classes);
   const int32_t* const device_labels = send(labels);
@@ -209,6 +262,7 @@ void CudaBackend::cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std:
                                device_labels,
                                device_data<float>(class_weight),
                                shape.classes,
+                               use,
                                scale};
     launch(cross_entropy_kernel<T>, static_cast<unsigned>(shape.rows), row_threads(shape.classes), 0, stream_,
            call);
@@ -216,9 +270,10 @@ void CudaBackend::cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std:
 }
 
 void CudaBackend::binary_cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, Tensor targets,
-                                       Tensor class_weight, float scale) {
+                                       Tensor class_weight, const LabelUse& use, float scale) {
   const char* const name = "binary_cross_entropy";
   const LogitsShape shape = check_losses(name, loss, dlogits, logits);
+  check_label_use(name, use);
   check_device_tensor(name, "targets", targets, DType::f32, {shape.rows, shape.classes});
   check_device_optional(name, "class_weight", class_weight, DType::f32, {shape.classes});
   with_device_type(logits.dtype, [&]<class T>() {
@@ -228,6 +283,7 @@ void CudaBackend::binary_cross_entropy(Tensor loss, Tensor dlogits, Tensor logit
                                      device_data<float>(targets),
                                      device_data<float>(class_weight),
                                      shape.classes,
+                                     use,
                                      scale};
     launch(binary_cross_entropy_kernel<T>, static_cast<unsigned>(shape.rows), row_threads(shape.classes), 0,
            stream_, call);

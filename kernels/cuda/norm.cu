@@ -13,16 +13,14 @@ namespace {
 
 constexpr int kNormWarps = 8;
 
-// Shared memory of one token (forward) or warp (backward) is whole chunks.
-__host__ __device__ int64_t padded(int64_t width) { return (width + kChunk - 1) / kChunk * kChunk; }
-
 template <class T>
 struct NormForward {
-  T *y, *sum;  // sum, mean, rstd and residual may be null
+  T *y, *sum;  // sum, mean, rstd, residual and beta may be null
   float *mean, *rstd;
   const T *x, *residual;
   const float *gamma, *beta;
   int64_t tokens, width;
+  NormKind kind;
   float epsilon;
   DeviceDropout dropout;
 };
@@ -50,7 +48,7 @@ __global__ void __launch_bounds__(kTokenThreads) norm_forward_kernel(NormForward
 #pragma unroll
     for (int i = 0; i < kChunk; ++i) total += value.value[i];
   }
-  const float mean = warp_sum(total) / static_cast<float>(width);
+  const float mean = call.kind == NormKind::layer ? warp_sum(total) / static_cast<float>(width) : 0.0f;
 
   float squares = 0.0f;
   for (int64_t c = lane_index() * kChunk; c < width; c += kWarpChunk) {
@@ -69,7 +67,8 @@ __global__ void __launch_bounds__(kTokenThreads) norm_forward_kernel(NormForward
     Chunk value;
     load_whole(value, kept + c);
     if (call.sum != nullptr) store_chunk(call.sum + at, value, left);
-    const Chunk gamma = load_chunk(call.gamma + c, left), beta = load_chunk(call.beta + c, left);
+    const Chunk gamma = load_chunk(call.gamma + c, left);
+    const Chunk beta = call.beta == nullptr ? Chunk{} : load_chunk(call.beta + c, left);
 #pragma unroll
     for (int i = 0; i < kChunk; ++i) {
       value.value[i] = (value.value[i] - mean) * rstd * gamma.value[i] + beta.value[i];
@@ -83,11 +82,13 @@ __global__ void __launch_bounds__(kTokenThreads) norm_forward_kernel(NormForward
 
 template <class T>
 struct NormBackward {
-  T *dsum, *dx;             // dx may be null
-  float *dgammas, *dbetas;  // [blocks, width]: each block's sums
+  T *dsum, *dx;  // dx may be null
+  Write write;
+  float *dgammas, *dbetas;  // [blocks, width]: each block's sums; dbetas may be null
   const T *dy, *sum;
-  const float *mean, *rstd, *gamma;
+  const float *mean, *rstd, *gamma;  // mean is not read for rms
   int64_t tokens, width, piece;
+  NormKind kind;
   DeviceDropout dropout;
 };
 
@@ -99,25 +100,26 @@ __global__ void __launch_bounds__(kNormWarps* kWarpSize) norm_backward_kernel(No
   const int64_t width = call.width, columns = padded(width);
   const int warps = static_cast<int>(blockDim.x) / kWarpSize;
   float* const dgammas = arena.take<float>(static_cast<size_t>(warps * columns));
-  float* const dbetas = arena.take<float>(static_cast<size_t>(warps * columns));
+  const bool shifts = call.dbetas != nullptr, centres = call.kind == NormKind::layer;
+  float* const dbetas = shifts ? arena.take<float>(static_cast<size_t>(warps * columns)) : nullptr;
   float* const dgamma = dgammas + warp_index() * columns;
-  float* const dbeta = dbetas + warp_index() * columns;
+  float* const dbeta = shifts ? dbetas + warp_index() * columns : nullptr;
   for (int64_t c = lane_index() * kChunk; c < width; c += kWarpChunk) {
     store_whole(dgamma + c, Chunk{});
-    store_whole(dbeta + c, Chunk{});
+    if (shifts) store_whole(dbeta + c, Chunk{});
   }
 
   const int64_t first = blockIdx.x * call.piece, last = min(call.tokens, first + call.piece);
   for (int64_t token = first + warp_index(); token < last; token += warps) {
-    const float mean = call.mean[token], rstd = call.rstd[token];
+    const float mean = centres ? call.mean[token] : 0.0f, rstd = call.rstd[token];
     float total = 0.0f, total_normal = 0.0f;
     for (int64_t c = lane_index() * kChunk; c < width; c += kWarpChunk) {
       const int64_t at = token * width + c, left = width - c;
       const Chunk dy = load_chunk(call.dy + at, left), sum = load_chunk(call.sum + at, left);
       const Chunk gamma = load_chunk(call.gamma + c, left);
-      Chunk dgamma_sum, dbeta_sum;
+      Chunk dgamma_sum, dbeta_sum{};
       load_whole(dgamma_sum, dgamma + c);
-      load_whole(dbeta_sum, dbeta + c);
+      if (shifts) load_whole(dbeta_sum, dbeta + c);
 #pragma unroll
       for (int i = 0; i < kChunk; ++i) {  // behind the last column dy and gamma are 0
         const float normal = (sum.value[i] - mean) * rstd, weighted = dy.value[i] * gamma.value[i];
@@ -127,9 +129,9 @@ __global__ void __launch_bounds__(kNormWarps* kWarpSize) norm_backward_kernel(No
         total_normal += weighted * normal;
       }
       store_whole(dgamma + c, dgamma_sum);
-      store_whole(dbeta + c, dbeta_sum);
+      if (shifts) store_whole(dbeta + c, dbeta_sum);
     }
-    const float average = warp_sum(total) / static_cast<float>(width);
+    const float average = centres ? warp_sum(total) / static_cast<float>(width) : 0.0f;
     const float average_normal = warp_sum(total_normal) / static_cast<float>(width);
     const TokenPlace place = place_of(call.dropout, token);
     for (int64_t c = lane_index() * kChunk; c < width; c += kWarpChunk) {
@@ -141,6 +143,7 @@ __global__ void __launch_bounds__(kNormWarps* kWarpSize) norm_backward_kernel(No
         const float normal = (sum.value[i] - mean) * rstd;
         gradient.value[i] = (gradient.value[i] * gamma.value[i] - average - normal * average_normal) * rstd;
       }
+      if (call.write == Write::add) add_to(gradient, load_chunk(call.dsum + at, left));
       store_chunk(call.dsum + at, gradient, left);
       if (call.dx == nullptr) continue;
       drop(gradient, call.dropout, place, c);
@@ -153,26 +156,11 @@ __global__ void __launch_bounds__(kNormWarps* kWarpSize) norm_backward_kernel(No
     float dgamma_sum = 0.0f, dbeta_sum = 0.0f;
     for (int warp = 0; warp < warps; ++warp) {
       dgamma_sum += dgammas[warp * columns + c];
-      dbeta_sum += dbetas[warp * columns + c];
+      if (shifts) dbeta_sum += dbetas[warp * columns + c];
     }
     call.dgammas[blockIdx.x * width + c] = dgamma_sum;
-    call.dbetas[blockIdx.x * width + c] = dbeta_sum;
+    if (shifts) call.dbetas[blockIdx.x * width + c] = dbeta_sum;
   }
-}
-
-// As many warps a block as have room for `warp_bytes` each within the usual 48 KiB; one warp may take more.
-int block_warps(int most, int64_t warp_bytes) {
-  const int64_t fitting = static_cast<int64_t>(kPlainSharedBytes) / std::max<int64_t>(warp_bytes, 1);
-  return static_cast<int>(std::clamp<int64_t>(fitting, 1, most));
-}
-
-void check_kind(const char* operation, NormKind kind, const Tensor& shift, Write write) {
-  if (kind == NormKind::layer && !shift.absent() && write == Write::overwrite) return;
-  fail(ExitCode::bad_config,
-       "{}: kind {}, beta {}, write {}: only layer normalisation with beta, whose gradient overwrites, has "
-       "GPU "
-       "kernels; set runtime.device: cpu",
-       operation, static_cast<int>(kind), shift.absent() ? "absent" : "present", static_cast<int>(write));
 }
 
 }  // namespace
@@ -181,7 +169,6 @@ void CudaBackend::norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, T
                                Tensor gamma, Tensor beta, NormKind kind, float epsilon,
                                const Dropout& dropout, const Packing& packing) {
   const char* const name = "norm_forward";
-  check_kind(name, kind, beta, Write::overwrite);
   check_float(name, "x", x);
   const int64_t tokens = x.rows(), width = x.columns();
   check_device_tensor(name, "x", x, x.dtype, {tokens, width});
@@ -191,7 +178,8 @@ void CudaBackend::norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, T
   check_device_optional(name, "rstd", rstd, DType::f32, {tokens});
   check_device_optional(name, "residual", residual, x.dtype, {tokens, width});
   check_device_tensor(name, "gamma", gamma, DType::f32, {width});
-  check_device_tensor(name, "beta", beta, DType::f32, {width});
+  check_device_optional(name, "beta", beta, DType::f32, {width});
+  require(kind == NormKind::layer || mean.absent(), "{}: rms has no mean", name);
   check_dropout(name, dropout);
   if (dropout.active()) check_packing(name, packing, tokens);
 
@@ -209,6 +197,7 @@ void CudaBackend::norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, T
                               device_data<float>(beta),
                               tokens,
                               width,
+                              kind,
                               epsilon,
                               device};
     launch(norm_forward_kernel<T>, blocks_for(tokens, warps), warps * kWarpSize,
@@ -220,16 +209,15 @@ void CudaBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgam
                                 Tensor sum, Tensor mean, Tensor rstd, Tensor gamma, NormKind kind,
                                 const Dropout& dropout, const Packing& packing) {
   const char* const name = "norm_backward";
-  check_kind(name, kind, dbeta, write);
   check_float(name, "dy", dy);
   const int64_t tokens = dy.rows(), width = dy.columns();
   check_device_tensor(name, "dy", dy, dy.dtype, {tokens, width});
   check_device_tensor(name, "dsum", dsum, dy.dtype, {tokens, width});
   check_device_optional(name, "dx", dx, dy.dtype, {tokens, width});
-  check_device_tensor(name, "dgamma", dgamma, DType::f32, {width});
-  check_device_tensor(name, "dbeta", dbeta, DType::f32, {width});
+  check_device_optional(name, "dgamma", dgamma, DType::f32, {width});
+  check_device_optional(name, "dbeta", dbeta, DType::f32, {width});
   check_device_tensor(name, "sum", sum, dy.dtype, {tokens, width});
-  check_device_tensor(name, "mean", mean, DType::f32, {tokens});
+  if (kind == NormKind::layer) check_device_tensor(name, "mean", mean, DType::f32, {tokens});
   check_device_tensor(name, "rstd", rstd, DType::f32, {tokens});
   check_device_tensor(name, "gamma", gamma, DType::f32, {width});
   check_dropout(name, dropout);
@@ -241,13 +229,15 @@ void CudaBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgam
   const int64_t pieces = blocks_for(tokens, piece);
   float* const partial = scratch<float>(2 * pieces * width);
   const Tensor dgammas(partial, DType::f32, {pieces, width}, Device::cuda);
-  const Tensor dbetas(partial + pieces * width, DType::f32, {pieces, width}, Device::cuda);
-  const int64_t warp_bytes = 2 * padded(width) * dtype_bytes(DType::f32);
+  const Tensor dbetas =
+      dbeta.absent() ? Tensor() : Tensor(partial + pieces * width, DType::f32, {pieces, width}, Device::cuda);
+  const int64_t warp_bytes = (dbeta.absent() ? 1 : 2) * padded(width) * dtype_bytes(DType::f32);
   const int warps = block_warps(kNormWarps, warp_bytes);
   const DeviceDropout device = device_dropout(*this, dropout, packing);
   with_device_type(dy.dtype, [&]<class T>() {
     const NormBackward<T> call{device_data<T>(dsum),
                                device_data<T>(dx),
+                               write,
                                device_data<float>(dgammas),
                                device_data<float>(dbetas),
                                device_data<T>(dy),
@@ -258,12 +248,13 @@ void CudaBackend::norm_backward(Tensor dsum, Write write, Tensor dx, Tensor dgam
                                tokens,
                                width,
                                piece,
+                               kind,
                                device};
     launch(norm_backward_kernel<T>, static_cast<unsigned>(pieces), warps * kWarpSize,
            static_cast<size_t>(warps * warp_bytes), stream_, call);
   });
-  add_few_rows(stream_, device_data<float>(dgamma), dgammas);
-  add_few_rows(stream_, device_data<float>(dbeta), dbetas);
+  if (!dgamma.absent()) add_few_rows(stream_, device_data<float>(dgamma), dgammas);
+  if (!dbeta.absent()) add_few_rows(stream_, device_data<float>(dbeta), dbetas);
 }
 
 }  // namespace limner

@@ -42,6 +42,17 @@ __global__ void __launch_bounds__(kFlatThreads) adamw_kernel(AdamWArrays arrays,
   store_chunk(arrays.second + at, second, left);
 }
 
+__global__ void __launch_bounds__(kFlatThreads)
+    move_average_kernel(float* average, const float* x, int64_t elements, float share) {
+  const int64_t at = flat_index(), left = elements - at;
+  if (left <= 0) return;
+  Chunk moved = load_chunk(average + at, left);
+  const Chunk to = load_chunk(x + at, left);
+#pragma unroll
+  for (int i = 0; i < kChunk; ++i) moved.value[i] += share * (to.value[i] - moved.value[i]);
+  store_chunk(average + at, moved, left);
+}
+
 // Block b sums elements [b * piece, (b + 1) * piece); piece is a multiple of the chunk.
 __global__ void __launch_bounds__(kFlatThreads)
     squares_kernel(double* partial, const float* x, int64_t elements, int64_t piece) {
@@ -82,6 +93,15 @@ void CudaBackend::adamw(Tensor weights, Tensor shadow, Tensor first, Tensor seco
                            device_data<float>(first),    device_data<float>(second),
                            device_data<float>(gradient), elements};
   launch(adamw_kernel, flat_blocks(elements), kFlatThreads, 0, stream_, arrays, factors);
+}
+
+void CudaBackend::move_average(Tensor average, Tensor x, float share) {
+  const char* const name = "move_average";
+  const int64_t elements = average.elements();
+  check_device_tensor(name, "average", average, DType::f32, {elements});
+  check_device_tensor(name, "x", x, DType::f32, {elements});
+  launch(move_average_kernel, flat_blocks(elements), kFlatThreads, 0, stream_, device_data<float>(average),
+         device_data<float>(x), elements, share);
 }
 
 double CudaBackend::sum_of_squares(Tensor x) {

@@ -12,6 +12,9 @@ namespace limner::tuning {
 // so that an SM (164 KiB on sm_80, 228 on sm_90) has two or more such blocks. Beyond it, tiles of 64 keys
 // with copies one tile ahead need less shared memory and more queries share each key.
 inline constexpr int kShortRow = 128;
+// Backward: the longest row that a warp serves alone, its other half of 16 tokens after the first. A block of
+// 64 tokens has work for all its four warps from 49 on, for two up to here.
+inline constexpr int kShortBackwardRow = 32;
 
 // --- Sums over rows (column_sums.cu, norm.cu).
 // A block of 8 warps sums this many rows of 256 columns, 8 to 16 a warp, so that its fixed cost is small …

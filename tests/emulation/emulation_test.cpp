@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cstdlib>
 #include <numeric>
 #include <vector>
 
@@ -56,6 +57,24 @@ __global__ void multiply_kernel(float* c, const bf16* a, const bf16* b) {
   c[row * 8 + column + 1] = sums[1];
   c[(row + 8) * 8 + column] = sums[2];
   c[(row + 8) * 8 + column + 1] = sums[3];
+}
+
+// Each thread takes its neighbour's value; without the barrier it may come too early.
+enum class Barrier { missing, there };
+template <Barrier kBarrier>
+__global__ void neighbour_kernel(float* values) {
+  SHARED_ARRAY(float, held, [64]);
+  held[threadIdx.x] = values[threadIdx.x];
+  if constexpr (kBarrier == Barrier::there) __syncthreads();
+  values[threadIdx.x] = held[(threadIdx.x + 1) % 64];
+}
+
+// Blocks that add to one number, plainly or atomically.
+enum class Add { plain, atomic };
+template <Add kAdd>
+__global__ void count_blocks_kernel(float* sum) {
+  if constexpr (kAdd == Add::atomic) atomicAdd(sum, 1.0f);
+  if constexpr (kAdd == Add::plain) *sum += 1.0f;
 }
 
 __global__ void diverging_kernel() {
@@ -131,6 +150,45 @@ TEST_F(Emulation, ADivergentBarrierIsReported) {
       },
       "__syncthreads at .*emulation_test.cpp:[0-9]+: 16 of 32 threads have already exited");
 }
+
+TEST_F(Emulation, NeighboursMeetAtABarrierAndBlocksAddAtomically) {
+  std::vector<float> values(64);
+  std::iota(values.begin(), values.end(), 0.0f);
+  const Buffer buffer = on_device(values), sum = on_device(std::vector<float>(1));
+  launch(neighbour_kernel<Barrier::there>, dim3(1), dim3(64), 0, stream_, static_cast<float*>(buffer.data()));
+  launch(count_blocks_kernel<Add::atomic>, dim3(7), dim3(1), 0, stream_, static_cast<float*>(sum.data()));
+  const std::vector<float> found = on_host(buffer);
+  for (size_t i = 0; i < 64; ++i) EXPECT_EQ(found[i], static_cast<float>((i + 1) % 64));
+  EXPECT_EQ(on_host(sum).front(), 7.0f);
+}
+
+#ifdef __SANITIZE_THREAD__
+// The same kernels without barrier and without atomic: the race detector must find them, in any order. Its
+// exit code is 66.
+TEST_F(Emulation, TheRaceDetectorSeesAMissingBarrier) {
+  const Buffer buffer = on_device(std::vector<float>(64));
+  EXPECT_EXIT(
+      {
+        launch(neighbour_kernel<Barrier::missing>, dim3(1), dim3(64), 0, stream_,
+               static_cast<float*>(buffer.data()));
+        check_cuda(cudaStreamSynchronize(stream_));
+        std::exit(0);
+      },
+      testing::ExitedWithCode(66), "data race.*neighbour_kernel");
+}
+
+TEST_F(Emulation, TheRaceDetectorSeesBlocksThatAddPlainly) {
+  const Buffer sum = on_device(std::vector<float>(1));
+  EXPECT_EXIT(
+      {
+        launch(count_blocks_kernel<Add::plain>, dim3(2), dim3(1), 0, stream_,
+               static_cast<float*>(sum.data()));
+        check_cuda(cudaStreamSynchronize(stream_));
+        std::exit(0);
+      },
+      testing::ExitedWithCode(66), "data race.*count_blocks_kernel");
+}
+#endif
 
 TEST_F(Emulation, AWrongLaunchIsAnErrorWithItsPlace) {
   try {

@@ -22,11 +22,14 @@ TEST(NoAllocation, AfterReserve) {
       dgamma(DType::f32, {width}, 5), dbeta(DType::f32, {width}, 6), table(DType::f32, {7, width}, 7);
   std::vector<int32_t> ids;
   for (int64_t token = 0; token < tokens; ++token) ids.push_back(static_cast<int32_t>(token % 7));
+  const AttentionShape shape{12, 25, Masking::causal, {}, 6, 0};  // packed as wide as x
+  const Operand rstds(DType::f32, {tokens, 18}, 9), scale(DType::f32, {25}, 10), dscale(DType::f32, {25}, 11);
   const size_t before = free_bytes();
   backend->norm_backward(y, Write::overwrite, dx, dgamma, dbeta, x, x, mean, rstd, gamma, NormKind::layer,
                          {0.1f, 8}, rows);
   backend->embedding_backward(table, table, table, x, ids, ids, ids);
   backend->sum_of_squares(x);
+  backend->head_norm_backward(y, dscale, dscale, x, x, rstds, scale, scale, shape);
   backend->synchronize();
   EXPECT_EQ(free_bytes(), before);
 }

@@ -56,11 +56,11 @@ class Program : public ::testing::Test {
   }
   static void TearDownTestSuite() { delete scratch; }
   static Outcome run(const std::string& stage, const std::string& folder, const std::string& device,
-                     int ranks = 1, const std::string& prefix = {}) {
+                     int ranks = 1, const std::string& prefix = {}, const std::string& more = {}) {
     const Outcome outcome = limner::testing::limner(
         scratch->path(),
-        stage + " config.yaml run.directory=" + folder + " runtime.device=" + device + " " + kSettings, ranks,
-        prefix);
+        stage + " config.yaml run.directory=" + folder + " runtime.device=" + device + " " + kSettings + more,
+        ranks, prefix);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
     return outcome;
   }
@@ -120,6 +120,31 @@ TEST_F(Program, ExtractsTheSameBytesOnAnyNumberOfRanks) {
     } else {
       EXPECT_EQ(vectors, one);
     }
+  }
+}
+
+// A decoder: rotary embeddings, root-mean-square norms, gates, causal attention, the last token's vector.
+TEST_F(Program, TrainsAndExtractsADecoder) {
+  const std::string decoder = "model.architecture.family=llama";
+  for (const char* folder : {"decoder", "decoder_gpu"}) copy("cpu", folder, "prepared");
+  run("train", "decoder", "cpu", 1, {}, decoder);
+  run("train", "decoder_gpu", "cuda", 1, with_module(), decoder);
+  const std::vector<double> expected = training_losses(*scratch / "decoder/train/metrics.jsonl"),
+                            losses = training_losses(*scratch / "decoder_gpu/train/metrics.jsonl");
+  ASSERT_GE(expected.size(), 20U);
+  ASSERT_EQ(losses.size(), expected.size());
+  for (size_t step = 0; step < losses.size(); ++step) {
+    EXPECT_NEAR(losses[step], expected[step], 0.02 * expected.front()) << "step " << step;
+  }
+  copy("decoder", "decoder_vectors", "prepared");
+  copy("decoder", "decoder_vectors", "checkpoints");
+  run("extract", "decoder", "cpu");
+  run("extract", "decoder_vectors", "cuda", 1, with_module());
+  const std::vector<float> one = embedding(*scratch / "decoder/embeddings"),
+                           vectors = embedding(*scratch / "decoder_vectors/embeddings");
+  ASSERT_EQ(vectors.size(), one.size());
+  for (size_t row = 0; row < vectors.size() / kWidth; ++row) {
+    EXPECT_GT(cosine(vectors.data() + row * kWidth, one.data() + row * kWidth), 0.9995) << row;
   }
 }
 

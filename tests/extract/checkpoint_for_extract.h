@@ -8,7 +8,8 @@
 
 namespace limner::testing {
 
-inline void write_checkpoint(const fs::path& folder, uint64_t seed = 3, int64_t max_length = 16) {
+inline void write_checkpoint(const fs::path& folder, uint64_t seed = 3, int64_t max_length = 16,
+                             SentenceConfig sentence = {}) {
   const PreparedTable table = synthetic_table();
   WordPieceOptions options;
   options.vocabulary_size = 140;
@@ -29,7 +30,8 @@ inline void write_checkpoint(const fs::path& folder, uint64_t seed = 3, int64_t 
       {sentiment, stars}, HeadInput::mean, DType::f32);
   model.initialize(seed);
   FolderWriter writer(folder);
-  save_model(model, writer.path(), Pooling::mean, true, max_length);
+  sentence.max_length = max_length;
+  save_model(model, writer.path(), sentence);
   tokenizer.save(writer.path(), max_length);
   writer.publish();
 }

@@ -1,6 +1,7 @@
 // Whole extractions on the synthetic set.
 #include "extract/extract.h"
 
+#include <array>
 #include <cmath>
 
 #include "extract/plan.h"
@@ -118,6 +119,65 @@ TEST_F(ExtractTest, SettingsDecideVectors) {
   EXPECT_GT(std::abs(length - 1.0), 0.01);
   // The direction is that of the normalised vector, up to float16.
   for (size_t i = 0; i < 32; ++i) EXPECT_NEAR(plain[i] / std::sqrt(length), cls[i], 2e-3);
+}
+
+// Cut, then scaled; the dense layer before both.
+TEST_F(ExtractTest, DenseLayersAndDimensions) {
+  synthetic.settings().extract.normalize.value = false;
+  extract(synthetic.run());
+  const std::vector<float> pooled = all_embeddings(embeddings());
+  SentenceConfig sentence;
+  DenseLayer& layer = sentence.layers.emplace_back();
+  layer.in = 32;
+  layer.out = 5;
+  for (size_t i = 0; i < 160; ++i) layer.weight.push_back(0.01f * static_cast<float>(i % 37) - 0.2f);
+  layer.bias = {0.1f, -0.2f, 0.3f, -0.4f, 0.5f};
+  write_checkpoint(synthetic.run().checkpoints() / "best", 3, 16, sentence);
+  synthetic.settings().extract.normalize.value = true;
+  synthetic.settings().extract.dimensions.value = 3;
+  extract(synthetic.run());
+  const EmbeddingsReader reader(embeddings(), EmbeddingsReader::Verify::hashes);
+  EXPECT_EQ(reader.width(), 3);
+  EXPECT_EQ(reader.provenance().full_width, 5);
+  const std::vector<float> vectors = all_embeddings(embeddings());
+  for (size_t row = 0; row < 230; ++row) {
+    std::array<double, 3> expected{};
+    double squares = 0.0;
+    for (size_t i = 0; i < 3; ++i) {
+      double sum = layer.bias[i];
+      for (size_t j = 0; j < 32; ++j)
+        sum += static_cast<double>(layer.weight[i * 32 + j]) * pooled[row * 32 + j];
+      expected[i] = std::tanh(sum);
+      squares += expected[i] * expected[i];
+    }
+    for (size_t i = 0; i < 3; ++i)
+      EXPECT_NEAR(vectors[row * 3 + i], expected[i] / std::sqrt(squares), 1e-5) << row;
+  }
+  synthetic.settings().extract.dimensions.value = 6;
+  expect_error(ExitCode::bad_config, {"extract.dimensions", "6", "5"}, [&] { extract(synthetic.run()); });
+}
+
+TEST_F(ExtractTest, PromptStandsBeforeEveryText) {
+  extract(synthetic.run());
+  const std::vector<float> plain = all_embeddings(embeddings());
+  SentenceConfig sentence;
+  sentence.prompts = {{"query", "good "}};
+  sentence.default_prompt = "query";
+  const fs::path checkpoint = synthetic.run().checkpoints() / "best";
+  write_checkpoint(checkpoint, 3, 16, sentence);
+  extract(synthetic.run());
+  const EmbeddingsReader reader(embeddings(), EmbeddingsReader::Verify::hashes);
+  EXPECT_EQ(reader.provenance().prompt, "good ");
+  EXPECT_NE(all_embeddings(embeddings()), plain);
+  const Tokenizer tokenizer = Tokenizer::load(checkpoint);
+  const PreparedTable table = synthetic_table({.rows = 230});
+  const std::vector<int32_t> tokens = reader.tokens(0, 230);
+  for (size_t row = 0; row < 230; ++row) {
+    EXPECT_EQ(tokens[row], static_cast<int32_t>(tokenizer.encode("good " + table.texts[row], 16).size()));
+  }
+  synthetic.settings().model.prompt = "";
+  extract(synthetic.run());
+  EXPECT_EQ(all_embeddings(embeddings()), plain);
 }
 
 TEST_F(ExtractTest, Refusals) {

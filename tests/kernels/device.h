@@ -13,9 +13,6 @@ namespace limner::test {
 std::unique_ptr<Backend> make_backend(int threads);
 // Does this device have attention for heads of this size?
 bool has_attention(int64_t head_size);
-// Does it have what newer families than BERT need: gates, norms of heads, rotation, root-mean-square norms,
-// norms without beta, gradients added to, grouped heads and windows?
-bool has_every_family();
 // Memory outside every backend, so that a test can look behind a tensor's last byte.
 Buffer device_memory(int64_t bytes);
 // Both wait for every operation that was called before, on any backend.

@@ -50,6 +50,49 @@ TEST_P(ElementwiseTypes, AddAndFill) {
   EXPECT_THROW(backend_->cast(dst, longer), Error);
 }
 
+TEST_P(ElementwiseTypes, ColumnsEqualReference) {
+  const double factor = -1.5;
+  for (const int64_t rows : {0, 1, 33, 301}) {
+    for (const int64_t columns : {1, 7, 8, 17, 101}) {
+      for (const auto& [before, behind] : {std::pair<int64_t, int64_t>{0, 0}, {0, 5}, {3, 0}, {8, 16}}) {
+        const int64_t width = before + columns + behind;
+        const Operand whole(dtype(), {rows, width}, 7), part(dtype(), {rows, columns}, 8);
+        const Operand copy(dtype(), {rows, columns});
+        const Doubles outer = whole.values(), inner = part.values();
+        Doubles sum = outer, scaled(inner.size());
+        for (int64_t row = 0; row < rows; ++row) {
+          for (int64_t column = 0; column < columns; ++column) {
+            const auto at = static_cast<size_t>(row * width + before + column);
+            const auto here = static_cast<size_t>(row * columns + column);
+            sum[at] += factor * inner[here];
+            scaled[here] = factor * outer[at];
+          }
+        }
+        backend_->copy_columns(copy, whole, before, static_cast<float>(factor));
+        expect_close(copy.values(), scaled, tolerance(dtype(), 1), "copy");
+        backend_->add_columns(whole, before, part, static_cast<float>(factor));
+        expect_close(whole.values(), sum, tolerance(dtype(), 1), "sum");
+        const Doubles after = whole.values();
+        for (size_t i = 0; i < after.size(); ++i) {
+          const auto column = static_cast<int64_t>(i) % width;
+          if (column < before || column >= before + columns) {
+            ASSERT_EQ(after[i], outer[i]) << "column " << column;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(ElementwiseTypes, ColumnsThatDoNotFitAreRefused) {
+  const Operand whole(dtype(), {3, 9}, 9), part(dtype(), {3, 4}, 10), fewer(dtype(), {2, 4}, 11);
+  EXPECT_THROW(backend_->add_columns(whole, 6, part, 1.0f), Error);
+  EXPECT_THROW(backend_->add_columns(whole, -1, part, 1.0f), Error);
+  EXPECT_THROW(backend_->add_columns(whole, 0, fewer, 1.0f), Error);
+  EXPECT_THROW(backend_->copy_columns(part, whole, 6, 1.0f), Error);
+  EXPECT_THROW(backend_->copy_columns(fewer, whole, 0, 1.0f), Error);
+}
+
 TEST_P(ElementwiseTypes, UploadAndDownload) {
   const Operand source(dtype(), {7, 3}, 6), device(dtype(), {7, 3});
   std::vector<std::byte> host(source.bytes());

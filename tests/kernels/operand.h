@@ -133,10 +133,6 @@ class KernelTest : public testing::TestWithParam<DType> {
   std::unique_ptr<Backend> backend_ = make_backend(2);
 };
 
-// The device refuses these choices (CudaBackend says so by an error).
-#define LIMNER_WANTS_EVERY_FAMILY() \
-  if (!has_every_family()) GTEST_SKIP() << "this device has only what BERT needs"
-
 #define LIMNER_FOR_BOTH_TYPES(suite) \
   INSTANTIATE_TEST_SUITE_P(Types, suite, testing::Values(DType::f32, DType::bf16), dtype_test_name)
 

@@ -41,6 +41,19 @@ TEST(AdamWTest, StepZeroIsRefused) {
   EXPECT_THROW(backend->adamw(x, Tensor(), x, x, x, {1e-3f, 0.9f, 0.999f, 1e-8f, 0.0f, 0, 1.0f}), Error);
 }
 
+TEST(MoveAverage, EqualsReference) {
+  const auto backend = make_backend(2);
+  for (const int64_t count : {1, 15, 17, 16385}) {
+    const Operand average(DType::f32, {count}, 1), x(DType::f32, {count}, 2);
+    Doubles expected = average.values();
+    const Doubles to = x.values();
+    for (size_t i = 0; i < expected.size(); ++i) expected[i] += 0.125 * (to[i] - expected[i]);
+    backend->move_average(average, x, 0.125f);
+    expect_close(average.values(), expected, tolerance(DType::f32, 1), "average");
+    EXPECT_EQ(x.values(), to);
+  }
+}
+
 TEST(SumOfSquares, EqualsReference) {
   const auto backend = make_backend(2);
   for (const int64_t count : {0, 1, 15, 16, 17, 16385, 50000, 2100001}) {

@@ -11,7 +11,7 @@ Results run_all(int threads, DType dtype) {
   const auto backend = make_backend(threads);
   const std::vector<int32_t> lengths{70, 1, 0, 130, 33, 200, 17, 250, 64};
   const Rows rows(lengths);
-  const int64_t tokens = rows.tokens(), heads = 3, size = 32, hidden = heads * size, inner = 200;
+  const int64_t tokens = rows.tokens(), heads = 4, size = 32, hidden = heads * size, inner = 200;
   const Dropout dropout{0.1f, 42};
   Results results;
   const auto keep = [&](const Operand& operand) { results.push_back(operand.bytes()); };
@@ -21,6 +21,8 @@ Results run_all(int threads, DType dtype) {
   const Operand dweight(DType::f32, {inner, hidden}, 4), dbias(DType::f32, {inner}, 5);
   backend->linear_forward(y, pre, x, weight, bias, Activation::gelu);
   backend->activation_backward(y, y, pre, Activation::gelu);
+  backend->add_columns(y, 3, x, 0.5f);
+  backend->activation_forward(pre, pre, Activation::gelu);
   backend->linear_backward_input(dx, Write::overwrite, y, weight);
   backend->linear_backward_weight(dweight, dbias, y, x);
   for (const Operand* operand : {&y, &pre, &dx, &dweight, &dbias}) keep(*operand);
@@ -43,10 +45,10 @@ Results run_all(int threads, DType dtype) {
                          NormKind::layer, dropout, rows);
   for (const Operand* operand : {&normed, &sum, &mean, &rstd, &dsum, &dx, &dgamma, &dbeta}) keep(*operand);
 
-  if (has_every_family()) {
-    const AttentionShape grouped{4, 24, Masking::causal, dropout, 2, 40};  // packed as wide as 2 * hidden
-    const Operand table(DType::f32, {250, 24}, 21), scales(DType::f32, {24}, 22),
-        rstds(DType::f32, {tokens, 6}), dscales(DType::f32, {24}, 23), gated(dtype, {tokens, hidden}),
+  {
+    const AttentionShape grouped{4, size, Masking::causal, dropout, 2, 40};  // packed as wide as 2 * hidden
+    const Operand table(DType::f32, {250, size}, 21), scales(DType::f32, {size}, 22),
+        rstds(DType::f32, {tokens, 6}), dscales(DType::f32, {size}, 23), gated(dtype, {tokens, hidden}),
         packed(dtype, {tokens, 2 * hidden}, 24), heads_normed(dtype, {tokens, 2 * hidden}),
         dpacked(dtype, {tokens, 2 * hidden}), lse_grouped(DType::f32, {4, tokens});
     backend->head_norm_forward(heads_normed, rstds, packed, scales, scales, 1e-6f, grouped);
@@ -82,6 +84,16 @@ Results run_all(int threads, DType dtype) {
   results.emplace_back(bytes, bytes + sizeof(squares));
   backend->add(other, flat);
   keep(other);
+  const Operand columns(dtype, {tokens, hidden});
+  backend->copy_columns(columns, y, 7, 0.5f);
+  keep(columns);
+  backend->move_average(other, moment, 0.25f);
+  keep(other);
+
+  const Operand logits(dtype, {5, 301}, 16), dlogits(dtype, {5, 301}), loss(DType::f32, {5});
+  backend->cross_entropy(loss, dlogits, logits, std::vector<int32_t>{0, 300, -1, 7, 16}, Tensor(),
+                         {0.1f, 2.0f}, 1.0f);
+  for (const Operand* operand : {&dlogits, &loss}) keep(*operand);
   return results;
 }
 

@@ -16,9 +16,15 @@ using testing::single_label_head;
 using testing::TemporaryFolder;
 using testing::tiny_config;
 
+SentenceConfig with_length(int64_t tokens) {
+  SentenceConfig sentence;
+  sentence.max_length = tokens;
+  return sentence;
+}
+
 class Checkpoint : public ::testing::Test {
  protected:
-  void save(Model& model) { save_model(model, folder_.path(), Pooling::mean, true, 17); }
+  void save(Model& model) { save_model(model, folder_.path(), with_length(17)); }
 
   Model load(HeadInput* input_read = nullptr) {
     HeadInput input = HeadInput::mean;
@@ -111,7 +117,7 @@ TEST_F(Checkpoint, EveryFamilyRoundTrips) {
     Model model = make_model(*backend_, {single_label_head("sentiment", 3), single_label_head("category", 5)},
                              input, DType::f32, config);
     shake_weights(model);
-    save_model(model, folder.path(), Pooling::mean, true, 17);
+    save_model(model, folder.path(), with_length(17));
     HeadInput recorded = HeadInput::mean;
     const std::vector<HeadSpec> heads = read_heads(folder.path(), recorded);
     EXPECT_EQ(recorded, input);

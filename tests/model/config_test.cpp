@@ -219,7 +219,11 @@ TEST_F(Sentence, EveryPoolingInBothSpellings) {
     pooling({{"word_embedding_dimension", 12}, {flag, true}});
     EXPECT_EQ(read().pooling, expected) << flag;
     const TemporaryFolder written;
-    SentenceConfig{true, expected, false, 99}.write(written.path(), 12);
+    SentenceConfig config;
+    config.pooling = expected;
+    config.normalize = false;
+    config.max_length = 99;
+    config.write(written.path(), 12);
     const SentenceConfig back = SentenceConfig::read(written.path());
     EXPECT_EQ(back.pooling, expected) << mode;
     EXPECT_FALSE(back.normalize);
@@ -229,8 +233,8 @@ TEST_F(Sentence, EveryPoolingInBothSpellings) {
 
 TEST_F(Sentence, UnknownIsRefused) {
   older();
-  modules({"x.Transformer", "x.Pooling", "x.Dense", "x.Normalize"});
-  expect_refused({"modules.json", "Dense"});
+  modules({"x.Transformer", "x.Pooling", "x.LayerNorm", "x.Normalize"});
+  expect_refused({"modules.json", "LayerNorm"});
   modules({"x.Transformer", "x.Normalize"});
   expect_refused({"modules.json", "Normalize"});
   modules({"x.Transformer"});
@@ -276,8 +280,69 @@ TEST_F(Sentence, SettingsThatChangeVectorsAreRefused) {
   expect_refused({"2_Normalize", "token_embeddings"});
   newer();
   write("config_sentence_transformers.json",
-        {{"default_prompt_name", "query"}, {"prompts", {{"query", "q: "}}}});
-  expect_refused({"config_sentence_transformers.json", "query"});
+        {{"default_prompt_name", "passage"}, {"prompts", {{"query", "q: "}}}});
+  expect_refused({"config_sentence_transformers.json", "passage"});
+  write("config_sentence_transformers.json", {{"prompts", {{"query", 3}}}});
+  expect_refused({"config_sentence_transformers.json", "prompts"});
+}
+
+TEST_F(Sentence, PromptsByNameAndByWords) {
+  newer();
+  EXPECT_EQ(read().prompt_for("auto"), "");
+  write("config_sentence_transformers.json",
+        {{"default_prompt_name", "query"}, {"prompts", {{"query", "query: "}, {"passage", "passage: "}}}});
+  SentenceConfig config = read();
+  EXPECT_EQ(config.prompt_for("auto"), "query: ");
+  EXPECT_EQ(config.prompt_for("passage"), "passage: ");
+  EXPECT_EQ(config.prompt_for("Find this: "), "Find this: ");
+  EXPECT_EQ(config.prompt_for(""), "");
+  expect_error(ExitCode::bad_config, {"model.prompt", "qurey", "passage, query"},
+               [&] { config.prompt_for("qurey"); });
+
+  config.set_default_prompt("passage: ");
+  EXPECT_EQ(config.default_prompt, "passage");
+  config.set_default_prompt("Find this: ");
+  const TemporaryFolder written;
+  config.write(written.path(), 12);
+  const SentenceConfig back = SentenceConfig::read(written.path());
+  EXPECT_EQ(back.prompt_for("auto"), "Find this: ");
+  EXPECT_EQ(back.prompt_for("passage"), "passage: ");
+
+  pooling({{"embedding_dimension", 12}, {"pooling_mode", "mean"}, {"include_prompt", false}});
+  EXPECT_EQ(read().prompt_for(""), "");
+  expect_error(ExitCode::bad_config, {"include_prompt", "query: "}, [&] { read().prompt_for("auto"); });
+}
+
+TEST_F(Sentence, DenseLayersAreWrittenAsTheyWereRead) {
+  SentenceConfig config;
+  config.layers = {{3, 2, Activation::gelu, false, {1, 2, 3, 4, 5, 6}, {7, 8}},
+                   {2, 1, Activation::none, true, {9, 10}, {}}};
+  config.write(folder_.path(), 3);
+  const SentenceConfig back = read();
+  EXPECT_TRUE(back.normalize);
+  EXPECT_EQ(back.width(3), 1);
+  ASSERT_EQ(back.layers.size(), 2u);
+  for (size_t layer = 0; layer < 2; ++layer) {
+    EXPECT_EQ(back.layers[layer].weight, config.layers[layer].weight);
+    EXPECT_EQ(back.layers[layer].bias, config.layers[layer].bias);
+    EXPECT_EQ(back.layers[layer].activation, config.layers[layer].activation);
+    EXPECT_EQ(back.layers[layer].normalizes_first, config.layers[layer].normalizes_first);
+  }
+
+  const Json dense = read_json(folder_ / "2_Dense" / "config.json");
+  const auto changed = [&](const char* key, const Json& value) {
+    Json json = dense;
+    json[key] = value;
+    write("2_Dense/config.json", json);
+  };
+  changed("activation_function", "torch.nn.modules.activation.Mish");
+  expect_refused({"2_Dense", "Mish"});
+  changed("in_features", 4);
+  expect_refused({"2_Dense", "linear.weight", "[2, 4]"});
+  changed("use_residual", true);
+  expect_refused({"2_Dense", "use_residual"});
+  changed("surprise", 1);
+  expect_refused({"2_Dense", "surprise"});
 }
 
 }  // namespace

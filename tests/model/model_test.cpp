@@ -72,6 +72,7 @@ struct GradientCase {
   bool dropout;
   const char* family = "bert";
   double language_weight = 0.0;
+  int64_t rank = 0;  // of low-rank updates of all linear layers
 };
 class Gradients : public ::testing::TestWithParam<GradientCase> {};
 
@@ -81,6 +82,8 @@ TEST_P(Gradients, EqualCentralDifferences) {
   const auto backend = make_cpu_backend(1);
   ModelConfig config = tiny_family(GetParam().family);
   config.language_weight = GetParam().language_weight;
+  config.tied_embeddings = config.family != "llama";
+  if (GetParam().rank > 0) config.lora = {GetParam().rank, 3.0, 0.2f, {"all-linear"}, {}, {}};
   Model model = make_model(*backend, three_heads(), GetParam().input, DType::f32, config);
   shake_weights(model);
   Batch batch = make_batch(lengths, model.config());
@@ -111,6 +114,7 @@ TEST_P(Gradients, EqualCentralDifferences) {
   };
 
   for (const ParamSpec& spec : model.parameters().all()) {
+    if (!spec.trained) break;  // behind all that is
     const auto count = static_cast<size_t>(spec.elements());
     const auto first = gradient.begin() + static_cast<std::ptrdiff_t>(spec.offset);
     const std::vector<double> own(first, first + static_cast<std::ptrdiff_t>(count));
@@ -140,12 +144,17 @@ INSTANTIATE_TEST_SUITE_P(
         GradientCase{HeadInput::max, true}, GradientCase{HeadInput::mean, true, "bert", 0.6},
         GradientCase{HeadInput::pooler, true, "roberta"}, GradientCase{HeadInput::pooler, true, "distilbert"},
         GradientCase{HeadInput::last, true, "gpt2"}, GradientCase{HeadInput::mean, true, "llama"},
+        GradientCase{HeadInput::last, true, "gpt2", 0.6}, GradientCase{HeadInput::mean, true, "llama", 0.6},
         GradientCase{HeadInput::last, true, "mistral"}, GradientCase{HeadInput::last, true, "qwen3"},
-        GradientCase{HeadInput::pooler, true, "modernbert"}),
+        GradientCase{HeadInput::pooler, true, "modernbert"},
+        GradientCase{HeadInput::pooler, true, "bert", 0.0, 2},
+        GradientCase{HeadInput::last, true, "gpt2", 0.0, 3},
+        GradientCase{HeadInput::last, true, "qwen3", 0.0, 1},
+        GradientCase{HeadInput::pooler, true, "modernbert", 0.0, 2}),
     [](const auto& one) {
       return std::string(one.param.family) + "_" + head_input_name(one.param.input) +
              (one.param.dropout ? "_with_dropout" : "") +
-             (one.param.language_weight > 0 ? "_and_language" : "");
+             (one.param.language_weight > 0 ? "_and_language" : "") + (one.param.rank > 0 ? "_low_rank" : "");
     });
 
 class ModelTest : public ::testing::Test {
@@ -269,6 +278,29 @@ TEST_F(ModelTest, DropoutIsAFunctionOfItsKey) {
   EXPECT_NE(logits(2), first);
   EXPECT_NE(logits(std::nullopt), first);
   EXPECT_EQ(logits(1), first);
+}
+
+TEST_F(ModelTest, RecomputedActivationsGiveTheSameGradientsInLessMemory) {
+  for (const std::string& family : all_families()) {
+    SCOPED_TRACE(family);
+    ModelConfig config = tiny_family(family);
+    config.layers = 4;
+    if (!config.windows.empty()) config.windows.resize(4, config.windows.front());
+    std::vector<float> gradient[2];
+    int64_t bytes[2];
+    for (const int recompute : {0, 1}) {
+      config.recompute = recompute == 1;
+      Model model = make_model(*backend_, three_heads(), usual_input(family), DType::bf16, config);
+      shake_weights(model);
+      const Batch batch = make_batch(lengths, model.config());
+      bytes[recompute] = model.plan(Purpose::training, batch.token_count(), batch.row_count());
+      const auto labels = three_labels();
+      gradient[recompute] =
+          gradients_of(model, *backend_, batch, labels, model.loss_weights(batch, labels), 77);
+    }
+    EXPECT_EQ(gradient[0], gradient[1]);
+    EXPECT_LT(bytes[1], 0.75 * static_cast<double>(bytes[0]));
+  }
 }
 
 TEST_F(ModelTest, PredictedBytesAreWhatPlanUses) {

@@ -17,9 +17,9 @@ int run(const std::vector<std::string>& arguments) {
     parity::forward(arguments[1], arguments[2], arguments[3]);
   } else if (is("train", 4, 4)) {
     parity::train(arguments[1], arguments[2], arguments[3]);
-  } else if (is("encode", 5, 5) && (arguments[4] == "f32" || arguments[4] == "bf16")) {
-    parity::encode(arguments[1], arguments[2], arguments[3],
-                   arguments[4] == "f32" ? DType::f32 : DType::bf16);
+  } else if (is("encode", 5, 6) && (arguments[4] == "f32" || arguments[4] == "bf16")) {
+    parity::encode(arguments[1], arguments[2], arguments[3], arguments[4] == "f32" ? DType::f32 : DType::bf16,
+                   arguments.size() == 6 ? std::optional(std::stoll(arguments[5])) : std::nullopt);
   } else if (is("export", 4, 4)) {
     parity::export_model(arguments[1], arguments[2], arguments[3]);
   } else if (is("resave", 3, 3)) {
@@ -31,7 +31,7 @@ int run(const std::vector<std::string>& arguments) {
   } else {
     std::fputs(
         "parity_probe forward | train CHECKPOINT INPUT.json OUTPUT.safetensors\n"
-        "parity_probe encode CHECKPOINT TEXTS.jsonl OUTPUT.safetensors f32|bf16\n"
+        "parity_probe encode CHECKPOINT TEXTS.jsonl OUTPUT.safetensors f32|bf16 [DIMENSIONS]\n"
         "parity_probe export SPECIFICATION.json FOLDER OUTPUT.safetensors\n"
         "parity_probe resave CHECKPOINT FOLDER\n"
         "parity_probe tokens TOKENIZER_FOLDER TEXTS.jsonl OUTPUT.txt [MAX_TOKENS]\n",

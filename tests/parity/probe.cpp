@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "model/adapter_config.h"
 #include "model/checkpoint.h"
 #include "model/safetensors.h"
 
@@ -17,17 +18,24 @@ void Results::add(const std::string& name, const Tensor& tensor) {
 }
 
 void Results::add_parameters(const std::string& prefix, Model& model, const std::vector<float>& flat,
-                             const fs::path& scratch) {
-  write_weights(scratch, model.parameters(), family_named(model.config().family), model.heads(),
-                model.head_input(), flat);
-  const fs::path path = scratch / "model.safetensors";
+                             const fs::path& folder) {
+  const fs::path scratch = folder / "parameters";
+  make_folder(scratch);
+  const bool updates = model.config().lora.active();
+  if (updates) {
+    write_adapter(scratch, model.parameters(), model.config(), model.heads(), model.head_input(), flat);
+  } else {
+    write_weights(scratch, model.parameters(), family_named(model.config().family), model.heads(),
+                  model.head_input(), model.config().has_language_head(), flat);
+  }
+  const fs::path path = scratch / (updates ? "adapter_model.safetensors" : "model.safetensors");
   const SafetensorsFile file(path);
   for (const TensorEntry& entry : file.entries()) {
     std::vector<float> values(static_cast<size_t>(entry.elements()));
     file.read(entry, values);
     add(prefix + entry.name, entry.dims, std::move(values));
   }
-  fs::remove(path);
+  fs::remove_all(scratch);
 }
 
 void Results::erase(const std::string& start) {
@@ -87,18 +95,33 @@ HeadLabels read_labels(const HeadSpec& head, const Json& labels) {
   return result;
 }
 
+Lora lora_of(const fs::path& adapter) {
+  const AdapterConfig from = AdapterConfig::read(adapter);
+  Lora lora;
+  lora.rank = from.rank;
+  lora.alpha = from.alpha;
+  lora.targets = from.targets;
+  lora.base = from.base;
+  lora.base_sha256 = checkpoint_sha256(from.base);
+  return lora;
+}
+
 Model load_model(Backend& backend, const fs::path& checkpoint, const Json& input) {
   HeadInput head_input = HeadInput::mean;
   std::vector<HeadSpec> heads = read_heads(checkpoint, head_input);
   const std::string kind = input.at("kind").get<std::string>();
   ModelConfig config = ModelConfig::read(checkpoint);
-  if (kind == "masked_language_model") config.language_weight = 1.0;
+  if (kind == config.language_objective()) config.language_weight = 1.0;
+  if (input.value("lora", false)) config.lora = lora_of(checkpoint);
   const bool bare = kind == "none" || config.has_language_head();
   if (bare) heads.clear();
   require(bare || (heads.size() == 1 && heads[0].kind == kind), "{}: one head of kind {} is wanted",
           checkpoint.string(), kind);
   if (input.contains("class_weights"))
     heads[0].class_weight = input["class_weights"].get<std::vector<float>>();
+  if (input.contains("label_smoothing")) {
+    heads[0].label_use.label_smoothing = input["label_smoothing"].get<float>();
+  }
   Model model(backend, config, heads, head_input, DType::f32);
   const auto missing = model.load(checkpoint);
   require(missing.empty(), "{}: not in the checkpoint: {}", checkpoint.string(), fmt::join(missing, ", "));

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace limner::parity {
 
 void forward(const fs::path& checkpoint, const fs::path& input, const fs::path& output);
 void train(const fs::path& checkpoint, const fs::path& input, const fs::path& output);
-void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& output, DType precision);
+void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& output, DType precision,
+            std::optional<int64_t> dimensions);
 void tokens(const fs::path& tokenizer, const fs::path& texts, const fs::path& output, int64_t max_length);
 
 // A model from scratch with the heads of the specification, written as a Hugging Face folder (without a
@@ -25,7 +27,7 @@ void tokens(const fs::path& tokenizer, const fs::path& texts, const fs::path& ou
 // -> vectors [rows, hidden], head.<name> [rows, outputs]
 void export_model(const fs::path& specification, const fs::path& folder, const fs::path& output);
 
-// Loads a checkpoint with its heads and writes it again.
+// Loads a checkpoint with its heads and writes it again; an adapter as an adapter.
 void resave(const fs::path& checkpoint, const fs::path& folder);
 
 // f32 tensors by name, to be written as one file.
@@ -33,9 +35,10 @@ class Results {
  public:
   void add(const std::string& name, const std::vector<int64_t>& dims, std::vector<float> values);
   void add(const std::string& name, const Tensor& tensor);  // f32
-  // Every tensor that a checkpoint of these weights (or gradients) would hold, under Hugging Face's name.
+  // Every tensor that a checkpoint of these weights (or gradients) would hold, under Hugging Face's name;
+  // `folder` is for files on the way.
   void add_parameters(const std::string& prefix, Model& model, const std::vector<float>& flat,
-                      const fs::path& scratch);
+                      const fs::path& folder);
   void erase(const std::string& start);  // all names that start so
   void write(const fs::path& path);
 
@@ -50,7 +53,10 @@ class Results {
 // {"rows": [[ids]], "segments": optional, "targets": optional, [[position, id]] of each row}
 Batch read_batch(const Json& json);
 HeadLabels read_labels(const HeadSpec& head, const Json& labels);
-// The checkpoint with its one head of this kind, the masked language model's, or none, in f32.
+// The low-rank updates that an adapter has.
+Lora lora_of(const fs::path& adapter);
+// The checkpoint with its one head of this kind, the language model's, or none, in f32. With "lora": true an
+// adapter's updates stay beside the weights and are what is trained.
 Model load_model(Backend& backend, const fs::path& checkpoint, const Json& input);
 
 }  // namespace limner::parity

@@ -1,3 +1,4 @@
+#include "model/adapter_config.h"
 #include "model/checkpoint.h"
 #include "tests/parity/probe.h"
 
@@ -46,7 +47,10 @@ void export_model(const fs::path& specification, const fs::path& folder, const f
   model.initialize(seed);
   make_folder(folder);
   const auto normalize = json.at("normalize").get<bool>();
-  save_model(model, folder, Pooling::mean, normalize, architecture.max_positions);
+  SentenceConfig sentence;
+  sentence.normalize = normalize;
+  sentence.max_length = architecture.max_positions;
+  save_model(model, folder, sentence);
 
   const Batch batch = read_batch(json);
   model.plan(Purpose::inference, batch.token_count(), batch.row_count());
@@ -61,7 +65,8 @@ void export_model(const fs::path& specification, const fs::path& folder, const f
 }
 
 void resave(const fs::path& checkpoint, const fs::path& folder) {
-  const ModelConfig config = ModelConfig::read(checkpoint);
+  ModelConfig config = ModelConfig::read(checkpoint);
+  if (AdapterConfig::present(checkpoint)) config.lora = lora_of(checkpoint);
   HeadInput head_input = config.usual_head_input();
   const std::vector<HeadSpec> heads = read_heads(checkpoint, head_input);
   const auto backend = make_cpu_backend(threads);
@@ -69,7 +74,12 @@ void resave(const fs::path& checkpoint, const fs::path& folder) {
   const auto missing = model.load(checkpoint);
   require(missing.empty(), "{}: not in the checkpoint: {}", checkpoint.string(), fmt::join(missing, ", "));
   make_folder(folder);
-  save_model(model, folder, config.usual_pooling(), true, config.max_positions);
+  SentenceConfig sentence = SentenceConfig::read(checkpoint);
+  if (!sentence.present) {
+    sentence.pooling = config.usual_pooling();
+    sentence.max_length = config.max_positions;
+  }
+  save_model(model, folder, sentence);
 }
 
 }  // namespace limner::parity

@@ -3,6 +3,7 @@
 
 #include "model/transformer.h"
 #include "tests/parity/probe.h"
+#include "text/batcher.h"
 
 namespace limner::parity {
 namespace {
@@ -78,7 +79,8 @@ void forward(const fs::path& checkpoint, const fs::path& input, const fs::path& 
   const Json json = read_json(input);
   const auto backend = make_cpu_backend(threads);
   Model model = load_model(*backend, checkpoint, json);
-  const Batch batch = read_batch(json);
+  Batch batch = read_batch(json);
+  if (json.at("kind") == "causal_language_model") predict_next_tokens(batch);
   model.plan(Purpose::training, batch.token_count(), batch.row_count());
 
   Results results;

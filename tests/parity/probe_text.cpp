@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "model/safetensors.h"
+#include "model/sentence_vectors.h"
 #include "tests/parity/probe.h"
 #include "text/batcher.h"
 #include "text/tokenizer.h"
@@ -34,7 +35,8 @@ void tokens(const fs::path& folder, const fs::path& texts, const fs::path& outpu
   writer.publish();
 }
 
-void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& output, DType precision) {
+void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& output, DType precision,
+            std::optional<int64_t> dimensions) {
   const auto backend = make_cpu_backend(threads);
   const SentenceConfig sentence = SentenceConfig::read(checkpoint);
   require(sentence.present, "{}: not a sentence-transformers folder", checkpoint.string());
@@ -42,7 +44,9 @@ void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& o
   model.load(checkpoint);
   const int64_t positions = model.config().max_positions;
   const int64_t length = sentence.max_length > 0 ? std::min(sentence.max_length, positions) : positions;
-  const auto ids = Tokenizer::load(checkpoint).encode_all(read_texts(texts), length, threads);
+  Tokenizer tokenizer = Tokenizer::load(checkpoint);
+  tokenizer.set_prompt(sentence.prompt_for("auto"));
+  const auto ids = tokenizer.encode_all(read_texts(texts), length, threads);
 
   std::vector<std::span<const int32_t>> rows(ids.begin(), ids.end());
   std::vector<int32_t> lengths;
@@ -51,21 +55,21 @@ void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& o
     row_ids.push_back(static_cast<int64_t>(lengths.size()));
     lengths.push_back(static_cast<int32_t>(row.size()));
   }
-  const auto width = static_cast<size_t>(model.config().hidden);
-  std::vector<float> vectors(rows.size() * width);
+  SentenceVectors sentence_vectors(*backend, sentence, model.config().hidden, dimensions, max_tokens);
+  const int64_t width = sentence_vectors.width();
+  std::vector<float> vectors(rows.size() * static_cast<size_t>(width));
   model.plan(Purpose::inference, max_tokens, max_tokens);
   for (const std::vector<int64_t>& indices : range_batches(lengths, max_tokens)) {
     const Batch batch = pack(indices, rows, row_ids);
     model.forward(batch, Purpose::inference);
-    const float* pooled = model.pooled(batch, sentence.pooling, sentence.normalize).as<float>();
-    for (const int64_t index : indices) {
-      std::copy_n(pooled, width, vectors.begin() + index * static_cast<int64_t>(width));
-      pooled += width;
+    const std::vector<float> computed = sentence_vectors.compute(model, batch);
+    for (size_t row = 0; row < indices.size(); ++row) {
+      std::copy_n(computed.begin() + static_cast<int64_t>(row) * width, width,
+                  vectors.begin() + indices[row] * width);
     }
   }
   const auto count = static_cast<int64_t>(rows.size());
-  write_safetensors(output,
-                    {{"vectors", Tensor(vectors.data(), DType::f32, {count, model.config().hidden})}});
+  write_safetensors(output, {{"vectors", Tensor(vectors.data(), DType::f32, {count, width})}});
 }
 
 }  // namespace limner::parity

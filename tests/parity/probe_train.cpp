@@ -23,14 +23,15 @@ class Optimizer {
       : backend_(backend),
         model_(model),
         plan_(plan),
-        first_memory_(backend.allocate(model.weights().bytes())),
-        second_memory_(backend.allocate(model.weights().bytes())) {}
+        first_memory_(backend.allocate(model.gradients().bytes())),
+        second_memory_(backend.allocate(model.gradients().bytes())) {}
 
   void step(int64_t index, double rate, double scale) {
-    const int64_t elements = model_.weights().elements();
+    const int64_t elements = model_.gradients().elements();
     const Tensor first(first_memory_.data(), DType::f32, {elements});
     const Tensor second(second_memory_.data(), DType::f32, {elements});
     for (const ParamSpec& spec : model_.parameters().all()) {
+      if (!spec.trained) break;
       const auto part = [&](const Tensor& flat) { return flat.slice_rows(spec.offset, spec.elements()); };
       const double decay = spec.decay == Decay::weight_decay ? plan_.at("weight_decay").get<double>() : 0.0;
       const AdamW update{static_cast<float>(rate),
@@ -88,7 +89,8 @@ void train(const fs::path& checkpoint, const fs::path& input, const fs::path& ou
   results.add("losses", {steps}, losses);
   results.add("grad_norms", {steps}, norms);
   results.add("learning_rates", {steps}, rates);
-  results.add_parameters("final.", model, model.download_weights(), fs::absolute(output).parent_path());
+  const std::vector<float> trained = model.download(model.trained_weights());
+  results.add_parameters("final.", model, trained, fs::absolute(output).parent_path());
   results.write(output);
 }
 

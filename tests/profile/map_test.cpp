@@ -17,7 +17,7 @@ Matrix three_groups(int64_t customers) {
 
 TEST(Map, KeepsGroupsTogether) {
   const Matrix points = three_groups(150);
-  const CustomerMap map = map_customers(principal_components(points, 50).scores, 2);
+  const CustomerMap map = map_customers(principal_components(MatrixRows(points), 50, 1).scores, 2);
   EXPECT_EQ(map.method, "t-SNE");
   int64_t own = 0;
   for (int64_t i = 0; i < 150; ++i) {
@@ -34,22 +34,25 @@ TEST(Map, KeepsGroupsTogether) {
 }
 
 TEST(Map, IsTheSameForAnyThreads) {
-  const Matrix components = principal_components(three_groups(101), 50).scores;
+  const Matrix components = principal_components(MatrixRows(three_groups(101)), 50, 1).scores;
   EXPECT_EQ(map_customers(components, 1).places, map_customers(components, 3).places);
 }
 
 TEST(Map, FewOrIdenticalCustomers) {
-  const CustomerMap few = map_customers(principal_components(random_matrix(5, 4, 1), 50).scores, 1);
+  const CustomerMap few =
+      map_customers(principal_components(MatrixRows(random_matrix(5, 4, 1)), 50, 1).scores, 1);
   EXPECT_EQ(few.method, "principal components");
   EXPECT_NEAR(few.places.cwiseAbs().maxCoeff(), 1, 1e-9);
-  const CustomerMap same = map_customers(principal_components(Matrix::Ones(40, 4), 50).scores, 1);
+  const CustomerMap same =
+      map_customers(principal_components(MatrixRows(Matrix::Ones(40, 4)), 50, 1).scores, 1);
   EXPECT_EQ(same.places, Matrix::Zero(40, 2));
   Matrix duplicates = random_matrix(40, 3, 1);
   for (int64_t i = 10; i < 40; ++i) duplicates.row(i) = duplicates.row(0);
-  EXPECT_TRUE(map_customers(principal_components(duplicates, 50).scores, 1).places.allFinite());
+  EXPECT_TRUE(
+      map_customers(principal_components(MatrixRows(duplicates), 50, 1).scores, 1).places.allFinite());
   Matrix line = Matrix::Zero(30, 1);
   for (int64_t i = 0; i < 30; ++i) line(i, 0) = static_cast<double>(i);
-  EXPECT_TRUE(map_customers(principal_components(line, 50).scores, 1).places.allFinite());
+  EXPECT_TRUE(map_customers(principal_components(MatrixRows(line), 50, 1).scores, 1).places.allFinite());
 }
 
 TEST(Affinities, HaveThePerplexity) {

@@ -37,7 +37,8 @@ class Models : public testing::TestWithParam<const char*> {
                           RegressionSettings settings) {
     settings.kind = kind;
     const Vector& wanted = outcome == Outcome::number ? target : labels;
-    const CustomerModelPointer model = fit_customer_model(settings, outcome, features, wanted, 17);
+    const CustomerModelPointer model =
+        fit_customer_model(settings, outcome, MatrixRows(features), wanted, 17);
     const Vector ours = model->predict(features), theirs = vector_of(expected.at(name));
     EXPECT_LT((ours - theirs).cwiseAbs().maxCoeff(), tolerance) << kind;
     // Saved and read again it says the same.
@@ -55,11 +56,11 @@ TEST_P(Models, LinearOnesEqualScikitLearn) {
 }
 
 TEST_P(Models, ElasticNetEqualsScikitLearn) {
-  const Matrix standard = Standardizer(features).apply(features);
+  const Matrix standard = Standardizer(MatrixRows(features)).apply(features);
   bool some_are_zero = false;
   for (const Json& entry : expected.at("elastic_net")) {
-    const LinearModel model =
-        fit_elastic_net(standard, target, entry.at("l1").get<double>(), entry.at("l2").get<double>());
+    const LinearModel model = fit_elastic_net(MatrixRows(standard), target, entry.at("l1").get<double>(),
+                                              entry.at("l2").get<double>());
     const Vector theirs = vector_of(entry.at("coefficients"));
     EXPECT_LT((model.coefficients - theirs).cwiseAbs().maxCoeff(), 1e-6 * scale);
     EXPECT_NEAR(model.intercept, entry.at("intercept").get<double>(), 1e-8 * scale);
@@ -91,9 +92,10 @@ TEST_P(Models, ForestAndBoostingAreAsGoodAsScikitLearns) {
   const Json &fitting = expected.at("fitting"), &asked = expected.at("asked");
   const Matrix seen = rows_of(features, fitting), left_out = rows_of(features, asked);
   for (const auto& [settings, name] : {std::pair(forest, "forest"), std::pair(boosting, "boosting")}) {
-    const auto of_number = fit_customer_model(settings, Outcome::number, seen, rows_of(target, fitting), 17);
+    const auto of_number =
+        fit_customer_model(settings, Outcome::number, MatrixRows(seen), rows_of(target, fitting), 17);
     const auto of_class =
-        fit_customer_model(settings, Outcome::two_classes, seen, rows_of(labels, fitting), 17);
+        fit_customer_model(settings, Outcome::two_classes, MatrixRows(seen), rows_of(labels, fitting), 17);
     const std::vector<double> numbers = list_of(rows_of(target, asked));
     const std::vector<double> mean(numbers.size(), Vector(rows_of(target, asked)).mean());
     EXPECT_NEAR(score_numbers(numbers, list_of(of_number->predict(left_out)), mean).r2,
@@ -108,7 +110,8 @@ TEST_P(Models, ForestAndBoostingAreAsGoodAsScikitLearns) {
 TEST_P(Models, TheSameSeedGivesTheSameModel) {
   for (const char* kind : {"forest", "boosting"}) {
     const auto fit = [&](uint64_t seed) {
-      return fit_customer_model(settings_of(kind), Outcome::number, features, target, seed)->booster();
+      return fit_customer_model(settings_of(kind), Outcome::number, MatrixRows(features), target, seed)
+          ->booster();
     };
     EXPECT_EQ(fit(17), fit(17));
     EXPECT_EQ(fit(17) == fit(18), kind == std::string("boosting"));  // which draws nothing
@@ -125,7 +128,8 @@ TEST(CustomerModel, MissingValuesAreAllowedInEveryKind) {
     features(i, i % 4) = std::nan("");
   }
   for (const char* kind : {"logistic", "naive_bayes", "tree", "forest", "boosting"}) {
-    const auto model = fit_customer_model(settings_of(kind), Outcome::two_classes, features, labels, 17);
+    const auto model =
+        fit_customer_model(settings_of(kind), Outcome::two_classes, MatrixRows(features), labels, 17);
     const Vector predicted = model->predict(features);
     EXPECT_TRUE((predicted.array() >= 0).all() && (predicted.array() <= 1).all()) << kind;
     EXPECT_GT(area_under_curve(list_of(labels), list_of(predicted)), 0.8) << kind;
@@ -139,7 +143,7 @@ TEST(CustomerModel, NoFeatureAtAll) {
   for (const char* kind : {"ridge", "elastic_net", "tree", "forest", "boosting"}) {
     RegressionSettings settings = settings_of(kind);
     settings.min_leaf = 1;
-    const auto model = fit_customer_model(settings, Outcome::number, Matrix(20, 0), target, 17);
+    const auto model = fit_customer_model(settings, Outcome::number, MatrixRows(Matrix(20, 0)), target, 17);
     EXPECT_NEAR(model->predict(Matrix(3, 0))[2], 2, kind == std::string("forest") ? 0.2 : 1e-5) << kind;
   }
 }

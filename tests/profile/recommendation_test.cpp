@@ -74,6 +74,52 @@ TEST(Recommend, WeightsThatTellMoreAreChosen) {
   EXPECT_LT(score_places("", places_of(model, held_out, {0, 0, 1})).recall, 0.5);
 }
 
+// Two tastes: whoever has most of one wants the rest of it.
+TEST(Factors, TellTastesApart) {
+  Histories histories;
+  for (int32_t customer = 0; customer < 60; ++customer) {
+    const int32_t first = customer % 2 == 0 ? 0 : 6;
+    histories.push_back({first + customer % 6, first + (customer + 1) % 6, first + (customer + 3) % 6});
+  }
+  const ItemFactors factors = factorise_items(histories, 12, 2, 17, 1);
+  const Vector wants = factors.wants({0, 1});
+  for (int32_t item = 2; item < 6; ++item) EXPECT_GT(wants[item], 2 * std::abs(wants[item + 6])) << item;
+  EXPECT_EQ(factorise_items(histories, 12, 2, 17, 4).items, factors.items);
+  // At the minimum the factors of a customer have no gradient: with confidence 2 for what was taken.
+  const Vector x = factors.customer({0, 1});
+  Vector gradient = 10 * x;
+  for (int32_t item = 0; item < 12; ++item) {
+    const Vector row = factors.items.row(item);
+    const bool taken = item < 2;
+    gradient += (taken ? 2 : 1) * (row.dot(x) - (taken ? 1 : 0)) * row;
+  }
+  EXPECT_LT(gradient.norm(), 1e-9);
+  EXPECT_EQ(factorise_items(histories, 12, 0, 17, 1).items.cols(), 0);
+}
+
+TEST(Factors, EnterTheChoiceAndTheComparison) {
+  Histories histories;
+  std::vector<HeldOut> held_out;
+  for (int32_t customer = 0; customer < 60; ++customer) {
+    const int32_t first = customer % 2 == 0 ? 0 : 20;
+    histories.push_back({first + customer % 20, first + (customer + 7) % 20, first + (customer + 3) % 20});
+    held_out.push_back({{histories.back()[0], histories.back()[1]}, histories.back()[2]});
+  }
+  ItemModel model = learn_items(histories, SimilarItems(40), 40, 5);
+  EXPECT_EQ(compare_rankings(model, held_out, {1, 0, 0}).methods.size(), 4u);
+  EXPECT_EQ(choose_weights(model, held_out).factors, 0);
+  model.factors = factorise_items(histories, 40, 4, 17, 1);
+  const RankingComparison comparison = compare_rankings(model, held_out, {0, 0, 1, 1});
+  ASSERT_EQ(comparison.methods.size(), 5u);
+  EXPECT_EQ(comparison.methods[3].name, "factors");
+  EXPECT_GT(comparison.methods[3].recall, comparison.methods[0].recall);
+  const std::vector<Recommendation> best = recommend(model, {0, 7}, {0, 0, 0, 1}, 10);
+  ASSERT_EQ(best.size(), 10u);
+  for (size_t place = 0; place < 5; ++place) EXPECT_LT(best[place].item, 20) << place;
+  for (const Recommendation& entry : best)
+    EXPECT_EQ(entry.because, Evidence::popularity);  // the factors name no reason
+}
+
 TEST(Purchases, LastItemsAreHeldOut) {
   Purchases purchases;
   purchases.items = {"a", "b", "c"};

@@ -37,7 +37,7 @@ struct World {
     }
     inputs.attributes = attribute_features({age, useless});
     inputs.predictions = FeatureTable{{}, Matrix(customers, 0)};
-    inputs.components = principal_components(vectors, 20).scores;
+    inputs.components = principal_components(MatrixRows(vectors), 20, 1).scores;
     inputs.training_texts.assign(static_cast<size_t>(customers), 1);
   }
   Target target(const std::string& kind = "ridge") const {

@@ -13,10 +13,12 @@ Input of `forward` (dropout is off; rows are token ids as they stand, special to
 
     {"rows": [[2, 17, 9, 3], [2, 5, 3]],        rows of different lengths
      "segments": [[0, 0, 1, 1], [0, 0, 0]],     optional token types, 0 when absent
-     "kind": "single_label",                    single_label | multi_label | regression | masked_language_model | none
+     "kind": "single_label",                    single_label | multi_label | regression | masked_language_model |
+                                                causal_language_model (to guess each next token) | none
      "targets": [[[1, 25]], [[1, 9]]],          masked_language_model: [position, token to be guessed there] of each row
      "labels": [3, null],                       class number | list of 0/1 | number or list of numbers; null = does not count
-     "class_weights": [1.0, 2.5, ...]}          optional, single_label only
+     "class_weights": [1.0, 2.5, ...],          optional, single_label only
+     "label_smoothing": 0.1}                    likewise
 
 Output of `forward`, all float32, rows packed one after the other with no padding:
 
@@ -258,7 +260,8 @@ def training_input(name: str, seed: int = 17, steps: int = 100, rows: int = 16) 
 
 def load_model(checkpoint, kind: str, dtype=torch.float32):
     """The checkpoint with its head, or bare for kind none; dropout off; plain attention, which is the easiest to trust."""
-    family = {"none": transformers.AutoModel, "masked_language_model": transformers.AutoModelForMaskedLM}.get(
+    family = {"none": transformers.AutoModel, "masked_language_model": transformers.AutoModelForMaskedLM,
+              "causal_language_model": transformers.AutoModelForCausalLM}.get(
         kind, transformers.AutoModelForSequenceClassification)
     poolers = json.loads((Path(checkpoint) / "config.json").read_text())["model_type"] in SEGMENT_FAMILIES
     options = {"add_pooling_layer": False} if poolers and kind == "none" and not has_pooler(checkpoint) else {}
@@ -292,12 +295,12 @@ def padded(batch: dict, config=None):
     return inputs | ({"token_type_ids": types} if config is None or config.model_type in SEGMENT_FAMILIES else {})
 
 
-def head_loss(logits, kind: str, labels: list, class_weights=None):
+def head_loss(logits, kind: str, labels: list, class_weights=None, label_smoothing: float = 0.0):
     counted = [i for i, label in enumerate(labels) if label is not None]
     logits, labels = logits[counted], [labels[i] for i in counted]
     if kind == "single_label":
         weight = None if class_weights is None else torch.tensor(class_weights, dtype=logits.dtype)
-        return F.cross_entropy(logits, torch.tensor(labels), weight=weight)
+        return F.cross_entropy(logits, torch.tensor(labels), weight=weight, label_smoothing=label_smoothing)
     targets = torch.tensor(labels, dtype=logits.dtype).reshape(logits.shape)
     return F.binary_cross_entropy_with_logits(logits, targets) if kind == "multi_label" else F.mse_loss(logits, targets)
 
@@ -342,9 +345,14 @@ def forward(checkpoint, batch: dict, dtype=torch.float32) -> dict:
         places = [(row, position, token) for row, targets in enumerate(batch["targets"]) for position, token in targets]
         rows, positions, tokens = (torch.tensor(column) for column in zip(*places))
         loss = F.cross_entropy(answers[0].logits[rows, positions], tokens)
+    elif kind == "causal_language_model":
+        rows = [(row, answer.logits[i, : len(row)]) for part, answer in zip(parts, answers) for i, row in enumerate(part["rows"])]
+        loss = F.cross_entropy(torch.cat([scores[:-1] for _, scores in rows]),
+                               torch.tensor([token for row, _ in rows for token in row[1:]]))
     else:
         result["logits"] = torch.cat([answer.logits for answer in answers])
-        loss = head_loss(result["logits"], kind, batch["labels"], batch.get("class_weights"))
+        loss = head_loss(result["logits"], kind, batch["labels"], batch.get("class_weights"),
+                         batch.get("label_smoothing", 0.0))
     loss.backward()
     result["loss"] = loss.reshape(1)
     result |= {f"grad.{name}": p.grad for name, p in model.named_parameters() if p.grad is not None}

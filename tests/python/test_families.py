@@ -15,13 +15,15 @@ TOLERANCE = 1e-4  # relative, f32
 SHAPES = [(family, index) for family in families.FAMILIES for index in range(len(families.COMMON))]
 
 
-def check_forward(probe, checkpoint, batch):
+def check_forward(probe, checkpoint, batch, change=lambda ours: None):
     """The reference is in float64, but for what transformers itself does in float32 (angles, root-mean-square norms)."""
     given, theirs, ours = (checkpoint.parent / f"{checkpoint.name}.{end}" for end in ("json", "reference", "ours"))
     given.write_text(json.dumps(batch))
     save_file(oracles.forward(checkpoint, batch, torch.float64), theirs)
     probe("forward", checkpoint, given, ours)
-    assert report(compare(load_file(theirs), load_file(ours), TOLERANCE))
+    computed = load_file(ours)
+    change(computed)
+    assert report(compare(load_file(theirs), computed, TOLERANCE))
 
 
 @pytest.mark.parametrize("family,index", SHAPES)
@@ -74,6 +76,31 @@ def test_rotary_embeddings(probe, workspace, name, spelling):
     check_forward(probe, checkpoint, families.batch(0))
 
 
+DECODERS = [(family, index) for family, index in SHAPES if family in ("gpt2", "llama", "mistral", "qwen2", "qwen3")]
+
+
+def save_language_model(family, index, directory):
+    """Half of the shapes with a matrix of their own, half with the word embeddings, against each family's habit."""
+    config = families.FAMILIES[family](families.COMMON[index], index)
+    config.tie_word_embeddings = index % 2 == 0
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    families.shake(model)
+    model.save_pretrained(directory)
+    return directory
+
+
+@pytest.mark.parametrize("family,index", DECODERS)
+def test_causal_language_model(probe, workspace, family, index):
+    checkpoint = save_language_model(family, index, workspace / f"{family}-{index}-causal")
+    batch = families.batch(index) | {"kind": "causal_language_model"}
+    check_forward(probe, checkpoint, batch)
+    # Without padding it is transformers' own loss.
+    model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint, local_files_only=True, dtype=torch.float64).eval()
+    row = torch.tensor([max(batch["rows"], key=len)])
+    theirs = model(input_ids=row, labels=row).loss.item()
+    assert abs(oracles.forward(checkpoint, batch | {"rows": row.tolist()}, torch.float64)["loss"].item() - theirs) < 1e-6 * theirs
+
+
 def test_bare_decoder_with_its_language_head(probe, workspace):
     """As Qwen3-Embedding is stored: no prefix; and with a language head beside it, which is left out."""
     shape = families.COMMON[2]
@@ -83,3 +110,47 @@ def test_bare_decoder_with_its_language_head(probe, workspace):
     checkpoint = workspace / "language-head"
     model.save_pretrained(checkpoint)
     check_forward(probe, checkpoint, families.batch(2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["float16", "bfloat16"])
+@pytest.mark.parametrize("family", ["xlm-roberta", "gpt2", "llama", "modernbert"])
+def test_half_width_weights(probe, workspace, family, dtype):
+    whole = families.save(family, 0, workspace / f"{family}-whole")
+    check_forward(probe, oracles.rewrite_weights(whole, workspace / f"{family}-{dtype}", dtype=dtype), families.batch(0))
+
+
+@pytest.mark.parametrize("family", ["roberta", "xlm-roberta"])
+def test_a_text_that_holds_the_padding_token(probe, workspace, family):
+    """transformers counts positions without it, here too. But torch gives the padding token's own rows no gradient."""
+    def forget_padding(ours):
+        for table in ("word", "position"):
+            ours[f"grad.roberta.embeddings.{table}_embeddings.weight"][1] = 0
+
+    checkpoint = families.save(family, 0, workspace / f"{family}-padding-inside")
+    batch = families.batch(0)
+    for row in batch["rows"][::2]:
+        for place in range(1, len(row) - 1, 3):
+            row[place] = 1  # pad_token_id
+    check_forward(probe, checkpoint, batch, forget_padding)
+
+
+def test_the_last_token_is_the_last_even_if_it_pads(probe, workspace):
+    """A decoder's head reads the last token of a row, whatever its id: asked about each row alone, without a pad_token_id, so does
+    transformers."""
+    checkpoint = families.save("gpt2", 0, workspace / "ends-with-padding")
+    path = checkpoint / "config.json"
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "pad_token_id"}))
+    batch = families.batch(0)
+    for row in batch["rows"]:
+        row[-1] = 0  # what pad_token_id was
+    output = workspace / "ends-with-padding.ours"
+    (workspace / "ends-with-padding.json").write_text(json.dumps(batch))
+    probe("forward", checkpoint, workspace / "ends-with-padding.json", output)
+    theirs = torch.cat(logits_alone(checkpoint, batch))
+    assert report(compare({"logits": theirs.numpy()}, {"logits": load_file(output)["logits"]}, TOLERANCE))
+
+
+def logits_alone(folder, batch):
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        return [model(torch.tensor([row])).logits for row in batch["rows"]]

@@ -48,12 +48,14 @@ def test_sentence_transformers_and_transformers_agree(run, texts):
     assert report(compare(theirs, ours, TOLERANCE))
 
 
-def test_pretraining_opens_as_a_masked_language_model(limner, run, workspace):
-    folder = workspace / "pretrained"
+@pytest.mark.parametrize("family,reader", [("bert", transformers.AutoModelForMaskedLM), ("gpt2", transformers.AutoModelForCausalLM),
+                                           ("llama", transformers.AutoModelForCausalLM)])
+def test_pretraining_opens_as_a_language_model(limner, run, workspace, family, reader):
+    folder = workspace / f"pretrained-{family}"
     shutil.copytree(run / "prepared", folder / "prepared")
-    limner("train", CONFIGURATION, f"run.directory={folder}", "model.architecture.layers=1", "model.architecture.hidden=24",
+    limner("train", CONFIGURATION, f"run.directory={folder}", f"model.architecture.family={family}",
+           "model.architecture.layers=1", "model.architecture.hidden=24",
            "model.architecture.heads=2", "model.architecture.inner=40", "model.vocabulary.size=400", "model.max_length=32",
            "train.pretraining.num_train_epochs=1", "train.num_train_epochs=0.1")
-    _, loading = transformers.AutoModelForMaskedLM.from_pretrained(folder / "checkpoints" / "pretraining" / "best", local_files_only=True,
-                                                                   output_loading_info=True)
+    _, loading = reader.from_pretrained(folder / "checkpoints" / "pretraining" / "best", local_files_only=True, output_loading_info=True)
     assert not loading["missing_keys"] and not loading["unexpected_keys"] and not loading["mismatched_keys"]

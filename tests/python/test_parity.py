@@ -40,6 +40,14 @@ def test_class_weights(probe, workspace):
     check_forward(probe, workspace, checkpoint, batch, "single.weighted")
 
 
+def test_label_smoothing(probe, workspace):
+    checkpoint = oracles.save_random_bert("single", workspace / "single")
+    batch = oracles.forward_input("single", missing_labels=True) | {"label_smoothing": 0.2}
+    check_forward(probe, workspace, checkpoint, batch, "single.smoothed")
+    weighted = batch | {"class_weights": [0.5, 1.0, 2.0, 0.25, 3.0]}
+    check_forward(probe, workspace, checkpoint, weighted, "single.smoothed.weighted")
+
+
 @pytest.mark.parametrize("form", [dict(legacy_layer_norm=True), dict(drop_prefix=True), dict(shards=3)], ids=str)
 def test_other_forms_of_the_same_checkpoint(probe, workspace, form):
     """The same weights under older names, without the prefix, or in several files give the same result."""

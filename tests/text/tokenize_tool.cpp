@@ -4,7 +4,6 @@
 //   token tokenize_tool words OPTIONS TEXTS OUT              one line per text: words as JSON [[word, begin,
 //   end], …] tokenize_tool learn TEXTS FOLDER SIZE              learns a vocabulary and saves the tokenizer
 //   tokenize_tool save FOLDER OUT                      loads a tokenizer and saves it again
-//   tokenize_tool sentencepiece TEXTS PREFIX bpe|unigram SIZE   learns PREFIX.model and PREFIX.vocab
 //   tokenize_tool speed FOLDER TEXTS MAX_LENGTH THREADS
 //
 // TEXTS: one JSON value a line, a text or {"bytes": "hexadecimal"} for what need not be UTF-8. OPTIONS: four
@@ -14,8 +13,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-
-#include <sentencepiece_trainer.h>
 
 #include "runtime/error.h"
 #include "runtime/files.h"
@@ -129,23 +126,6 @@ void speed(const std::string& folder, const std::string& texts, int64_t max_leng
             << "\n";
 }
 
-// A SentencePiece model of either kind, with the usual normalizer, from the lines of a file as they stand.
-void sentence_pieces(const std::string& texts, const std::string& prefix, const std::string& kind,
-                     const std::string& size) {
-  const std::unordered_map<std::string, std::string> options = {
-      {"input", texts},
-      {"model_prefix", prefix},
-      {"model_type", kind},
-      {"vocab_size", size},
-      {"hard_vocab_limit", "false"},
-      {"byte_fallback", kind == "bpe" ? "true" : "false"},
-      {"normalization_rule_name", kind == "bpe" ? "identity" : "nmt_nfkc"},
-      {"num_threads", "1"},
-      {"minloglevel", "2"}};
-  const auto status = sentencepiece::SentencePieceTrainer::Train(options);
-  require(status.ok(), "sentencepiece: {}", status.ToString());
-}
-
 int run(const std::vector<std::string>& arguments) {
   const std::string command = arguments.empty() ? "" : arguments[0];
   const auto argument = [&](size_t index) { return arguments.at(index); };
@@ -158,8 +138,6 @@ int run(const std::vector<std::string>& arguments) {
   } else if (command == "save") {
     std::filesystem::create_directories(argument(2));
     Tokenizer::load(argument(1)).save(argument(2), 512);
-  } else if (command == "sentencepiece") {
-    sentence_pieces(argument(1), argument(2), argument(3), argument(4));
   } else if (command == "speed") {
     speed(argument(1), argument(2), std::stoll(argument(3)), std::stoi(argument(4)));
   } else {

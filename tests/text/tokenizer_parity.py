@@ -10,19 +10,17 @@
 """
 
 import argparse
-import array
 import itertools
 import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+from comparison import Tool, compare, finish, ids_of, report, rows_of  # noqa: E402
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers  # noqa: E402
 
 OPTION = {"0": False, "1": True, "n": None}
@@ -48,17 +46,6 @@ ADDED = [
 ]
 BROKEN = ["ff", "c3", "e4bd", "f09f98", "eda080", "c0af", "f888808080", "80bf", "6f6be4bd6f6b", "f0808080", "e080af", "f4908080", "c328", "e228a1"]
 
-failures = 0
-
-
-def report(what, examined, wrong, example=None):
-    global failures
-    failures += wrong
-    print(f"{'FAIL' if wrong else 'ok  '}  {what}: {examined} examined, {wrong} differ", flush=True)
-    if example is not None:
-        print(f"      {example}", flush=True)
-
-
 def mixed_string(dice):
     parts = []
     for _ in range(dice.randint(0, 12)):
@@ -82,47 +69,6 @@ def mixed_string(dice):
 def mixed_strings(count, seed):
     dice = random.Random(seed)
     return [mixed_string(dice) for _ in range(count)]
-
-
-class Tool:
-    def __init__(self, path, folder):
-        self.path, self.folder = path, folder
-
-    def run(self, *arguments):
-        return subprocess.run([self.path, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
-
-    def write(self, values):
-        path = self.folder / "texts.jsonl"
-        path.write_text("".join(json.dumps(value) + "\n" for value in values))
-        return path
-
-    def words(self, options, values):
-        out = self.folder / "words.jsonl"
-        self.run("words", options, self.write(values), out)
-        with open(out, encoding="utf-8", newline="\n") as file:
-            return [json.loads(line) for line in file]
-
-    def encode(self, tokenizer_folder, values, max_length=1 << 40):
-        out = self.folder / "encodings"
-        self.run("encode", tokenizer_folder, self.write(values), out, max_length)
-        numbers = array.array("i", out.read_bytes())
-        position, rows = 0, []
-        while position < len(numbers):
-            end = position + 1 + 3 * numbers[position]
-            rows.append(numbers[position + 1 : end])
-            position = end
-        return rows
-
-
-def rows_of(encodings):
-    return [array.array("i", itertools.chain.from_iterable((i, *o) for i, o in zip(e.ids, e.offsets))) for e in encodings]
-
-
-def compare(what, texts, ours, theirs):
-    assert len(ours) == len(theirs) == len(texts)
-    wrong = [index for index, (a, b) in enumerate(zip(ours, theirs)) if a != b]
-    example = f"{texts[wrong[0]]!a}\n      ours   {ours[wrong[0]]}\n      theirs {theirs[wrong[0]]}" if wrong else None
-    report(what, len(texts), len(wrong), example)
 
 
 def check_code_points(tool, every):
@@ -199,10 +145,6 @@ def check_bytes(tool, learned):
     compare("bytes that are not UTF-8", values, tool.encode(learned, values), rows_of(tokenizer.encode_batch(texts)))
 
 
-def ids_of(rows):
-    return [list(row[::3]) for row in rows]
-
-
 def check_transformers(tool, learned, texts):
     from transformers import AutoTokenizer
     theirs = AutoTokenizer.from_pretrained(learned)
@@ -248,8 +190,8 @@ def main():
         texts = check_mixed(tool, learned, arguments.strings)
         check_bytes(tool, learned)
         check_transformers(tool, learned, texts[:3000])
-    print(f"{failures} differences")
-    sys.exit(1 if failures else 0)
+    finish()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,20 +1,19 @@
 """Tokenizers of every shape against Hugging Face `tokenizers`: ids and offsets, nothing may differ.
 
-    tokenizer_shapes.py TOKENIZE_TOOL [--strings 1500] [--every]
+    tokenizer_shapes.py TOKENIZE_TOOL [--full] [--strings N] [--shape NAME ...]
 
 Each shape is trained with `tokenizers` on generated strings and, where LIMNER_DATA names them, parts of the tables. Compared:
-generated strings, rows of the tables, every code point alone and between letters (without --every: those of the first planes that
-are assigned, for some shapes), bytes that are not UTF-8, rows cut at several lengths, long texts, saved folders, the older files.
-LIMNER_TOKENIZER_STRINGS sets the number of strings too; 1000000 is the long form.
+generated strings, rows of the tables, code points alone and between letters, bytes that are not UTF-8, rows cut at several lengths,
+long texts, saved folders, the older files. The short form takes 1,500 strings, some rows, and for each shape a quarter of the
+assigned code points of the first planes; --full takes 1,000,000 strings, every row and every code point, which is hours for all shapes.
 """
 
 import argparse
-import array
 import itertools
 import json
 import os
 import random
-import subprocess
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -24,6 +23,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python"))
 
 import tokens  # noqa: E402
+from comparison import Tool, compare, differing, finish, ids_of, report, rows_of  # noqa: E402
+from sentencepiece_model import read_model  # noqa: E402
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
 
@@ -33,17 +34,7 @@ CASED = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 ALPHABET = pre_tokenizers.ByteLevel.alphabet()
 
-failures = 0
 models_folder = None  # of unigram.model and bpe.model, which SentencePiece learned
-
-
-def report(what, examined, wrong, example=None):
-    global failures
-    failures += wrong
-    if wrong or example:
-        print(f"FAIL  {what}: {examined} examined, {wrong} differ\n      {example}", flush=True)
-    else:
-        print(f"ok    {what}: {examined} examined", flush=True)
 
 
 # ---- shapes ----------------------------------------------------------------------------------------------------------
@@ -148,34 +139,9 @@ def unigram(texts, normalizer, pre, special=("<s>", "<pad>", "</s>", "<unk>")):
     return tokenizer
 
 
-def fields(message):
-    """The numbers and values of a protobuf message's fields."""
-    position = 0
-
-    def number():
-        nonlocal position
-        value = shift = 0
-        while True:
-            byte = message[position]
-            position += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while position < len(message):
-        key = number()
-        if key & 7 == 0:
-            yield key >> 3, number()
-            continue
-        size = {1: 8, 5: 4}.get(key & 7) or number()
-        yield key >> 3, message[position:position + size]
-        position += size
-
-
 def charsmap():
     """The map of SentencePiece's rule nmt_nfkc, out of a model."""
-    return dict(fields(dict(fields(Path(models_folder, "unigram.model").read_bytes()))[3]))[2]
+    return read_model(Path(models_folder, "unigram.model")).charsmap
 
 
 def xlm_roberta(texts):
@@ -236,72 +202,57 @@ SHAPES = [gpt2, gpt2_prefix, roberta, llama3, qwen, cased, llama2, mistral, char
 
 # ---- comparison ------------------------------------------------------------------------------------------------------
 
-class Tool:
-    def __init__(self, path, folder):
-        self.path, self.folder = path, folder
-
-    def run(self, *arguments):
-        done = subprocess.run([self.path, *map(str, arguments)], capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{' '.join(map(str, arguments))}: exit {done.returncode}: {done.stderr}")
-        return done.stdout
-
-    def encode(self, folder, values, max_length=1 << 40):
-        texts, out = self.folder / "texts.jsonl", self.folder / "encodings"
-        texts.write_text("".join(json.dumps(value) + "\n" for value in values))
-        self.run("encode", folder, texts, out, max_length)
-        numbers, rows, position = array.array("i", out.read_bytes()), [], 0
-        while position < len(numbers):
-            end = position + 1 + 3 * numbers[position]
-            rows.append(numbers[position + 1:end])
-            position = end
-        return rows
-
-
-def rows_of(encodings):
-    return [array.array("i", itertools.chain.from_iterable((i, *o) for i, o in zip(e.ids, e.offsets))) for e in encodings]
-
-
-def compare(what, texts, ours, theirs):
-    assert len(ours) == len(theirs) == len(texts)
-    wrong = [index for index, (a, b) in enumerate(zip(ours, theirs)) if a != b]
-    example = None
-    if wrong:
-        row = min(wrong, key=lambda index: len(str(texts[index])))
-        triples = [list(zip(*[iter(side[row])] * 3)) for side in (ours, theirs)]
-        first = next((i for i, (a, b) in enumerate(zip(*triples)) if a != b), min(map(len, triples)))
-        begin = (triples[1][first] if first < len(triples[1]) else (0, 0))[1]
-        part = texts[row][max(0, begin - 10):begin + 20] if isinstance(texts[row], str) else texts[row]
-        example = f"near {part!a} from token {first}\n      ours   {triples[0][first:first + 6]}\n      theirs {triples[1][first:first + 6]}"
-    report(what, len(texts), len(wrong), example)
-
-
-def ids_of(rows):
-    return [list(row[::3]) for row in rows]
+CHUNK = 20000  # texts that are held at once
 
 
 def code_points(every):
     last = 0x110000 if every else 0x32400
     codes = [code for code in range(last) if not 0xD800 <= code <= 0xDFFF] + ([] if every else list(range(0xE0000, 0xE0200)))
-    texts = []
     for begin in range(0, len(codes), 64):
         block = [chr(code) for code in codes[begin:begin + 64]]
-        texts += [" ".join(f"a{c}B" for c in block), " ".join(block), " 1".join(f"{c}\u0301é" for c in block), "".join(f"\u00ba{c}" for c in block)]
-    return texts
+        yield from (" ".join(f"a{c}B" for c in block), " ".join(block), " 1".join(f"{c}\u0301é" for c in block), "".join(f"\u00ba{c}" for c in block))
 
 
-def check(tool, name, tokenizer, texts, broken, points):
-    folder = tool.folder / name
+def chunks(texts):
+    texts = iter(texts)
+    while chunk := list(itertools.islice(texts, CHUNK)):
+        yield chunk
+
+
+def plain(value):
+    return value if isinstance(value, str) else bytes.fromhex(value["bytes"]).decode(errors="replace")
+
+
+def make(tool, shape, training):
+    """A shape's folder and its tokenizer as it is read from there: its scores may differ in the last bit."""
+    folder = tool.folder / shape.__name__
     folder.mkdir()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))  # its scores may differ in the last bit
-    compare(f"{name}: generated strings and tables", texts, tool.encode(folder, texts), rows_of(tokenizer.encode_batch(texts)))
-    compare(f"{name}: bytes that are not UTF-8", broken, tool.encode(folder, broken),
-            rows_of(tokenizer.encode_batch([bytes.fromhex(value["bytes"]).decode(errors="replace") for value in broken])))
-    compare(f"{name}: code points", points, tool.encode(folder, points), rows_of(tokenizer.encode_batch(points)))
+    shape(training).save(str(folder / "tokenizer.json"))
+    return shape.__name__, folder, Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def check(tool, made, what, texts):
+    """The same texts for several shapes, made once."""
+    totals = {name: [0, 0, None] for name, _, _ in made}
+    for chunk in chunks(texts):
+        for name, folder, tokenizer in made:
+            wrong, example = differing(chunk, tool.encode(folder, chunk), rows_of(tokenizer.encode_batch(list(map(plain, chunk)))))
+            totals[name][0] += len(chunk)
+            totals[name][1] += wrong
+            if wrong and not totals[name][2]:
+                print(f"...   {name}: {what}: {example}", flush=True)  # the end may be hours away
+                totals[name][2] = example
+        examined = next(iter(totals.values()))[0]
+        if examined >= 2 * CHUNK and len(chunk) == CHUNK:
+            print(f"...   {what}: {examined} so far, {sum(total[1] for total in totals.values())} differ", flush=True)
+    for name, total in totals.items():
+        report(f"{name}: {what}", *total)
+
+
+def check_cut_and_saved(tool, name, folder, tokenizer, texts):
     joined = ["".join(texts[i:i + 200]) for i in range(0, min(len(texts), 2000), 200)] + [" ".join(texts[:300])]
     for length in (2, 7, 64, 300):
-        part = texts[: 600] + joined
+        part = texts[:600] + joined
         tokenizer.enable_truncation(length)
         compare(f"{name}: cut at {length}", part, tool.encode(folder, part, length), rows_of(tokenizer.encode_batch(part)))
     tokenizer.no_truncation()
@@ -328,6 +279,36 @@ def check_older_files(tool, name, tokenizer_class, config, texts):
     compare(f"{name}: saved from these for AutoTokenizer", texts, ids_of(tool.encode(older, texts)), AutoTokenizer.from_pretrained(saved)(texts)["input_ids"])
 
 
+SENTENCEPIECE_FOLDERS = {  # kind of the model, its file, tokenizer_config.json
+    "xlm-r": ("unigram", "sentencepiece.bpe.model", {}),
+    "xlm-r with its class": ("unigram", "sentencepiece.bpe.model", {
+        "tokenizer_class": "XLMRobertaTokenizerFast", "mask_token": {"__type": "AddedToken", "content": "<mask>", "lstrip": True, "normalized": False}}),
+    "llama": ("bpe", "tokenizer.model", {"tokenizer_class": "LlamaTokenizer", "legacy": False, "add_bos_token": True}),
+    "llama, legacy, end": ("bpe", "tokenizer.model", {"tokenizer_class": "LlamaTokenizer", "legacy": True, "add_bos_token": True, "add_eos_token": True}),
+    "llama, no prefix": ("bpe", "tokenizer.model", {
+        "tokenizer_class": "LlamaTokenizer", "legacy": False, "add_bos_token": False, "add_prefix_space": False, "pad_token": "</s>"}),
+}
+
+
+def check_sentencepiece_folders(tool, texts):
+    """SentencePiece models without tokenizer.json: transformers converts them with protobuf alone, once its look for another package
+    is out of the way."""
+    from transformers import convert_slow_tokenizer
+    convert_slow_tokenizer.requires_backends = lambda *_: None
+    for name, (kind, file, config) in SENTENCEPIECE_FOLDERS.items():
+        folder, theirs, saved = (tool.folder / f"{name} {end}" for end in ("model", "converted", "saved"))
+        folder.mkdir()
+        shutil.copy(Path(models_folder, f"{kind}.model"), folder / file)
+        (folder / "tokenizer_config.json").write_text(json.dumps(config | {"tokenizer_class": config.get("tokenizer_class", "XLMRobertaTokenizer")}))
+        AutoTokenizer.from_pretrained(folder).save_pretrained(theirs)
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+        converted = Tokenizer.from_file(str(theirs / "tokenizer.json"))
+        compare(f"{name}: {file}", texts, tool.encode(folder, texts), rows_of(converted.encode_batch(texts)))
+        tool.run("save", folder, saved)
+        compare(f"{name}: saved from it", texts, tool.encode(saved, texts), rows_of(converted.encode_batch(texts)))
+        compare(f"{name}: saved from it for AutoTokenizer", texts, ids_of(tool.encode(saved, texts)), AutoTokenizer.from_pretrained(saved)(texts)["input_ids"])
+
+
 def broken_bytes(count):
     dice = random.Random(3)
     values = []
@@ -342,34 +323,43 @@ def broken_bytes(count):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tool")
-    parser.add_argument("--strings", type=int, default=int(os.environ.get("LIMNER_TOKENIZER_STRINGS", 1500)))
-    parser.add_argument("--every", action="store_true")
-    parser.add_argument("--shape", action="append")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--strings", type=int)
+    parser.add_argument("--shape", action="append", choices=[shape.__name__ for shape in SHAPES])
     arguments = parser.parse_args()
+    full = arguments.full
+    strings = arguments.strings or (1000000 if full else 1500)
     rows = list(tokens.table_texts(os.environ["LIMNER_DATA"])) if os.environ.get("LIMNER_DATA") else []
-    whole = arguments.strings >= 1000000
-    mixed = [text for text in tokens.mixed_texts(arguments.strings) if len(text) < 100000]
     training = [text for text in tokens.mixed_texts(1500, seed=20) if len(text) < 5000] + rows[:: max(1, len(rows) // 1500)]
-    texts = mixed + (rows if whole else rows[5:: max(1, len(rows) // 600)])
-    points = code_points(arguments.every or whole)
-    shapes = [shape for shape in SHAPES if not arguments.shape or shape.__name__ in arguments.shape]
+    few = [text for text in tokens.mixed_texts(1500) if len(text) < 100000] + rows[5:: max(1, len(rows) // 600)]
     with tempfile.TemporaryDirectory() as folder:
         tool = Tool(arguments.tool, Path(folder))
         global models_folder
         models_folder = folder
         Path(folder, "training.jsonl").write_text("".join(json.dumps(text) + "\n" for text in training))
         for kind in ("unigram", "bpe"):
-            tool.run("sentencepiece", Path(folder, "training.jsonl"), Path(folder, kind), kind, 1500)
-        for number, shape in enumerate(shapes):
-            part = points if whole or arguments.every else points[number % 4:: 4] + points[:40]
-            check(tool, shape.__name__, shape(training), texts, broken_bytes(400), part)
-        names = [shape.__name__ for shape in shapes]
+            tool.learn_sentencepiece(Path(folder, "training.jsonl"), Path(folder, kind), kind, 1500)
+        made = [make(tool, shape, training) for shape in SHAPES if not arguments.shape or shape.__name__ in arguments.shape]
+        mixed = (text for text in tokens.mixed_texts(strings) if len(text) < 100000)
+        check(tool, made, "generated strings", mixed)
+        check(tool, made, "rows of the tables", rows if full else few[-600:])
+        check(tool, made, "bytes that are not UTF-8", broken_bytes(100000 if full else 400))
+        if full:
+            check(tool, made, "code points", code_points(True))
+        points = list(code_points(False))
+        for number, one in enumerate(made):
+            if not full:
+                check(tool, [one], "code points", points[number % 4:: 4] + points[:40])
+            check_cut_and_saved(tool, *one, few)
+        names = [name for name, _, _ in made]
         if "gpt2" in names:
-            check_older_files(tool, "gpt2", "GPT2Tokenizer", {}, texts[:500])
+            check_older_files(tool, "gpt2", "GPT2Tokenizer", {}, few[:500])
         if "roberta" in names:
-            check_older_files(tool, "roberta", "RobertaTokenizer", {}, texts[:500])
-    print(f"{failures} differences")
-    sys.exit(1 if failures else 0)
+            check_older_files(tool, "roberta", "RobertaTokenizer", {}, few[:500])
+        if not arguments.shape:
+            check_sentencepiece_folders(tool, few)
+    finish()
 
 
-main()
+if __name__ == "__main__":
+    main()

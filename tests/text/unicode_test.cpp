@@ -4,6 +4,7 @@
 
 #include "runtime/files.h"
 #include "text/character_table.h"
+#include "text/graphemes.h"
 #include "text/utf8.h"
 
 namespace limner {
@@ -91,6 +92,13 @@ TEST(CharacterTable, GivesEveryClass) {
   EXPECT_TRUE(table.entry(0x0301) & CharacterTable::dropped);
   EXPECT_TRUE(table.entry(0x200D) & CharacterTable::transparent);
   EXPECT_EQ(table.expansion(table.entry(0xD55C)).size(), 3u);
+}
+
+TEST(Graphemes, MarksYoungerThanIcuBelongToTheirLetter) {
+  for (const char32_t mark : {U'\u0301', U'\u0897', U'\u1acf', U'\u1add', U'\u1ae0', U'\u1aeb'}) {
+    EXPECT_EQ(grapheme_end(std::u32string{U'\u00ba', mark, U'a'}, 0), 2u) << static_cast<uint32_t>(mark);
+  }
+  EXPECT_EQ(grapheme_end(U"\u00baa", 0), 1u);
 }
 
 }  // namespace

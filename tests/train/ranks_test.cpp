@@ -52,6 +52,40 @@ TEST(TrainRanks, SameLossesAndMetricsAsOneRank) {
               single["test"]["heads"][0]["accuracy"].get<double>(), 0.05);
 }
 
+// Each rank's texts are told from those of all ranks: the loss does not depend on where they are. Some ranks
+// have no row in the smallest batches.
+TEST(TrainRanks, ContrastiveLossesAreThoseOfOneRank) {
+  SharedFolder folder;
+  for (const int64_t budget : {400, 60}) {
+    limner::Run run = shared_run(folder.path() / fmt::format("many-{}", budget));
+    run.settings.train.contrastive.weight = 1.0;
+    run.settings.train.contrastive.pair_by = "customer";
+    run.settings.train.weight_average = 0.9;
+    run.settings.train.balance = "topic";
+    run.settings.train.max_tokens_per_batch = budget;
+    run.settings.train.max_steps = 10;
+    train(run);
+    world().barrier("trained");
+    if (!world().root()) continue;
+    SyntheticRun one(folder.path() / fmt::format("one-{}", budget));
+    const std::string directory = one.settings().run.directory;
+    one.settings() = run.settings;
+    one.settings().run.directory = directory;
+    train(one.run());
+    const auto expected = logged(one.run(), "train/loss/contrastive"),
+               found = logged(run, "train/loss/contrastive");
+    ASSERT_EQ(expected.size(), 10u);
+    for (const auto& [step, loss] : expected) {
+      EXPECT_NEAR(found.at(step), loss, 1e-4 * std::abs(loss)) << "step " << step;
+    }
+    const auto validation = [](const Json& summary) {
+      return summary["validation"]["contrastive"]["loss"].get<double>();
+    };
+    const Json many = read_json(run.train_folder() / "summary.json");
+    EXPECT_NEAR(validation(many), validation(one.summary()), 1e-3);
+  }
+}
+
 // A batch budget so small that some ranks have no row in most batches.
 TEST(TrainRanks, RanksWithoutRowsTakePart) {
   SharedFolder folder;

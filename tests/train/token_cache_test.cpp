@@ -91,19 +91,22 @@ TEST(MostRows, IsReachedByTheShortest) {
 }
 
 TEST(StepPlan, CountsEpochsAndParts) {
-  const std::vector<int32_t> lengths(100, 10);  // 10 rows a batch
+  SplitRows part;
+  for (int64_t row = 0; row < 100; ++row) part.rows.push_back(row);
+  part.lengths.assign(100, 10);  // 10 rows a batch
   TrainSettings settings;
   settings.max_tokens_per_batch = 100;
+  const Sampler sampler(part, settings, 1);
   settings.num_train_epochs = 2;
-  EXPECT_EQ(count_steps(settings, lengths, 1), 20);
+  EXPECT_EQ(count_steps(settings, sampler), 20);
   settings.gradient_accumulation_steps = 3;
-  EXPECT_EQ(count_steps(settings, lengths, 1), 8);
+  EXPECT_EQ(count_steps(settings, sampler), 8);
   settings.num_train_epochs = 1.5;
-  EXPECT_EQ(count_steps(settings, lengths, 1), 4 + 2);
+  EXPECT_EQ(count_steps(settings, sampler), 4 + 2);
   settings.num_train_epochs = 0;
-  EXPECT_EQ(count_steps(settings, lengths, 1), 0);
+  EXPECT_EQ(count_steps(settings, sampler), 0);
   settings.max_steps = 77;
-  EXPECT_EQ(count_steps(settings, lengths, 1), 77);
+  EXPECT_EQ(count_steps(settings, sampler), 77);
 }
 
 }  // namespace

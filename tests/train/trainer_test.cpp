@@ -4,33 +4,13 @@
 
 #include "model/model.h"
 #include "model/safetensors.h"
-#include "tests/train/synthetic_run.h"
+#include "tests/train/run_checks.h"
 #include "text/tokenizer.h"
 #include "train/train.h"
 #include "train/training_run.h"
 
 namespace limner::testing {
 namespace {
-
-// Says stop when asked for the n-th time by the training loop.
-std::function<bool()> stop_at_step(const fs::path& train_folder, int64_t step) {
-  return [train_folder, step, asked = int64_t{-1}]() mutable {
-    if (!fs::exists(train_folder / "metrics.jsonl")) return false;  // still reading rows
-    return ++asked == step;
-  };
-}
-
-std::vector<float> flat(const fs::path& checkpoint, const char* name) {
-  const SafetensorsFile file(checkpoint / "limner_state" / "optimizer.safetensors");
-  const TensorEntry* entry = file.find(name);
-  std::vector<float> values(static_cast<size_t>(entry->elements()));
-  file.read(*entry, values);
-  return values;
-}
-
-fs::path last_checkpoint(SyntheticRun& synthetic) {
-  return synthetic.run().directory() / synthetic.summary()["last_checkpoint"].get<std::string>();
-}
 
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
@@ -88,16 +68,6 @@ TEST(Train, PublishesFoldersThatOpenAgain) {
   second.settings().train.num_train_epochs = 0;
   train(second.run());
   EXPECT_EQ(second.summary()["test"], synthetic.summary()["test"]);
-}
-
-void expect_same_course(SyntheticRun& a, SyntheticRun& b) {
-  for (const char* name : {"weights", "first_moment", "second_moment"}) {
-    EXPECT_EQ(flat(last_checkpoint(a), name), flat(last_checkpoint(b), name)) << name;
-  }
-  EXPECT_EQ(logged(a.run(), "train/loss"), logged(b.run(), "train/loss"));
-  EXPECT_EQ(logged(a.run(), "validation/loss"), logged(b.run(), "validation/loss"));
-  EXPECT_EQ(a.summary()["test"], b.summary()["test"]);
-  EXPECT_EQ(a.summary()["best_step"], b.summary()["best_step"]);
 }
 
 TEST(Train, StopAndResumeIsTheSameToTheLastBit) {
