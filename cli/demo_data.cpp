@@ -297,6 +297,30 @@ std::string customers_jsonl(uint64_t seed, const std::vector<Customer>& customer
   return lines;
 }
 
+// What customers did in the shop; happy ones buy more.
+std::string events_csv(uint64_t seed, const std::vector<Customer>& customers) {
+  std::string table = "customer_id,at,what,amount\n";
+  for (size_t index = 0; index < customers.size(); ++index) {
+    Draw draw(seed, "demo events", static_cast<int64_t>(index));
+    const double buying = 0.2 + 0.3 * logistic(customers[index].mood);
+    const int64_t count = draw.below(40);  // 0: a customer without events
+    for (int64_t event = 0; event < count; ++event) {
+      const std::string time = calendar(first_day + draw.below(days * day), true);
+      const bool buys = draw.chance(buying);
+      const double amount = std::round(100 * std::exp(3 + draw.normal())) / 100;
+      table += fmt::format("{},{},{},{}\n", customer_id(static_cast<int64_t>(index)), time,
+                           buys                 ? "bought"
+                           : draw.chance(0.3) ? "searched"
+                                              : "looked",
+                           buys ? fmt::format("{:.2f}", amount) : "");
+    }
+    if (index % 80 == 30)
+      table += customer_id(static_cast<int64_t>(index)) + ",1969-12-31 23:00:00,looked,\n";
+    if (index % 90 == 40) table += customer_id(static_cast<int64_t>(index)) + ",2024-03-01 10:00:00,phoned,\n";
+  }
+  return table;
+}
+
 }  // namespace
 
 void write_demo_data(const std::filesystem::path& folder, uint64_t seed, int64_t customers) {
@@ -313,6 +337,7 @@ void write_demo_data(const std::filesystem::path& folder, uint64_t seed, int64_t
   make_folder(folder);
   write_file(folder / "reviews.csv", reviews_csv(by_time));
   write_file(folder / "customers.jsonl", customers_jsonl(seed, everyone, by_customer));
+  write_file(folder / "events.csv", events_csv(seed, everyone));
 }
 
 }  // namespace limner

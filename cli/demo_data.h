@@ -6,9 +6,9 @@
 
 namespace limner {
 
-// Writes folder/reviews.csv (customer_id, review, created_at, product, category, label) and
-// folder/customers.jsonl (id, region, age, member_since, spend_next_quarter, churned); about ten reviews a
-// customer. The same seed gives the same bytes.
+// Writes folder/reviews.csv (customer_id, review, created_at, product, category, label),
+// folder/customers.jsonl (id, region, age, member_since, spend_next_quarter, churned) and folder/events.csv
+// (customer_id, at, what, amount); about ten reviews and twenty events a customer. The same seed gives the same bytes.
 //
 // Causes, to be found again:
 // - category (electronics, food, clothing, books, hotel): three of five reviews are of the customer's
@@ -27,6 +27,7 @@ namespace limner {
 //
 // Dirt, by fixed places: repeated rows, empty texts, rows with a field too many, broken UTF-8, a bad time,
 // byte-order marks and zero-width blanks within rows, HTML, URLs, newlines in quotes, missing labels; among
+// the events a time before 1970 and an unknown kind; among
 // the customers a torn line, a repeated line, missing ages, customers without reviews and reviewers without a
 // line.
 void write_demo_data(const std::filesystem::path& folder, uint64_t seed, int64_t customers);

@@ -10,11 +10,25 @@ namespace limner {
 namespace {
 
 // Keys that say nothing about the outputs, or only what the tensors say too.
-constexpr std::array<const char*, 19> others{
-    "auto_mapping",     "base_model_name_or_path", "exclude_modules",   "fan_in_fan_out", "inference_mode",
-    "layers_pattern",   "layers_to_transform",     "lora_alpha",        "lora_dropout",   "megatron_core",
-    "modules_to_save",  "peft_type",               "peft_version",      "qalora_group_size",
-    "r",                "revision",                "target_modules",    "task_type",      "use_rslora"};
+constexpr std::array<const char*, 19> others{"auto_mapping",
+                                             "base_model_name_or_path",
+                                             "exclude_modules",
+                                             "fan_in_fan_out",
+                                             "inference_mode",
+                                             "layers_pattern",
+                                             "layers_to_transform",
+                                             "lora_alpha",
+                                             "lora_dropout",
+                                             "megatron_core",
+                                             "modules_to_save",
+                                             "peft_type",
+                                             "peft_version",
+                                             "qalora_group_size",
+                                             "r",
+                                             "revision",
+                                             "target_modules",
+                                             "task_type",
+                                             "use_rslora"};
 
 bool is_unset(const Json& value) { return value.is_null() || value == false || value.empty(); }
 

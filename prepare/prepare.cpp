@@ -157,7 +157,7 @@ void prepare_on_root(const Run& run, Heartbeat& heartbeat) {
 
   const Prepared prepared{settings, plan, joined, dropped, source_sha256};
   write_json(folder.path() / "quality.json", describe_quality(prepared));
-  for (const std::string& warning : find_warnings(prepared)) log_warning("prepare: {}", warning);
+  for (const Warning& warning : find_warnings(prepared)) log_warning("prepare: {}", warning.message);
 
   const SourceCounts counts = joined.rows.counts;
   const int64_t customers = joined.rows.customer.values.size();

@@ -31,7 +31,7 @@
 //            [{value, count}]}]
 //   dropped_columns [{name, missing_share}]
 //   splits {by, stratify, train, validation, test: {rows, customers, classes {field: {value: rows}}}}
-//   warnings [text]
+//   warnings [{kind, field, count, of, message}]
 #pragma once
 
 #include "runtime/run.h"

@@ -206,12 +206,13 @@ Json describe_splits(const Prepared& prepared) {
 
 }  // namespace
 
-std::vector<std::string> find_warnings(const Prepared& prepared) {
-  std::vector<std::string> warnings;
+std::vector<Warning> find_warnings(const Prepared& prepared) {
+  std::vector<Warning> warnings;
   const SourceCounts& counts = prepared.joined.rows.counts;
   if (counts.rejected * 100 > counts.read) {
-    warnings.push_back(
-        fmt::format("{} of {} rows were rejected; rejects.jsonl names them", counts.rejected, counts.read));
+    warnings.push_back({"rejected", "", counts.rejected, counts.read,
+                        fmt::format("{} of {} rows were rejected; rejects.jsonl names them", counts.rejected,
+                                    counts.read)});
   }
   const SplitSettings& split = prepared.settings.split;
   const std::array<double, 3> shares{split.train, split.validation, split.test};
@@ -219,25 +220,29 @@ std::vector<std::string> find_warnings(const Prepared& prepared) {
     const bool empty = std::find(prepared.joined.split.begin(), prepared.joined.split.end(),
                                  static_cast<Split>(part)) == prepared.joined.split.end();
     if (empty && shares[part] > 0) {
-      warnings.push_back(fmt::format("the {} part is empty: the table is too small", part_names[part]));
+      warnings.push_back({"empty_part", part_names[part], 0, counts.kept,
+                          fmt::format("the {} part is empty: the table is too small", part_names[part])});
     }
   }
   for (const TypedField& field : prepared.joined.fields) {
     const std::string& name = field.field.name;
-    const int64_t entries = field.entries();
+    const int64_t entries = field.entries(), known = entries - field.missing;
+    const auto distinct = static_cast<int64_t>(field.field.categories.size());
     if (field.missing == entries) {
-      warnings.push_back(fmt::format("field {} has no value at all", name));
-    } else if (field.field.type == FieldType::category && field.field.categories.size() == 1) {
-      warnings.push_back(fmt::format("field {} has one value only", name));
+      warnings.push_back(
+          {"no_value", name, field.missing, entries, fmt::format("field {} has no value at all", name)});
+    } else if (field.field.type == FieldType::category && distinct == 1) {
+      warnings.push_back({"one_value", name, 1, known, fmt::format("field {} has one value only", name)});
     } else if (looks_like_text(field)) {
+      warnings.push_back({"looks_like_text", name, distinct, known,
+                          fmt::format("field {} has {} different values in {}: free text or names, no category",
+                                      name, distinct, known)});
+    } else if (field.not_numbers > 0 && field.not_numbers * 10 < known) {
       warnings.push_back(
-          fmt::format("field {} has {} different values in {}: free text or names, no category", name,
-                      field.field.categories.size(), entries - field.missing));
-    } else if (field.not_numbers > 0 && field.not_numbers * 10 < entries - field.missing) {
-      warnings.push_back(
-          fmt::format("field {} became a category because {} of its values are no numbers; prepare.types.{}: "
-                      "number rejects them",
-                      name, field.not_numbers, name));
+          {"not_numbers", name, field.not_numbers, known,
+           fmt::format("field {} became a category because {} of its values are no numbers; prepare.types.{}: "
+                       "number rejects them",
+                       name, field.not_numbers, name)});
     }
   }
   return warnings;
@@ -264,7 +269,14 @@ Json describe_quality(const Prepared& prepared) {
   quality["fields"] = fields;
   quality["dropped_columns"] = describe_dropped(prepared);
   quality["splits"] = describe_splits(prepared);
-  quality["warnings"] = find_warnings(prepared);
+  quality["warnings"] = Json::array();
+  for (const Warning& warning : find_warnings(prepared)) {
+    quality["warnings"].push_back({{"kind", warning.kind},
+                                   {"field", warning.field},
+                                   {"count", warning.count},
+                                   {"of", warning.of},
+                                   {"message", warning.message}});
+  }
   return quality;
 }
 

@@ -1,6 +1,7 @@
 // quality.json: what was read, what was left out, and what the prepared rows look like.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "prepare/joined_rows.h"
@@ -24,6 +25,13 @@ Json describe_quality(const Prepared& prepared);
 Json describe_numbers(std::vector<double> values);  // min, p05, …, max, mean; null values if empty
 Json describe_field(const TypedField& field);
 bool looks_like_text(const TypedField& field);  // nearly every row has its own value: names, or free text
-std::vector<std::string> find_warnings(const Prepared& prepared);
+// What deserves a look. kind: rejected, empty_part (field: the part), no_value, one_value, looks_like_text,
+// not_numbers.
+struct Warning {
+  std::string kind, field;
+  int64_t count = 0, of = 0;
+  std::string message;
+};
+std::vector<Warning> find_warnings(const Prepared& prepared);
 
 }  // namespace limner

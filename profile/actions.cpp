@@ -8,6 +8,7 @@
 #include <numeric>
 #include <set>
 
+#include "profile/csv.h"
 #include "runtime/config_reader.h"
 #include "runtime/files.h"
 #include "runtime/nearest.h"
@@ -163,19 +164,6 @@ Audience choose_audience(const AudienceRule& rule, const CustomerColumn& column)
   const auto most = static_cast<size_t>(rule.most.value_or(std::ssize(audience.members)));
   if (audience.members.size() > most) audience.members.resize(most);
   return audience;
-}
-
-std::string csv_cell(const std::string& value) {
-  if (value.find_first_of(",\"\r\n") == std::string::npos) return value;
-  std::string quoted = "\"";
-  for (const char letter : value) quoted += letter == '"' ? std::string("\"\"") : std::string(1, letter);
-  return quoted + '"';
-}
-
-std::string csv_line(const std::vector<std::string>& cells) {
-  std::string line;
-  for (size_t i = 0; i < cells.size(); ++i) line += (i > 0 ? "," : "") + csv_cell(cells[i]);
-  return line + "\r\n";
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ std::vector<CustomerColumn> customer_table(const ProfileResults& results) {
   table.push_back(numbers("texts", customers.texts));
   table.push_back(numbers("tokens", customers.tokens));
   if (customers.has_time()) table.push_back(days_since_last_text(customers));
+  if (!customers.change.empty()) table.push_back(numbers("change of what is written", customers.change));
+  if (!customers.sentiment.empty()) table.push_back(numbers("sentiment by lexicon", customers.sentiment));
   table.push_back(numbers("segment", results.segmentation.segment));
   for (double& segment : table.back().numbers) segment += 1;
   for (const HeadAverages& head : customers.heads) {
@@ -37,6 +39,13 @@ std::vector<CustomerColumn> customer_table(const ProfileResults& results) {
       table.push_back(numbers(
           fmt::format("{} = {} predicted", classification.name, classification.classes[index]), chances));
     }
+  }
+  for (const AppliedModel& model : results.applied) {
+    for (size_t index = 0; index < model.classes.size(); ++index) {
+      const Vector chances = model.chances.col(static_cast<Eigen::Index>(index));
+      table.push_back(numbers(fmt::format("{} = {} predicted", model.name, model.classes[index]), chances));
+    }
+    if (model.classes.empty()) table.push_back(numbers(model.name + " predicted", model.predicted));
   }
   for (Eigen::Index topic = 0; topic < results.topics.customers.cols(); ++topic) {
     const Vector values = results.topics.customers.col(topic);

@@ -125,9 +125,9 @@ std::string number_text(double value) {
 std::string percent_text(double share, int digits) {
   if (!std::isfinite(share)) return "–";
   // A share that is not quite none or all is not shown as such.
-  if (digits == 0 && share > 0 && share < 0.005) return "<1\u00a0%";
-  if (digits == 0 && share < 1 && share > 0.995) return ">99\u00a0%";
-  return fmt::format("{:.{}f}\u00a0%", share * 100, digits);
+  if (digits == 0 && share > 0 && share < 0.005) return "<1%";
+  if (digits == 0 && share < 1 && share > 0.995) return ">99%";
+  return fmt::format("{:.{}f}%", share * 100, digits);
 }
 
 std::string signed_text(double value) {
@@ -136,10 +136,6 @@ std::string signed_text(double value) {
 }
 
 std::string bytes_text(std::string_view hash) { return escape(hash.substr(0, 12)); }
-
-std::string counted(int64_t count, std::string_view one, std::string_view many) {
-  return count == 1 ? fmt::format("one {}", one) : fmt::format("{} {}", count_text(count), many);
-}
 
 std::string segment_color(int64_t segment) { return fmt::format("var(--s{})", segment % 10); }
 

@@ -20,12 +20,9 @@ std::string shorten(const std::string& text, size_t characters);
 
 std::string count_text(int64_t count);  // "12,345"
 std::string number_text(double value);  // about three significant digits: "0.912", "17", "1,204", "–" for NaN
-std::string percent_text(double share, int digits = 0);  // "43 %", with a space that does not break
+std::string percent_text(double share, int digits = 0);  // "43%"
 std::string signed_text(double value);                   // "+0.42", "−1.3"
 std::string bytes_text(std::string_view hash);           // the first twelve digits of a hash
-
-// "one customer", "1,381 customers"
-std::string counted(int64_t count, std::string_view one, std::string_view many);
 
 // The colour of segment 0, 1, …: a CSS variable of report.css; ten colours, then again.
 std::string segment_color(int64_t segment);

@@ -1,27 +1,40 @@
 #include "profile/new_customers.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
 
 #include "profile/behaviour.h"
+#include "profile/customer_vectors.h"
+#include "profile/report.h"
 #include "profile/saved_models.h"
 #include "runtime/log.h"
+#include "runtime/root_work.h"
 
 namespace limner {
 namespace {
 
 constexpr int64_t schema_version = 1;
 
-struct Assignment {
-  int64_t segment = 0;
-  double similarity = 0;  // cosine, or minus the distance
-};
-
-Assignment nearest(const SavedSegments& segments, const Eigen::RowVectorXd& point) {
-  Assignment best;
-  (segments.centroids.rowwise() - point).rowwise().squaredNorm().minCoeff(&best.segment);
-  const auto centroid = segments.centroids.row(best.segment);
-  best.similarity = segments.geometry == Geometry::cosine ? point.dot(centroid) : -(point - centroid).norm();
-  return best;
+// Every customer in the segment with the nearest centre.
+Segmentation assign(const SavedSegments& segments, const Matrix& points) {
+  Segmentation result;
+  result.geometry = segments.geometry;
+  result.centroids = segments.centroids;
+  result.silhouette = std::numeric_limits<double>::quiet_NaN();
+  result.sizes.resize(static_cast<size_t>(segments.centroids.rows()));
+  for (int64_t row = 0; row < points.rows(); ++row) {
+    const Eigen::RowVectorXd point = points.row(row);
+    int64_t best = 0;
+    (segments.centroids.rowwise() - point).rowwise().squaredNorm().minCoeff(&best);
+    const auto centroid = segments.centroids.row(best);
+    result.similarity.push_back(segments.geometry == Geometry::cosine ? point.dot(centroid)
+                                                                      : -(point - centroid).norm());
+    result.segment.push_back(static_cast<int32_t>(best));
+    ++result.sizes[static_cast<size_t>(best)];
+  }
+  return result;
 }
 
 // What the segments are made of, one row a customer.
@@ -33,37 +46,34 @@ Matrix points_of(const SavedSegments& segments, const PreparedReader& prepared, 
   return Standardizer(segments.mean, segments.deviation).apply(attributes);
 }
 
-Json prediction_json(const SavedModel& model, double value) {
-  if (model.outcome == Outcome::number) return {{"predicted", rounded(value)}};
+Json prediction_json(const AppliedModel& model, size_t index) {
+  if (!model.classes.empty()) {
+    Json of_classes = Json::object();
+    for (size_t i = 0; i < model.classes.size(); ++i) {
+      of_classes[model.classes[i]] =
+          rounded(model.chances(static_cast<Eigen::Index>(index), static_cast<Eigen::Index>(i)));
+    }
+    return {{"predicted", model.likeliest(index)}, {"probabilities", of_classes}};
+  }
+  const double value = model.predicted[index];
+  if (!model.two_classes) return {{"predicted", rounded(value)}};
   return {{"predicted", rounded(value)}, {"of", model.positive}, {"selected", value >= model.threshold}};
 }
 
-Json classes_json(const SavedModel& model, const Eigen::RowVectorXd& chances) {
-  Eigen::Index likeliest = 0;
-  chances.maxCoeff(&likeliest);
-  Json of_classes = Json::object();
-  for (size_t i = 0; i < model.classes.size(); ++i)
-    of_classes[model.classes[i]] = rounded(chances[static_cast<Eigen::Index>(i)]);
-  return {{"predicted", model.classes[static_cast<size_t>(likeliest)]}, {"probabilities", of_classes}};
-}
-
-// Of every customer what the record says of one model.
-std::vector<Json> predict(const SavedModel& model, const FeatureSources& from, const Matrix& components) {
+AppliedModel predict(const SavedModel& model, const FeatureSources& from, const Matrix& components) {
   const std::string wanted_by = fmt::format("the model of '{}' (profile.fitted_from)", model.name);
   const Matrix fixed = same_features(model.features, from, wanted_by);
   Matrix features(fixed.rows(), fixed.cols() + model.components);
   features << fixed, components.leftCols(model.components);
-  std::vector<Json> records;
+  AppliedModel applied{model.name, model.positive, model.outcome == Outcome::two_classes, model.threshold,
+                       {},         model.classes,  Matrix()};
   if (model.outcome == Outcome::classes) {
-    const Matrix chances = predict_class_rows(*model.model, MatrixRows(features));
-    for (int64_t row = 0; row < chances.rows(); ++row)
-      records.push_back(classes_json(model, chances.row(row)));
-    return records;
+    applied.chances = predict_class_rows(*model.model, MatrixRows(features));
+  } else {
+    const Vector raw = predict_rows(*model.model, MatrixRows(features));
+    applied.predicted = model.calibration.apply({raw.begin(), raw.end()});
   }
-  const Vector raw = predict_rows(*model.model, MatrixRows(features));
-  for (const double value : model.calibration.apply({raw.begin(), raw.end()}))
-    records.push_back(prediction_json(model, value));
-  return records;
+  return applied;
 }
 
 // Does any model want features from there?
@@ -74,34 +84,95 @@ bool wanted(const std::vector<SavedModel>& models, FeatureSource source) {
   });
 }
 
-// A collective; the result is on rank 0.
-Matrix topics_of(const Run& run, const PreparedReader& prepared, const Customers& customers) {
-  const fs::path path = fs::path(*run.settings.profile.fitted_from) / "topics.h5";
-  if (!fs::exists(path)) {
-    fail(ExitCode::missing_input, "{} is missing, and a model of profile.fitted_from wants topics",
-         path.string());
-  }
-  WordCutter cutter(run.settings.profile.words);
-  return mix_with(read_topics_hdf5(path), prepared, customers, cutter, run.directory(), run.communicator);
-}
-
 void check_inputs(const Run& run, const SavedSegments& segments, const PreparedReader& prepared) {
   if (segments.texts == prepared.has_texts()) return;
   fail(ExitCode::bad_data, "{} has {} texts, but the customers of profile.fitted_from had {}",
        run.prepared().string(), prepared.has_texts() ? "" : "no", segments.texts ? "some" : "none");
 }
 
-Customers read_new_customers(const Run& run, const SavedSegments& segments, const PreparedReader& prepared) {
-  if (!segments.texts) return run.communicator.root() ? read_customers_without_texts(prepared) : Customers();
-  const EmbeddingsReader embeddings(run.embeddings(), EmbeddingsReader::Verify::sizes);
-  if (embeddings.provenance().model_sha256 != segments.model_sha256 ||
-      embeddings.provenance().prepared_sha256 != prepared.sha256()) {
-    fail(ExitCode::bad_data,
-         "{} was extracted with another model than profile.fitted_from, or from another table; set "
-         "extract.checkpoint to that run's checkpoints/best and run `limner extract` again",
-         run.embeddings().string());
+void check_embeddings(const Run& run, const SavedSegments& segments, const PreparedReader& prepared,
+                      const EmbeddingsReader& embeddings) {
+  if (embeddings.provenance().model_sha256 == segments.model_sha256 &&
+      embeddings.provenance().prepared_sha256 == prepared.sha256()) {
+    return;
   }
-  return read_customers(prepared, embeddings, run.settings.profile.half_life_days, run.communicator);
+  fail(ExitCode::bad_data,
+       "{} was extracted with another model than profile.fitted_from, or from another table; set "
+       "extract.checkpoint to that run's checkpoints/best and run `limner extract` again",
+       run.embeddings().string());
+}
+
+// Segments and predictions, on rank 0.
+void apply_models(const fs::path& folder, const SavedSegments& segments, const PreparedReader& prepared,
+                  ProfileResults& results, Matrix& points) {
+  const std::vector<SavedModel> models = read_saved_models(folder);
+  if (wanted(models, FeatureSource::topic) && results.topics.count() == 0) {
+    fail(ExitCode::missing_input, "{} is missing, and a model of profile.fitted_from wants topics",
+         (folder.parent_path() / "topics.h5").string());
+  }
+  const std::vector<CustomerColumn> behaviour = wanted(models, FeatureSource::behaviour)
+                                                    ? behaviour_columns(prepared, results.customers)
+                                                    : std::vector<CustomerColumn>();
+  points = points_of(segments, prepared, results.customers);
+  if (points.cols() != segments.centroids.cols()) {
+    fail(ExitCode::bad_data, "{}: segments of vectors of {} numbers, these have {}", folder.string(),
+         segments.centroids.cols(), points.cols());
+  }
+  results.titles = segments.titles;
+  results.segmentation = assign(segments, points);
+  results.descriptions.resize(results.segmentation.sizes.size());
+  const bool with_components =
+      std::any_of(models.begin(), models.end(), [](const SavedModel& model) { return model.components > 0; });
+  const Matrix components =
+      with_components ? saved_components(folder, points) : Matrix(results.customers.count(), 0);
+  for (const SavedModel& model : models) {
+    results.applied.push_back(
+        predict(model, {prepared, results.customers, results.topics.customers, behaviour}, components));
+  }
+}
+
+// What the texts say, in the words of the earlier run.
+void describe_texts(const Run& run, const PreparedReader& prepared, const EmbeddingsReader& embeddings,
+                    WordCutter& cutter, ProfileResults& results) {
+  const ProfileSettings& settings = run.settings.profile;
+  results.descriptions = describe_segments(prepared, embeddings, results.customers, results.segmentation,
+                                           settings.report.show_texts, cutter, run.communicator);
+  results.sentiment = measure_sentiment(prepared, results.customers, Lexicon(settings.words.lexicon), {},
+                                        run.communicator);
+}
+
+Json record(const ProfileResults& results, size_t index) {
+  const auto segment = static_cast<size_t>(results.segmentation.segment[index]);
+  Json of_models = Json::object();
+  for (const AppliedModel& model : results.applied) of_models[model.name] = prediction_json(model, index);
+  Json json{{"schema_version", schema_version},
+            {"customer", results.customers.ids[index]},
+            {"segment",
+             {{"number", segment + 1},
+              {"title", results.titles[segment]},
+              {"similarity", rounded(results.segmentation.similarity[index])}}},
+            {"predictions", of_models}};
+  if (results.topics.count() > 0) {
+    Json shares = Json::array();
+    for (const double share : results.topics.customers.row(static_cast<int64_t>(index)))
+      shares.push_back(rounded(share));
+    const bool none = std::isnan(results.topics.customers(static_cast<int64_t>(index), 0));
+    json["topics"] = none ? Json() : shares;
+  }
+  return json;
+}
+
+void publish(const Run& run, const ProfileResults& results) {
+  FolderWriter out(run.profile_folder());
+  FileWriter file(out.path() / "predictions.jsonl");
+  for (size_t index = 0; index < results.customers.ids.size(); ++index)
+    file.write(record(results, index).dump() + "\n");
+  file.publish();
+  write_tables_csv(out.path(), results);
+  write_file(out.path() / "report.html", render_report(read_report_inputs(run, results)));
+  out.publish();
+  log_info("profile: {} new customers, {} models applied: {}", results.customers.count(),
+           results.applied.size(), (run.profile_folder() / "report.html").string());
 }
 
 }  // namespace
@@ -116,47 +187,42 @@ void profile_new_customers(const Run& run) {
   const SavedSegments segments = read_saved_segments(folder);
   const PreparedReader prepared(run.prepared());
   check_inputs(run, segments, prepared);
-  const Customers customers = read_new_customers(run, segments, prepared);
-  const std::vector<SavedModel> models = read_saved_models(folder);
-  const Matrix topics = wanted(models, FeatureSource::topic) ? topics_of(run, prepared, customers) : Matrix();
-  if (!run.communicator.root()) return;
-
-  const std::vector<CustomerColumn> behaviour = wanted(models, FeatureSource::behaviour)
-                                                    ? behaviour_columns(prepared, customers)
-                                                    : std::vector<CustomerColumn>();
-  const Matrix points = points_of(segments, prepared, customers);
-  if (points.cols() != segments.centroids.cols()) {
-    fail(ExitCode::bad_data, "{}: segments of vectors of {} numbers, these have {}", folder.string(),
-         segments.centroids.cols(), points.cols());
+  const Communicator& ranks = run.communicator;
+  ProfileResults results;
+  Matrix points;  // of rank 0
+  WordCutter cutter(run.settings.profile.words);
+  std::optional<EmbeddingsReader> embeddings;
+  if (segments.texts) {
+    embeddings.emplace(run.embeddings(), EmbeddingsReader::Verify::sizes);
+    check_embeddings(run, segments, prepared, *embeddings);
+    results.customers = read_customers(prepared, *embeddings, run.settings.profile.half_life_days, ranks);
+    const fs::path topics = folder.parent_path() / "topics.h5";
+    if (fs::exists(topics)) {
+      results.topics = apply_topics(prepared, results.customers, cutter, read_topics_hdf5(topics),
+                                    run.directory(), ranks);
+    }
   }
-  const bool with_components =
-      std::any_of(models.begin(), models.end(), [](const SavedModel& model) { return model.components > 0; });
-  const Matrix components = with_components ? saved_components(folder, points) : Matrix(customers.count(), 0);
-  std::vector<std::vector<Json>> predictions;
-  for (const SavedModel& model : models)
-    predictions.push_back(predict(model, {prepared, customers, topics, behaviour}, components));
-
-  FolderWriter out(run.profile_folder());
-  FileWriter file(out.path() / "predictions.jsonl");
-  for (int64_t row = 0; row < customers.count(); ++row) {
-    const auto index = static_cast<size_t>(row);
-    const Assignment assignment = nearest(segments, points.row(row));
-    Json of_models = Json::object();
-    for (size_t i = 0; i < models.size(); ++i) of_models[models[i].name] = predictions[i][index];
-    file.write(Json{{"schema_version", schema_version},
-                    {"customer", customers.ids[index]},
-                    {"segment",
-                     {{"number", assignment.segment + 1},
-                      {"title", segments.titles.at(static_cast<size_t>(assignment.segment))},
-                      {"similarity", rounded(assignment.similarity)}}},
-                    {"predictions", of_models}}
-                   .dump() +
-               "\n");
-  }
-  file.publish();
-  out.publish();
-  log_info("profile: {} new customers, {} models applied: {}", customers.count(), models.size(),
-           (run.profile_folder() / "predictions.jsonl").string());
+  work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
+    if (embeddings) {
+      add_customer_vectors(prepared, *embeddings, results.customers, heartbeat);
+    } else {
+      results.customers = read_customers_without_texts(prepared);
+    }
+    apply_models(folder, segments, prepared, results, points);
+  });
+  if (embeddings) describe_texts(run, prepared, *embeddings, cutter, results);
+  work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
+    results.language = report_language(run);
+    results.settings_sha256 = sha256(print_section(run.settings, "profile"));
+    if (embeddings) results.provenance = embeddings->provenance();
+    results.provenance.rows = prepared.rows();
+    results.provenance.prepared_sha256 = prepared.sha256();
+    results.columns = customer_columns(prepared, results.customers);
+    results.traits = describe_traits(results.customers, results.columns, results.segmentation);
+    heartbeat.beat();
+    results.map = map_customers(principal_components(points, 50).scores, run.threads());
+    publish(run, results);
+  });
 }
 
 }  // namespace limner

@@ -6,11 +6,13 @@
 #include <set>
 
 #include "profile/behaviour.h"
+#include "profile/customer_vectors.h"
 #include "profile/new_customers.h"
 #include "profile/principal.h"
 #include "profile/report.h"
 #include "profile/results.h"
 #include "profile/saved_models.h"
+#include "profile/words_file.h"
 #include "runtime/log.h"
 #include "runtime/root_work.h"
 
@@ -155,13 +157,14 @@ void fit_regressions(const Run& run, const PreparedReader& prepared, const Matri
 }
 
 void publish(const Run& run, const ProfileResults& results, const PrincipalComponents& components,
-             const AttributeVectors* attributes) {
-  FolderWriter folder(run.profile_folder());
+             const AttributeVectors* attributes, FolderWriter& folder) {
   write_profiles_hdf5(folder.path() / "profiles.h5", results);
   write_profiles_jsonl(folder.path() / "profiles.jsonl", results);
   write_json(folder.path() / "segments.json", segments_json(results));
   write_json(folder.path() / "regression.json", regression_json(results));
   write_json(folder.path() / "fairness.json", fairness_json(results));
+  if (results.customers.have_texts()) write_json(folder.path() / "texts.json", texts_json(results));
+  write_tables_csv(folder.path(), results);
   if (results.topics.count() > 0) {
     write_topics_hdf5(folder.path() / "topics.h5", results.topics);
     write_json(folder.path() / "topics.json", topics_json(results));
@@ -202,8 +205,10 @@ PrincipalComponents segment_customers(const Run& run, Geometry geometry, Profile
 
 // What both ways end with, on rank 0. components: of the segments' vectors; attributes: those, without texts.
 void finish(const Run& run, const PreparedReader& prepared, const PrincipalComponents& components,
-            const AttributeVectors* attributes, ProfileResults& results, Heartbeat& heartbeat) {
+            const AttributeVectors* attributes, FolderWriter& folder, ProfileResults& results,
+            Heartbeat& heartbeat) {
   const ProfileSettings& settings = run.settings.profile;
+  results.language = report_language(run);
   results.settings_sha256 = sha256(print_section(run.settings, "profile"));
   results.has_items = prepared.has_items();
   results.traits =
@@ -217,7 +222,48 @@ void finish(const Run& run, const PreparedReader& prepared, const PrincipalCompo
     const std::vector<CustomerColumn> table = customer_table(results);
     results.actions = apply_rules(read_rules(*settings.rules, table), table);
   }
-  publish(run, results, components, attributes);
+  publish(run, results, components, attributes, folder);
+}
+
+// The folder whose model made the vectors; "" where there is none.
+fs::path checkpoint_of(const Run& run) {
+  const std::string& name = run.settings.extract.checkpoint;
+  if (name == "best") return run.checkpoints() / "best";
+  if (name != "last") return name;
+  fs::path newest;  // step-<eight digits>
+  if (fs::is_directory(run.checkpoints())) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(run.checkpoints())) {
+      if (entry.path().filename().string().starts_with("step-")) newest = std::max(newest, entry.path());
+    }
+  }
+  return newest;
+}
+
+// What the words of the texts tell: all of it shared work.
+void profile_words(const Run& run, const PreparedReader& prepared, const EmbeddingsReader& embeddings,
+                   const std::optional<FolderWriter>& folder, ProfileResults& results) {
+  const ProfileSettings& settings = run.settings.profile;
+  const Communicator& ranks = run.communicator;
+  const fs::path place = folder ? folder->path() : fs::path();
+  WordCutter cutter(settings.words);
+  results.descriptions = describe_segments(prepared, embeddings, results.customers, results.segmentation,
+                                           settings.report.show_texts, cutter, ranks);
+  const Vocabulary vocabulary = count_vocabulary(prepared, cutter, settings.words, ranks);
+  results.topics = find_topics(
+      prepared, results.customers, cutter, vocabulary,
+      {settings.topics, static_cast<uint64_t>(run.settings.run.seed), run.threads(), run.directory()}, ranks);
+  results.key_phrases = find_key_phrases(prepared, results.customers, cutter, vocabulary,
+                                         settings.words.keywords, settings.report.show_texts, ranks);
+  results.sentiment = measure_sentiment(prepared, results.customers, Lexicon(settings.words.lexicon),
+                                        run.settings.train.heads, ranks);
+  if (settings.words.vectors) {
+    results.word_vectors = average_word_vectors(prepared, results.customers, cutter, vocabulary,
+                                                *settings.words.vectors, place / "word_vectors", ranks);
+  }
+  if (settings.words.bags) write_words_hdf5(place / "words.h5", prepared, cutter, vocabulary, ranks);
+  results.unknown_tokens =
+      count_unknown_tokens(prepared, checkpoint_of(run), embeddings.provenance().tokenizer_sha256,
+                           run.threads(), ranks);
 }
 
 // Customers by what they wrote. What follows on all ranks is shared work; everything found is kept on rank 0.
@@ -230,21 +276,16 @@ void profile_texts(const Run& run, const PreparedReader& prepared) {
   // signal is obeyed.
   ProfileResults results;
   PrincipalComponents components;
+  std::optional<FolderWriter> folder;  // of rank 0
   results.customers = read_customers(prepared, embeddings, settings.half_life_days, ranks);
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     check_customers(run, results.customers);
+    folder.emplace(run.profile_folder());
+    add_customer_vectors(prepared, embeddings, results.customers, heartbeat);
     const Geometry geometry = embeddings.provenance().normalize ? Geometry::cosine : Geometry::euclidean;
     components = segment_customers(run, geometry, results, heartbeat);
   });
-  WordCutter cutter(settings.words);
-  results.descriptions = describe_segments(prepared, embeddings, results.customers, results.segmentation,
-                                           settings.report.show_texts, cutter, ranks);
-  const Vocabulary vocabulary = count_vocabulary(prepared, cutter, settings.words, ranks);
-  results.topics = find_topics(
-      prepared, results.customers, cutter, vocabulary,
-      {settings.topics, static_cast<uint64_t>(run.settings.run.seed), run.threads(), run.directory()}, ranks);
-  results.key_phrases = find_key_phrases(prepared, results.customers, cutter, vocabulary,
-                                         settings.words.keywords, settings.report.show_texts, ranks);
+  profile_words(run, prepared, embeddings, folder, results);
   results.recommendations =
       recommend_items(prepared, embeddings, settings.recommendations,
                       static_cast<uint64_t>(run.settings.run.seed), ranks, run.threads());
@@ -252,7 +293,7 @@ void profile_texts(const Run& run, const PreparedReader& prepared) {
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     results.provenance = embeddings.provenance();
     results.columns = customer_columns(prepared, results.customers);
-    finish(run, prepared, components, nullptr, results, heartbeat);
+    finish(run, prepared, components, nullptr, *folder, results, heartbeat);
   });
 }
 
@@ -276,7 +317,8 @@ void profile_attributes(const Run& run, const PreparedReader& prepared) {
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     results.provenance.rows = prepared.rows();
     results.provenance.prepared_sha256 = prepared.sha256();
-    finish(run, prepared, components, &*attributes, results, heartbeat);
+    FolderWriter folder(run.profile_folder());
+    finish(run, prepared, components, &*attributes, folder, results, heartbeat);
   });
 }
 

@@ -184,6 +184,14 @@ Json record(const ProfileResults& results, size_t index) {
     of_rows.push_back("keywords");
     of_rows.push_back("key_sentence");
   }
+  if (!customers.sentiment.empty()) {
+    json["sentiment_by_lexicon"] = rounded(customers.sentiment[index]);
+    of_rows.push_back("sentiment_by_lexicon");
+  }
+  if (!customers.change.empty()) {
+    json["change"] = rounded(customers.change[index]);
+    of_model.push_back("change");
+  }
   if (results.topics.count() > 0) {
     json["topics"] = topics_of(results, index);
     of_rows.push_back("topics");
@@ -234,6 +242,18 @@ void write_profiles_hdf5(const fs::path& path, const ProfileResults& results) {
   if (customers.recent.rows() > 0) {
     out.matrix("/recent", hdf5::Type::f32, customers.recent.cols(), floats(customers.recent).data());
     file.attribute("/recent", "half_life_days", customers.half_life_days);
+  }
+  if (customers.attention.rows() > 0)
+    out.matrix("/attention", hdf5::Type::f32, customers.attention.cols(), floats(customers.attention).data());
+  if (customers.trend.rows() > 0) {
+    out.matrix("/trend", hdf5::Type::f32, customers.trend.cols(), floats(customers.trend).data());
+    out.numbers("/change", hdf5::Type::f64, customers.change.data());
+  }
+  if (!customers.sentiment.empty())
+    out.numbers("/sentiment_by_lexicon", hdf5::Type::f64, customers.sentiment.data());
+  if (results.word_vectors.width > 0) {
+    out.matrix("/word_vector", hdf5::Type::f32, results.word_vectors.width,
+               floats(results.word_vectors.customers).data());
   }
   out.numbers("/segment", hdf5::Type::i32, one_based(results.segmentation.segment).data());
   out.numbers("/segment_similarity", hdf5::Type::f64, results.segmentation.similarity.data());

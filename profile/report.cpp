@@ -37,19 +37,24 @@ std::string render_section(const Section& section) {
 
 std::string subtitle(const ReportInputs& inputs) {
   const ProfileResults& results = inputs.results;
-  std::string text = counted(results.customers.count(), "customer", "customers") + " · ";
+  const Phrases& say = inputs.say;
+  std::string text = say.count("count.customers", results.customers.count()) + " · ";
   if (results.customers.have_texts())
-    text += counted(results.customers.total_texts(), "text", "texts") + " · ";
-  text += counted(results.segmentation.count(), "segment", "segments");
+    text += say.count("count.texts", results.customers.total_texts()) + " · ";
+  text += say.count("count.segments", results.segmentation.count());
   std::string latest;
   for (const char* stage : {"prepare", "train", "extract"}) {
     latest = std::max(latest, text_at(inputs.record, fmt::format("/stages/{}/finished_at", stage)));
   }
-  if (!latest.empty()) text += " · data read on " + escape(latest.substr(0, 10));
+  if (!latest.empty()) text += " · " + say("page.read_on", date_text(say, latest.substr(0, 10)));
   return text;
 }
 
 }  // namespace
+
+Section open_section(const ReportInputs& inputs, const std::string& id) {
+  return {id, inputs.say("section." + id + ".title"), inputs.say("section." + id + ".menu"), "", ""};
+}
 
 double number_at(const Json& json, const std::string& pointer) {
   const Json& value = part_at(json, pointer);
@@ -73,6 +78,7 @@ std::string number_cell(const std::string& text, const std::string& style) {
 
 ReportInputs read_report_inputs(const Run& run, const ProfileResults& results) {
   return {results,
+          Phrases(results.language),
           run.settings.profile,
           json_if_there(run.quality()),
           json_if_there(run.train_folder() / "summary.json"),
@@ -80,19 +86,28 @@ ReportInputs read_report_inputs(const Run& run, const ProfileResults& results) {
           read_lines(run.train_folder() / "metrics.jsonl")};
 }
 
+Language report_language(const Run& run) {
+  const std::string& wanted = run.settings.profile.report.language;
+  if (wanted != "auto") return wanted == "zh" ? Language::chinese : Language::english;
+  return number_at(json_if_there(run.quality()), "/text/languages/han") > 0.5 ? Language::chinese
+                                                                              : Language::english;
+}
+
 std::string render_report(const ReportInputs& inputs) {
   const std::string title = escape(inputs.settings.report.title);
+  const char* lang = inputs.say.language() == Language::chinese ? "zh-CN" : "en";
   std::string menu, body;
   for (const auto& make :
-       {summary_section, quality_section, training_section, evaluation_section, map_section, heat_section,
-        cards_section, topics_section, regression_section, fairness_section, recommendations_section,
-        actions_section, customers_section, provenance_section}) {
+       {summary_section, quality_section, training_section, evaluation_section, wording_section, map_section,
+        heat_section, cards_section, topics_section, regression_section, fairness_section,
+        recommendations_section, actions_section, attention_section, customers_section,
+        provenance_section}) {
     const Section section = make(inputs);
     if (section.body.empty() && section.lead.empty()) continue;
     menu += fmt::format("<a href=\"#{}\">{}</a>", section.id, section.menu);
     body += render_section(section);
   }
-  std::string html = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
+  std::string html = "<!doctype html>\n<html lang=\"" + std::string(lang) + "\">\n<head>\n<meta charset=\"utf-8\">\n";
   html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
   html += "<meta name=\"generator\" content=\"Limner\">\n";
   html += "<title>" + title + "</title>\n<style>\n" + report_css + "</style>\n</head>\n<body>\n";

@@ -2,6 +2,9 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
+  const words = data.words, language = document.documentElement.lang;
+  const fill = (phrase, ...values) => values.reduce((text, value, i) => text.replace(`{${i}}`, value).replace("{}", value), phrase);
+  const counted = (one, many, count) => (count === 1 ? one : fill(many, count.toLocaleString(language)));
 
   // Map: tips, one segment at a time, colour by a trait.
   const map = byId("map-svg"), tip = byId("tip");
@@ -10,8 +13,8 @@
 
   function showTip(circle, x, y) {
     const i = Number(circle.dataset.i), s = Number(circle.dataset.s);
-    const lines = [`Segment ${s + 1}: ${data.segments[s].title}`, ...(data.texts[i] > 0 ? [`${data.texts[i]} ${data.texts[i] === 1 ? "text" : "texts"}`] : [])];
-    if (trait && trait.values[i] < 0) lines.push(`${trait.name}: not known`);
+    const lines = [fill(words.segment, s + 1, data.segments[s].title), ...(data.texts[i] > 0 ? [counted(words.one_text, words.texts, data.texts[i])] : [])];
+    if (trait && trait.values[i] < 0) lines.push(fill(words.unknown, trait.name));
     tip.textContent = lines.join("\n");
     tip.hidden = false;
     tip.style.left = Math.min(x + 14, document.documentElement.clientWidth - tip.offsetWidth - 8) + "px";
@@ -56,8 +59,8 @@
 
   function cellText(value, kind) {
     if (value === null || value === "") return "–";
-    if (kind === "p") return (100 * value).toFixed(0) + " %";
-    if (kind === "n") return Number.isInteger(value) ? value.toLocaleString("en") : Number(value.toPrecision(3)).toLocaleString("en");
+    if (kind === "p") return (100 * value).toFixed(0) + "%";
+    if (kind === "n") return Number.isInteger(value) ? value.toLocaleString(language) : Number(value.toPrecision(3)).toLocaleString(language);
     return String(value);
   }
   function makeCell(value, kind) {
@@ -90,8 +93,8 @@
     }
     table.tBodies[0]?.remove();
     table.append(body);
-    byId("page").textContent = `page ${page + 1} of ${pages}`;
-    byId("found").textContent = shown.length.toLocaleString("en") + (shown.length === 1 ? " customer" : " customers");
+    byId("page").textContent = fill(words.page, page + 1, pages);
+    byId("found").textContent = counted(words.one_customer, words.customers, shown.length);
     byId("back").disabled = page === 0;
     byId("forth").disabled = page === pages - 1;
   }
@@ -103,7 +106,7 @@
       shown.sort((a, b) => {
         const [x, y] = [a[sorted], b[sorted]];
         if (x === null || y === null) return (x === null) - (y === null);
-        return sign * (typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y)));
+        return sign * (typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y), language));
       });
     }
     draw();

@@ -9,18 +9,15 @@ std::string describe_actions(const ReportInputs& inputs) {
   if (actions.rules.empty()) return "";
   int64_t reached = 0;
   for (const int64_t count : actions.customers) reached += count;
-  return fmt::format("The rules give {} an action.",
-                     "<strong>" + counted(reached, "customer", "customers") + "</strong>");
+  return inputs.say("summary.actions", inputs.say.count("count.customers", reached));
 }
 
 Section actions_section(const ReportInputs& inputs) {
   const Actions& actions = inputs.results.actions;
-  Section section{"actions", "What to do", "Actions", "", ""};
-  if (actions.empty()) return section;
+  const Phrases& say = inputs.say;
+  Section section = open_section(inputs, "actions");
   if (!actions.rules.empty()) {
-    section.lead =
-        "Segments by rule, in the order of the file: a customer belongs to the first whose conditions all "
-        "hold. <code>actions.csv</code> lists every customer with an action.";
+    section.lead = say("actions.lead");
     const auto all = static_cast<double>(inputs.results.customers.count());
     std::string rows;
     for (size_t i = 0; i < actions.rules.size(); ++i) {
@@ -30,10 +27,10 @@ Section actions_section(const ReportInputs& inputs) {
               escape(rule.action) + "</td><td>" + escape(rule.coupon) + "</td><td>" + escape(rule.channel) +
               "</td></tr>\n";
     }
-    section.body =
-        "<div class=\"scroll\"><table><tr><th>segment</th><th class=\"n\">customers</th><th "
-        "class=\"n\">share</th><th>action</th><th>coupon</th><th>channel</th></tr>\n" +
-        rows + "</table></div>\n";
+    section.body = table_open({say("actions.segment"), ">" + say("actions.customers"),
+                               ">" + say("actions.share"), say("actions.action"), say("actions.coupon"),
+                               say("actions.channel")}) +
+                   rows + table_close();
   }
   if (actions.audiences.empty()) return section;
   std::string rows;
@@ -44,10 +41,11 @@ Section actions_section(const ReportInputs& inputs) {
             number_cell(nobody ? "–" : number_text(audience.members.front().score)) +
             number_cell(nobody ? "–" : number_text(audience.members.back().score)) + "</tr>\n";
   }
-  section.body +=
-      "<h3>Audiences</h3><div class=\"scroll\"><table><tr><th>audience</th><th>by score</th><th "
-      "class=\"n\">customers</th><th class=\"n\">highest</th><th class=\"n\">lowest</th></tr>\n" +
-      rows + "</table></div><p class=\"note\">Members are in <code>audiences.csv</code>.</p>\n";
+  section.body += "<h3>" + say("audiences.title") + "</h3>" +
+                  table_open({say("audiences.audience"), say("audiences.score"),
+                              ">" + say("actions.customers"), ">" + say("audiences.highest"),
+                              ">" + say("audiences.lowest")}) +
+                  rows + table_close() + "<p class=\"note\">" + say("audiences.note") + "</p>\n";
   return section;
 }
 

@@ -23,23 +23,35 @@ std::vector<size_t> listed_customers(const ProfileResults& results) {
   return order;
 }
 
-// Columns after the customer and the segment: heading and kind (n: number, t: text, p: share).
-Json column_names(const ProfileResults& results) {
-  Json columns = Json::array({{{"name", "customer"}, {"kind", "t"}}, {{"name", "segment"}, {"kind", "s"}}});
-  if (results.customers.have_texts()) columns.push_back({{"name", "texts"}, {"kind", "n"}});
-  if (results.customers.has_time()) columns.push_back({{"name", "last text"}, {"kind", "t"}});
+// Columns: heading and kind (n: number, t: text, p: share, s: segment, c: customers).
+Json column_names(const ReportInputs& inputs) {
+  const ProfileResults& results = inputs.results;
+  const Phrases& say = inputs.say;
+  Json columns = Json::array();
+  const auto add = [&](const std::string& name, const char* kind) {
+    columns.push_back({{"name", name}, {"kind", kind}});
+  };
+  add(say("column.customer"), "t");
+  add(say("column.segment"), "s");
+  if (results.customers.have_texts()) add(say("column.texts"), "n");
+  if (results.customers.has_time()) add(say("column.last_text"), "t");
   for (const HeadAverages& head : results.customers.heads) {
     const bool two = head.kind == "single_label" && head.classes.size() == 2;
-    const char* kind = head.kind == "regression" ? "n" : two ? "p" : "t";
-    columns.push_back({{"name", two ? head.name + " = " + head.classes[1] : head.name}, {"kind", kind}});
+    add(two ? head.name + " = " + head.classes[1] : head.name,
+        head.kind == "regression" ? "n"
+        : two                     ? "p"
+                                  : "t");
   }
+  if (!results.customers.sentiment.empty()) add(say("column.sentiment"), "n");
   for (const Regression& regression : results.regressions) {
-    const char* kind = regression.two_classes() ? "p" : "n";
-    columns.push_back({{"name", regression.title()}, {"kind", regression.two_classes() ? "t" : "n"}});
-    columns.push_back({{"name", regression.title() + ", predicted"}, {"kind", kind}});
+    const std::string title = regression_title(say, regression);
+    add(title, regression.two_classes() ? "t" : "n");
+    add(say("column.predicted", title), regression.two_classes() ? "p" : "n");
   }
-  if (!results.key_phrases.empty()) columns.push_back({{"name", "keywords"}, {"kind", "t"}});
-  if (results.neighbors.per_customer > 0) columns.push_back({{"name", "most alike"}, {"kind", "c"}});
+  for (const AppliedModel& model : results.applied)
+    add(say("column.predicted", model.name), !model.classes.empty() ? "t" : model.two_classes ? "p" : "n");
+  if (!results.key_phrases.empty()) add(say("column.keywords"), "t");
+  if (results.neighbors.per_customer > 0) add(say("column.alike"), "c");
   return columns;
 }
 
@@ -49,14 +61,14 @@ std::string commonest_classes(const HeadAverages& head, int64_t row) {
   return fmt::format("{} {}", head.classes[static_cast<size_t>(best)], percent_text(head.mean(row, best)));
 }
 
-std::string first_keywords(const KeyPhrases& phrases) {
-  std::string text;
+std::string first_keywords(const Phrases& say, const KeyPhrases& phrases) {
+  std::vector<std::string> words;
   for (size_t i = 0; i < std::min<size_t>(3, phrases.words.size()); ++i)
-    text += (i > 0 ? ", " : "") + phrases.words[i].word;
-  return text;
+    words.push_back(phrases.words[i].word);
+  return say.list(words);
 }
 
-Json customer_row(const ProfileResults& results, size_t index) {
+Json customer_row(const Phrases& say, const ProfileResults& results, size_t index) {
   const Customers& customers = results.customers;
   const auto number = static_cast<int64_t>(index);
   Json row{customers.ids[index], results.segmentation.segment[index]};
@@ -71,6 +83,7 @@ Json customer_row(const ProfileResults& results, size_t index) {
       row.push_back(commonest_classes(head, number));
     }
   }
+  if (!results.customers.sentiment.empty()) row.push_back(rounded(results.customers.sentiment[index]));
   for (const Regression& regression : results.regressions) {
     const double observed = regression.target.values[index];
     if (!regression.two_classes()) {
@@ -82,7 +95,10 @@ Json customer_row(const ProfileResults& results, size_t index) {
     }
     row.push_back(rounded(regression.predicted[index]));
   }
-  if (!results.key_phrases.empty()) row.push_back(first_keywords(results.key_phrases[index]));
+  for (const AppliedModel& model : results.applied) {
+    row.push_back(model.classes.empty() ? rounded(model.predicted[index]) : Json(model.likeliest(index)));
+  }
+  if (!results.key_phrases.empty()) row.push_back(first_keywords(say, results.key_phrases[index]));
   if (results.neighbors.per_customer > 0) {
     Json alike = Json::array();
     const auto per_customer = static_cast<size_t>(results.neighbors.per_customer);
@@ -98,7 +114,7 @@ Json customer_row(const ProfileResults& results, size_t index) {
 
 // Values of the drawn customers as 0..255 between the 2nd and 98th percentile, so that outliers do not wash
 // the map out; -1: missing.
-Json trait_data(const Trait& trait, const std::vector<size_t>& drawn) {
+Json trait_data(const Phrases& say, const Trait& trait, const std::vector<size_t>& drawn) {
   std::vector<double> known;
   for (const size_t index : drawn) {
     if (!std::isnan(trait.values[index])) known.push_back(trait.values[index]);
@@ -116,7 +132,7 @@ Json trait_data(const Trait& trait, const std::vector<size_t>& drawn) {
     values.push_back(std::isnan(value) ? -1 : static_cast<int>(std::lround(255 * share)));
   }
   const auto text = [&](double value) { return trait.is_share ? percent_text(value) : number_text(value); };
-  return {{"name", trait.name}, {"low", text(low)}, {"high", text(high)}, {"values", values}};
+  return {{"name", trait_name(say, trait)}, {"low", text(low)}, {"high", text(high)}, {"values", values}};
 }
 
 std::string entry(const std::string& name, const std::string& value) {
@@ -127,48 +143,50 @@ std::string hash(const std::string& digits) {
   return digits.empty() ? "" : "<code title=\"" + escape(digits) + "\">" + bytes_text(digits) + "</code>";
 }
 
-std::string stage_rows(const Json& record) {
+std::string stage_rows(const Phrases& say, const Json& record) {
   std::string rows;
   for (const char* stage : {"prepare", "train", "extract"}) {
     const std::string at = fmt::format("/stages/{}", stage);
-    const std::string finished = text_at(record, at + "/finished_at");
-    if (finished.empty()) continue;
-    std::string text = escape(finished);
+    std::string text = escape(text_at(record, at + "/finished_at"));
+    if (text.empty()) continue;
     const double seconds = number_at(record, at + "/seconds"), ranks = number_at(record, at + "/ranks");
-    if (std::isfinite(seconds)) text += fmt::format(", {} s", number_text(seconds));
-    if (std::isfinite(ranks)) text += ", " + counted(static_cast<int64_t>(ranks), "rank", "ranks");
     const std::string version = text_at(record, at + "/version");
-    if (!version.empty()) text += ", Limner " + escape(version);
-    rows += entry(stage, text);
+    if (std::isfinite(seconds)) text = say("provenance.seconds", text, number_text(seconds));
+    if (std::isfinite(ranks))
+      text = say("provenance.with", text, say.count("count.ranks", static_cast<int64_t>(ranks)));
+    if (!version.empty()) text = say("provenance.with", text, "Limner " + escape(version));
+    rows += entry(say.word("stage.", stage), text);
   }
   return rows;
+}
+
+// What the script says: English forms of counts are kept as they are in the table.
+Json page_words(const Phrases& say) {
+  return {{"segment", say("map.segment", "{0}", "{1}")},  {"unknown", say("map.not_known", "{0}")},
+          {"page", say("customers.page", "{0}", "{1}")},  {"one_text", say.count("count.texts", 1)},
+          {"texts", say.form("count.texts")},             {"one_customer", say.count("count.customers", 1)},
+          {"customers", say.form("count.customers")}};
 }
 
 }  // namespace
 
 Section customers_section(const ReportInputs& inputs) {
-  Section section{"customers", "Customers", "Customers", "", ""};
+  const Phrases& say = inputs.say;
+  Section section = open_section(inputs, "customers");
+  const Customers& customers = inputs.results.customers;
   const size_t listed = listed_customers(inputs.results).size();
-  section.lead =
-      listed < inputs.results.customers.ids.size()
-          ? fmt::format(
-                "The {} customers {}, of {}; all are in <code>profiles.jsonl</code> and "
-                "<code>profiles.h5</code>.",
-                count_text(static_cast<int64_t>(listed)),
-                inputs.results.customers.have_texts() ? "who wrote most" : "who stand first in the table",
-                count_text(inputs.results.customers.count()))
-          : "All customers; the same and more is in <code>profiles.jsonl</code> and "
-            "<code>profiles.h5</code>.";
-  if (!inputs.results.regressions.empty())
-    section.lead += " Predictions were made with the customer left out of the fit.";
-  section.body =
-      "<div class=\"search\"><input id=\"search\" type=\"search\" placeholder=\"Find a customer\" "
-      "aria-label=\"Find a "
-      "customer\"><span id=\"found\"></span></div>\n<div class=\"scroll\"><table "
-      "id=\"table\"></table></div>\n<div "
-      "class=\"pages\"><button id=\"back\">‹ back</button><span id=\"page\"></span><button id=\"forth\">on "
-      "›</button></div>\n<noscript><p>The table needs JavaScript; <code>profiles.jsonl</code> does "
-      "not.</p></noscript>\n";
+  const std::string some = count_text(static_cast<int64_t>(listed)), all = count_text(customers.count());
+  section.lead = say.join({listed == customers.ids.size() ? say("customers.all")
+                           : customers.have_texts()       ? say("customers.most_wrote", some, all)
+                                                          : say("customers.first", some, all),
+                           inputs.results.regressions.empty() ? "" : say("customers.predictions")});
+  section.body = fmt::format(
+      "<div class=\"search\"><input id=\"search\" type=\"search\" placeholder=\"{0}\" "
+      "aria-label=\"{0}\"><span id=\"found\"></span></div>\n<div class=\"scroll\"><table "
+      "id=\"table\"></table></div>\n<div class=\"pages\"><button id=\"back\">{1}</button><span "
+      "id=\"page\"></span><button id=\"forth\">{2}</button></div>\n"
+      "<noscript><p>{3}</p></noscript>\n",
+      say("customers.find"), say("customers.back"), say("customers.forth"), say("customers.noscript"));
   return section;
 }
 
@@ -181,45 +199,42 @@ Json page_data(const ReportInputs& inputs) {
         {{"title", results.segment_title(segment)}, {"customers", results.segmentation.sizes[segment]}});
   }
   for (const size_t index : drawn) texts.push_back(results.customers.texts[index]);
-  for (const Trait& trait : results.traits) traits.push_back(trait_data(trait, drawn));
-  for (const size_t index : listed_customers(results)) rows.push_back(customer_row(results, index));
+  for (const Trait& trait : results.traits) traits.push_back(trait_data(inputs.say, trait, drawn));
+  for (const size_t index : listed_customers(results)) rows.push_back(customer_row(inputs.say, results, index));
   return {{"segments", segments},
           {"texts", texts},
           {"traits", traits},
-          {"columns", column_names(results)},
-          {"rows", rows}};
+          {"columns", column_names(inputs)},
+          {"rows", rows},
+          {"words", page_words(inputs.say)}};
 }
 
 Section provenance_section(const ReportInputs& inputs) {
   const ShardProvenance& from = inputs.results.provenance;
   const Customers& customers = inputs.results.customers;
-  std::string rows = stage_rows(inputs.record);
-  rows += entry("prepared table", hash(from.prepared_sha256));
-  rows += entry("model", hash(from.model_sha256));
-  rows += entry("tokenizer", hash(from.tokenizer_sha256));
-  rows += entry("settings of extraction", hash(from.settings_sha256));
-  rows += entry("settings of profiling", hash(inputs.results.settings_sha256));
-  if (customers.have_texts())
-    rows += entry("vectors",
-                  fmt::format("{} numbers, {}, {} pooling, {}", from.width, escape(from.dtype),
-                              escape(from.pooling), from.normalize ? "scaled to length 1" : "not scaled"));
-  const double speed = number_at(inputs.training, "/tokens_per_second");
-  if (std::isfinite(speed)) rows += entry("training speed", number_text(speed) + " tokens a second");
-  if (customers.half_life_days > 0) {
-    rows += entry("half life of a text",
-                  number_text(customers.half_life_days) + " days, in the recency-weighted vectors");
+  const Phrases& say = inputs.say;
+  std::string rows = stage_rows(say, inputs.record);
+  rows += entry(say("provenance.prepared"), hash(from.prepared_sha256));
+  rows += entry(say("provenance.model"), hash(from.model_sha256));
+  rows += entry(say("provenance.tokenizer"), hash(from.tokenizer_sha256));
+  rows += entry(say("provenance.extract_settings"), hash(from.settings_sha256));
+  rows += entry(say("provenance.profile_settings"), hash(inputs.results.settings_sha256));
+  if (customers.have_texts()) {
+    rows += entry(say("provenance.vectors"),
+                  say(from.normalize ? "provenance.vectors.scaled" : "provenance.vectors.plain", from.width,
+                      escape(from.dtype), escape(from.pooling)));
   }
-  Section section{"provenance", "Where this comes from", "Provenance", "", ""};
+  const double speed = number_at(inputs.training, "/tokens_per_second");
+  if (std::isfinite(speed))
+    rows += entry(say("provenance.speed"), say("provenance.speed.value", number_text(speed)));
+  if (customers.half_life_days > 0) {
+    rows += entry(say("provenance.half_life"),
+                  say("provenance.half_life.value", number_text(customers.half_life_days)));
+  }
+  Section section = open_section(inputs, "provenance");
   section.body =
-      "<table class=\"plain\">" + rows + "</table>\n<p class=\"note\">A customer's vector is " +
-      std::string(customers.have_texts() ? "the mean of the vectors of the customer's texts"
-                                         : "made of the attributes but for the targets, each with mean 0 and "
-                                           "variance 1") +
-      ". Segments are k-means on these vectors; words are ranked by their part of the "
-      "relative entropy "
-      "between a segment and the rest. Every number can be computed again from <code>profiles.h5</code>, "
-      "<code>segments.json</code>, <code>regression.json</code> and <code>fairness.json</code> beside this "
-      "page.</p>\n";
+      "<table class=\"plain\">" + rows + "</table>\n<p class=\"note\">" +
+      say(customers.have_texts() ? "provenance.note.texts" : "provenance.note.attributes") + "</p>\n";
   return section;
 }
 

@@ -12,11 +12,13 @@ namespace {
 
 constexpr size_t most_features = 14;
 
-std::string interval_text(const char* name, double value, const Interval& interval) {
-  std::string text = fmt::format("<li>{} <b>{}</b>", name, number_text(value));
-  if (std::isfinite(interval.low))
-    text += fmt::format(" ({} to {})", number_text(interval.low), number_text(interval.high));
-  return text + "</li>";
+std::string interval_text(const Phrases& say, const std::string& name, double value,
+                          const Interval& interval) {
+  return "<li>" +
+         (std::isfinite(interval.low) ? say("facts.interval", name, number_text(value),
+                                            number_text(interval.low), number_text(interval.high))
+                                      : say("facts.value", name, number_text(value))) +
+         "</li>";
 }
 
 Series reliability_series(const std::string& name, const std::string& color,
@@ -27,28 +29,21 @@ Series reliability_series(const std::string& name, const std::string& color,
   return series;
 }
 
-std::string legend(const std::vector<Series>& series) {
-  std::string items;
-  for (const Series& entry : series)
-    items += fmt::format("<li><i style=\"background:{}\"></i>{}</li>", entry.color, escape(entry.name));
-  return "<ul class=\"legend\">" + items + "</ul>";
-}
-
-std::string calibration_table(const Regression& regression) {
+std::string calibration_table(const Phrases& say, const Regression& regression) {
   std::string rows;
   for (const CalibrationScores& scores : regression.calibrations) {
     rows += fmt::format("<tr{}><td>{}</td>",
                         scores.method == regression.settings.calibration ? " class=\"best\"" : "",
-                        scores.method == "none" ? "as predicted" : scores.method);
+                        say.word("calibration.", scores.method));
     rows += number_cell(number_text(scores.error)) + number_cell(number_text(scores.log_loss)) +
             number_cell(number_text(scores.brier)) + "</tr>\n";
   }
-  return "<div class=\"scroll\"><table><tr><th>correction</th><th class=\"n\">calibration error</th><th "
-         "class=\"n\">log loss</th><th class=\"n\">Brier</th></tr>\n" +
-         rows + "</table></div>\n";
+  return table_open({say("calibration.correction"), ">" + say("calibration.error"),
+                     ">" + say("sets.log_loss"), ">Brier"}) +
+         rows + table_close();
 }
 
-std::string deciles_table(const std::vector<LiftGroup>& deciles, bool two_classes) {
+std::string deciles_table(const Phrases& say, const std::vector<LiftGroup>& deciles, bool two_classes) {
   const auto value = [&](double number) {
     return number_cell(two_classes ? percent_text(number, 1) : number_text(number));
   };
@@ -59,55 +54,49 @@ std::string deciles_table(const std::vector<LiftGroup>& deciles, bool two_classe
     if (two_classes) rows += number_cell(percent_text(group.gain, 1));
     rows += "</tr>\n";
   }
-  return fmt::format(
-             "<div class=\"scroll\"><table><tr><th>tenth</th><th class=\"n\">customers</th><th "
-             "class=\"n\">predicted</th><th class=\"n\">{}</th><th class=\"n\">lift</th>{}</tr>\n",
-             two_classes ? "conversion" : "observed",
-             two_classes ? "<th class=\"n\">found so far</th>" : "") +
-         rows + "</table></div>\n";
+  std::vector<std::string> headings{say("lift.tenth"), ">" + say("lift.customers"), ">" + say("lift.predicted"),
+                                    ">" + say(two_classes ? "lift.conversion" : "lift.observed"),
+                                    ">" + say("lift.lift")};
+  if (two_classes) headings.push_back(">" + say("lift.found"));
+  return table_open(headings) + rows + table_close();
 }
 
 }  // namespace
 
-std::string evaluation_facts(const Regression& regression) {
+std::string evaluation_facts(const Phrases& say, const Regression& regression) {
   const ScoreIntervals& intervals = regression.intervals;
   const FeatureSetScores& set = regression.sets.back();
   std::string items;
   if (!regression.two_classes()) {
-    items = interval_text("R²", set.number.r2, intervals.r2) +
-            interval_text("RMSE", set.number.rmse, intervals.rmse) +
-            interval_text("MAE", set.number.mae, intervals.mae);
+    items = interval_text(say, "R²", set.number.r2, intervals.r2) +
+            interval_text(say, "RMSE", set.number.rmse, intervals.rmse) +
+            interval_text(say, "MAE", set.number.mae, intervals.mae);
   } else {
-    items = interval_text("ROC AUC", set.probability.auc, intervals.auc) +
-            interval_text("right", set.probability.accuracy, intervals.accuracy) +
-            interval_text("Brier", set.probability.brier, intervals.brier);
-    for (const auto& [name, value] :
-         {std::pair("precision", set.probability.precision), std::pair("recall", set.probability.recall),
-          std::pair("F1", set.probability.f1), std::pair("PR AUC", set.probability.pr_auc)}) {
-      items += fmt::format("<li>{} <b>{}</b></li>", name, number_text(value));
+    items = interval_text(say, "ROC AUC", set.probability.auc, intervals.auc) +
+            interval_text(say, say("sets.right"), set.probability.accuracy, intervals.accuracy) +
+            interval_text(say, "Brier", set.probability.brier, intervals.brier);
+    for (const auto& [name, value] : {std::pair(say("metric.precision"), set.probability.precision),
+                                      std::pair(say("metric.recall"), set.probability.recall),
+                                      std::pair(say("metric.f1"), set.probability.f1),
+                                      std::pair(std::string("PR AUC"), set.probability.pr_auc)}) {
+      items += "<li>" + say("facts.value", name, number_text(value)) + "</li>";
     }
   }
-  std::string html = "<ul class=\"facts\">" + items + "</ul>\n";
-  html += "<p class=\"note\">In brackets: 95 % intervals by drawing customers again.";
+  std::vector<std::string> note{say("facts.note")};
   if (regression.two_classes()) {
     const Decision& decision = regression.decision;
-    html += " Precision, recall and F1 are at a probability of 0.5. ";
-    html +=
-        std::isfinite(decision.threshold)
-            ? fmt::format(
-                  "By the costs of the configuration the cheapest is to act from a probability of <b>{}</b> "
-                  "on, which selects {}: {} a customer, against {} at 0.5, {} for nobody and {} for all.",
-                  number_text(decision.threshold), counted(decision.selected, "customer", "customers"),
-                  number_text(decision.cost), number_text(decision.cost_at_half),
-                  number_text(decision.cost_of_none), number_text(decision.cost_of_all))
-            : fmt::format(
-                  "By the costs of the configuration the cheapest is to act on nobody ({} a customer).",
-                  number_text(decision.cost));
+    note.push_back(say("facts.note_classes"));
+    note.push_back(std::isfinite(decision.threshold)
+                       ? say("facts.threshold", number_text(decision.threshold),
+                             say.count("count.customers", decision.selected), number_text(decision.cost),
+                             number_text(decision.cost_at_half), number_text(decision.cost_of_none),
+                             number_text(decision.cost_of_all))
+                       : say("facts.nobody", number_text(decision.cost)));
   }
-  return html + "</p>\n";
+  return "<ul class=\"facts\">" + items + "</ul>\n<p class=\"note\">" + say.join(note) + "</p>\n";
 }
 
-std::string reliability_figure(const Regression& regression) {
+std::string reliability_figure(const Phrases& say, const Regression& regression) {
   std::vector<double> observed, predicted;
   for (size_t i = 0; i < regression.predicted.size(); ++i) {
     if (std::isnan(regression.predicted[i])) continue;
@@ -118,28 +107,31 @@ std::string reliability_figure(const Regression& regression) {
   const bool corrected = regression.settings.calibration != "none";
   std::vector<Series> series;
   if (corrected)
-    series.push_back(reliability_series("as predicted", "var(--s1)", observed, regression.uncalibrated));
+    series.push_back(reliability_series(say("calibration.none"), "var(--s1)", observed, regression.uncalibrated));
   series.push_back(
-      reliability_series(corrected ? "after " + regression.settings.calibration : "observed share",
+      reliability_series(corrected
+                             ? say("calibration.after",
+                                   say.word("calibration.", regression.settings.calibration))
+                             : say("reliability.observed"),
                          "var(--s0)", observed, predicted));
   double end = 0;
   for (const Series& entry : series) end = std::max(end, entry.points.back().first);
-  const std::string key = corrected ? legend(series) : "";
-  series.insert(series.begin(), Series{"ideal", "var(--rule)", {{0, 0}, {end, end}}, Series::Style::line});
+  const std::string key = corrected ? chart_legend(series) : "";
+  series.insert(series.begin(), Series{say("reliability.ideal"), "var(--rule)", {{0, 0}, {end, end}}, Series::Style::line});
   ChartOptions options;
-  options.title = "Predicted and observed shares of " + regression.title();
-  options.x_label = "predicted probability";
-  options.y_label = "observed share";
+  options.language = say.language();
+  options.title = say("reliability.chart", regression_title(say, regression));
+  options.x_label = say("reliability.x");
+  options.y_label = say("reliability.observed");
   options.width = 420;
   options.height = 360;
   options.low = 0;
-  return "<figure><h3>Can the probabilities be trusted?</h3>" + key + line_chart(series, options) +
-         "<p class=\"note\">Customers in ten groups of equal size by predicted probability; on the straight "
-         "line predicted and observed shares agree. The calibration error is their mean distance.</p>" +
-         calibration_table(regression) + "</figure>\n";
+  return "<figure><h3>" + say("reliability.title") + "</h3>" + key + line_chart(series, options) +
+         "<p class=\"note\">" + say("reliability.note") + "</p>" + calibration_table(say, regression) +
+         "</figure>\n";
 }
 
-std::string lift_figures(const ProfileResults& results, const Regression& regression) {
+std::string lift_figures(const Phrases& say, const ProfileResults& results, const Regression& regression) {
   const std::vector<LiftGroup> deciles = deciles_of(regression, results);
   if (deciles.size() < 10) return "";
   const bool two_classes = regression.two_classes();
@@ -156,29 +148,30 @@ std::string lift_figures(const ProfileResults& results, const Regression& regres
   ChartOptions options;
   options.width = 420;
   options.height = 300;
-  options.title = "Outcome by tenth of the customers of " + regression.title();
-  options.x_label = "tenth of the customers, highest prediction first";
+  options.language = say.language();
+  options.title = say("lift.chart", regression_title(say, regression));
+  options.x_label = say("lift.axis");
   options.share_axis = two_classes;
   // Columns stand on 0, so numbers below it are left to the table.
   const bool drawn = std::all_of(bars.begin(), bars.end(), [](const Bar& bar) { return bar.value >= 0; });
-  std::string html = "<figure><h3>" + std::string(two_classes ? "Conversion by tenth" : "Observed by tenth") +
+  std::string html = "<figure><h3>" + say(two_classes ? "lift.conversion_title" : "lift.observed_title") +
                      "</h3>" + (drawn ? column_chart(bars, options) : "") +
-                     deciles_table(deciles, two_classes) + "</figure>\n";
+                     deciles_table(say, deciles, two_classes) + "</figure>\n";
   if (!two_classes) return html;
-  options.title = "Gain of " + regression.title();
-  options.x_label = "share of the customers acted on, likeliest first";
-  options.y_label = "share of " + regression.target.positive + " reached";
+  options.title = say("gain.chart", regression_title(say, regression));
+  options.x_label = say("gain.x");
+  options.y_label = say("gain.y", regression.target.positive);
   options.height = 360;
   options.low = 0;
   options.high = 1;
-  return html + "<figure><h3>What acting on the likeliest reaches</h3>" +
-         line_chart({{"by chance", "var(--rule)", {{0, 0}, {1, 1}}, Series::Style::line},
-                     {"model", "var(--s0)", gain, Series::Style::line_with_dots}},
+  return html + "<figure><h3>" + say("gain.title") + "</h3>" +
+         line_chart({{say("gain.chance"), "var(--rule)", {{0, 0}, {1, 1}}, Series::Style::line},
+                     {say("gain.model"), "var(--s0)", gain, Series::Style::line_with_dots}},
                     options) +
-         "<p class=\"note\">On the straight line customers are taken by chance.</p></figure>\n";
+         "<p class=\"note\">" + say("gain.note") + "</p></figure>\n";
 }
 
-std::string segments_figure(const ProfileResults& results, const Regression& regression) {
+std::string segments_figure(const Phrases& say, const ProfileResults& results, const Regression& regression) {
   const std::vector<LiftGroup> segments = segments_of(regression, results);
   if (segments.size() < 2) return "";
   const bool two_classes = regression.two_classes();
@@ -196,35 +189,35 @@ std::string segments_figure(const ProfileResults& results, const Regression& reg
                 : number_cell(number_text(group.number.rmse)) + number_cell(signed_text(group.number.bias));
     rows += "</tr>\n";
   }
-  return fmt::format(
-             "<figure class=\"wide\"><h3>Where it fails</h3><div class=\"scroll\"><table><tr><th>segment</th>"
-             "<th class=\"n\">customers</th><th class=\"n\">predicted</th><th class=\"n\">observed</th><th "
-             "class=\"n\">lift</th>{}</tr>\n",
-             two_classes ? "<th class=\"n\">right</th><th class=\"n\">ROC AUC</th>"
-                         : "<th class=\"n\">RMSE</th><th class=\"n\">bias</th>") +
-         rows +
-         "</table></div><p class=\"note\">Predictions of customers left out, by segment: where predicted and "
-         "observed part, do not rely on it.</p></figure>\n";
+  std::vector<std::string> headings{say("fails.segment"), ">" + say("lift.customers"),
+                                    ">" + say("lift.predicted"), ">" + say("lift.observed"),
+                                    ">" + say("lift.lift")};
+  if (two_classes) {
+    headings.insert(headings.end(), {">" + say("sets.right"), ">ROC AUC"});
+  } else {
+    headings.insert(headings.end(), {">RMSE", ">" + say("fails.bias")});
+  }
+  return "<figure class=\"wide\"><h3>" + say("fails.title") + "</h3>" + table_open(headings) + rows +
+         table_close() + "<p class=\"note\">" + say("fails.note") + "</p></figure>\n";
 }
 
-std::string importance_figure(const Regression& regression) {
+std::string importance_figure(const Phrases& say, const Regression& regression) {
   std::vector<Effect> effects;
   for (size_t i = 0; i < std::min(most_features, regression.importance.size()); ++i) {
     const Importance& entry = regression.importance[i];
-    effects.push_back({entry.feature, "", entry.loss, entry.deviation, "var(--s0)"});
+    effects.push_back({feature_name(say, entry.feature), "", entry.loss, entry.deviation, "var(--s0)"});
   }
   if (effects.empty()) return "";
   ChartOptions options;
-  options.title = "Importance of features for " + regression.title();
-  options.x_label = regression.two_classes() ? "ROC AUC lost when mixed" : "R² lost when mixed";
+  options.language = say.language();
+  options.title = say("importance.chart", regression_title(say, regression));
+  options.x_label = say(regression.two_classes() ? "importance.auc" : "importance.r2");
   options.width = 520;
-  return "<figure><h3>What the model goes by</h3>" + effect_chart(effects, options) +
-         "<p class=\"note\">What is lost, for customers left out, when the values of a feature are mixed "
-         "among "
-         "them. Whiskers: two standard deviations over five mixings.</p></figure>\n";
+  return "<figure><h3>" + say("importance.title") + "</h3>" + effect_chart(effects, options) +
+         "<p class=\"note\">" + say("importance.note") + "</p></figure>\n";
 }
 
-std::string associations_figure(const Regression& regression) {
+std::string associations_figure(const Phrases& say, const Regression& regression) {
   std::vector<Association> order = regression.associations;
   std::stable_sort(order.begin(), order.end(), [](const Association& a, const Association& b) {
     return a.mutual_information > b.mutual_information;
@@ -233,15 +226,14 @@ std::string associations_figure(const Regression& regression) {
   if (order.empty()) return "";
   std::string rows;
   for (const Association& entry : order) {
-    rows += "<tr><td>" + escape(shorten(entry.feature, 34)) + "</td>" +
+    rows += "<tr><td>" + escape(shorten(feature_name(say, entry.feature), 34)) + "</td>" +
             number_cell(signed_text(entry.pearson)) + number_cell(signed_text(entry.spearman)) +
             number_cell(number_text(entry.mutual_information)) + "</tr>\n";
   }
-  return "<figure><h3>One feature at a time</h3><div class=\"scroll\"><table><tr><th>feature</th><th "
-         "class=\"n\">correlation</th><th class=\"n\">of ranks</th><th class=\"n\">information</th></tr>\n" +
-         rows +
-         "</table></div><p class=\"note\">Pearson's and Spearman's correlation with the target, and mutual "
-         "information in nats, which also sees what is not monotonous.</p></figure>\n";
+  return "<figure><h3>" + say("associations.title") + "</h3>" +
+         table_open({say("effects.feature"), ">" + say("associations.correlation"),
+                     ">" + say("associations.ranks"), ">" + say("associations.information")}) +
+         rows + table_close() + "<p class=\"note\">" + say("associations.note") + "</p></figure>\n";
 }
 
 }  // namespace limner

@@ -39,28 +39,20 @@ std::vector<std::pair<double, double>> smoothed(const std::vector<std::pair<doub
   return result;
 }
 
-std::string legend(const std::vector<Series>& series) {
-  std::string items;
-  for (const Series& entry : series) {
-    if (entry.style == Series::Style::faint_line) continue;
-    items += fmt::format("<li><i style=\"background:{}\"></i>{}</li>", entry.color, escape(entry.name));
-  }
-  return "<ul class=\"legend\">" + items + "</ul>";
-}
-
 std::string figure(const std::string& title, const std::vector<Series>& series, const ChartOptions& options) {
-  return "<figure><h3>" + escape(title) + "</h3>" + legend(series) + line_chart(series, options) +
+  return "<figure><h3>" + escape(title) + "</h3>" + chart_legend(series) + line_chart(series, options) +
          "</figure>\n";
 }
 
 ChartOptions curve_options(const ReportInputs& inputs, const std::string& title) {
   ChartOptions options;
+  options.language = inputs.say.language();
   options.title = title;
-  options.x_label = "optimizer steps";
+  options.x_label = inputs.say("training.steps");
   const double best = number_at(inputs.training, "/best_step");
   if (best > 0) {
     options.marked_x = best;
-    options.mark_label = "best";
+    options.mark_label = inputs.say("training.best");
   }
   return options;
 }
@@ -68,18 +60,19 @@ ChartOptions curve_options(const ReportInputs& inputs, const std::string& title)
 std::string loss_figure(const ReportInputs& inputs) {
   const auto training = curve(inputs.metrics, "train/loss"),
              validation = curve(inputs.metrics, "validation/loss");
+  const Phrases& say = inputs.say;
   std::vector<Series> series;
   if (!training.empty()) {
-    series.push_back({"training, each step", "var(--s0)", training, Series::Style::faint_line});
-    series.push_back({"training", "var(--s0)", smoothed(training), Series::Style::line});
+    series.push_back({say("training.each_step"), "var(--s0)", training, Series::Style::faint_line});
+    series.push_back({say("training.training"), "var(--s0)", smoothed(training), Series::Style::line});
   }
   if (!validation.empty()) {
-    series.push_back({"validation", "var(--s1)", validation, Series::Style::line_with_dots});
+    series.push_back({say("training.validation"), "var(--s1)", validation, Series::Style::line_with_dots});
   }
   if (series.empty()) return "";
-  ChartOptions options = curve_options(inputs, "Loss over training");
+  ChartOptions options = curve_options(inputs, say("training.loss.title"));
   options.low = 0;
-  return figure("Loss", series, options);
+  return figure(say("training.loss"), series, options);
 }
 
 // Heads and their validation metrics, as the tags name them: validation/<head>/<metric>.
@@ -99,36 +92,29 @@ std::map<std::string, std::vector<std::string>> validated_heads(const std::vecto
 
 std::string head_figure(const ReportInputs& inputs, const std::string& head,
                         const std::vector<std::string>& metrics) {
-  static const std::vector<std::pair<std::string, std::string>> shown = {{"accuracy", "accuracy"},
-                                                                         {"macro_f1", "macro F1"},
-                                                                         {"micro_f1", "micro F1"},
-                                                                         {"auc", "AUC"},
-                                                                         {"r2", "R²"}};
   std::vector<Series> series;
-  for (const auto& [metric, name] : shown) {
+  for (const char* metric : {"accuracy", "macro_f1", "micro_f1", "auc", "r2"}) {
     if (std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) continue;
-    series.push_back({name, segment_color(std::ssize(series)),
+    series.push_back({inputs.say.word("metric.", metric), segment_color(std::ssize(series)),
                       curve(inputs.metrics, fmt::format("validation/{}/{}", head, metric)),
                       Series::Style::line_with_dots});
   }
   if (series.empty()) return "";
-  ChartOptions options = curve_options(inputs, "Validation metrics of " + head);
+  ChartOptions options = curve_options(inputs, inputs.say("training.metrics.title", head));
   options.high = 1;
-  return figure(head + " on validation texts", series, options);
+  return figure(inputs.say("training.metrics", head), series, options);
 }
 
-std::string confusion_table(const Json& head) {
+std::string confusion_table(const Phrases& say, const Json& head) {
   const Json& classes = part_at(head, "/classes");
   const Json& confusion = part_at(head, "/confusion");
   if (!classes.is_array() || !confusion.is_array() || classes.size() != confusion.size() || classes.empty())
     return "";
   if (classes.size() > most_classes) {
-    return fmt::format(
-        "<p class=\"note\">The confusion matrix of {} classes is in <code>train/summary.json</code>.</p>\n",
-        classes.size());
+    return "<p class=\"note\">" + say("confusion.large", classes.size()) + "</p>\n";
   }
   std::string html =
-      "<div class=\"scroll\"><table class=\"confusion\"><tr><th>labelled ↓ &nbsp; read as →</th>";
+      "<div class=\"scroll\"><table class=\"confusion\"><tr><th>" + say("confusion.corner") + "</th>";
   for (const Json& name : classes)
     html += "<th>" + escape(shorten(name.is_string() ? name.get<std::string>() : name.dump(), 14)) + "</th>";
   html += "</tr>\n";
@@ -157,7 +143,7 @@ std::string share_bar(double value) {
                      percent_text(value, 1));
 }
 
-std::string class_table(const Json& head) {
+std::string class_table(const Phrases& say, const Json& head) {
   std::string rows;
   for (const Json& entry : part_at(head, "/per_class")) {
     rows += "<tr><td>" + escape(text_at(entry, "/class")) + "</td>" +
@@ -166,27 +152,18 @@ std::string class_table(const Json& head) {
             number_cell(count_text(static_cast<int64_t>(number_at(entry, "/support")))) + "</tr>\n";
   }
   if (rows.empty()) return "";
-  return "<div class=\"scroll\"><table "
-         "class=\"classes\"><tr><th>class</th><th>precision</th><th>recall</th><th>F1</th><th "
-         "class=\"n\">texts</th></tr>\n" +
-         rows + "</table></div>\n";
+  return table_open({say("classes.class"), say("metric.precision"), say("metric.recall"), say("metric.f1"),
+                     ">" + say("classes.texts")}) +
+         rows + table_close();
 }
 
-std::string scores_line(const Json& head) {
-  static const std::vector<std::pair<std::string, std::string>> names = {
-      {"accuracy", "accuracy"},
-      {"macro_f1", "macro F1"},
-      {"micro_f1", "micro F1"},
-      {"auc", "AUC"},
-      {"r2", "R²"},
-      {"rmse", "RMSE"},
-      {"baseline_rmse", "RMSE of the mean"},
-      {"mae", "MAE"},
-      {"loss", "loss"}};
+std::string scores_line(const Phrases& say, const Json& head) {
   std::string items;
-  for (const auto& [key, name] : names) {
-    const double value = number_at(head, "/" + key);
-    if (std::isfinite(value)) items += fmt::format("<li>{} <b>{}</b></li>", name, number_text(value));
+  for (const char* key :
+       {"accuracy", "macro_f1", "micro_f1", "auc", "r2", "rmse", "baseline_rmse", "mae", "loss"}) {
+    const double value = number_at(head, std::string("/") + key);
+    if (!std::isfinite(value)) continue;
+    items += "<li>" + say("facts.value", say.word("metric.", key), number_text(value)) + "</li>";
   }
   return "<ul class=\"facts\">" + items + "</ul>\n";
 }
@@ -194,47 +171,42 @@ std::string scores_line(const Json& head) {
 }  // namespace
 
 Section training_section(const ReportInputs& inputs) {
-  Section section{"training", "Training", "Training", "", ""};
+  Section section = open_section(inputs, "training");
   if (!inputs.results.customers.have_texts()) return section;
   std::string figures = loss_figure(inputs);
   for (const auto& [head, metrics] : validated_heads(inputs.metrics))
     figures += head_figure(inputs, head, metrics);
   if (figures.empty()) {
-    section.lead =
-        "The vectors come from a model that was not trained in this run: there are no training curves.";
+    section.lead = inputs.say("training.none");
     return section;
   }
   const double steps = number_at(inputs.training, "/steps"),
                parameters = number_at(inputs.training, "/parameters");
   if (std::isfinite(steps) && std::isfinite(parameters)) {
-    section.lead = fmt::format(
-        "A transformer of {} parameters learned for {} steps; the checkpoint marked <em>best</em> "
-        "is the one that reads the customers' texts below.",
-        count_text(static_cast<int64_t>(parameters)), count_text(static_cast<int64_t>(steps)));
+    section.lead = inputs.say("training.lead", count_text(static_cast<int64_t>(parameters)),
+                              count_text(static_cast<int64_t>(steps)));
   }
   section.body = "<div class=\"grid\">\n" + figures + "</div>\n";
   return section;
 }
 
 Section evaluation_section(const ReportInputs& inputs) {
-  Section section{"model", "How well the model reads", "Model", "", ""};
+  const Phrases& say = inputs.say;
+  Section section = open_section(inputs, "model");
   if (!inputs.results.customers.have_texts()) return section;
   std::string part;
   const Json& heads = evaluated_heads(inputs.training, part);
   if (heads.empty()) {
-    section.lead = "There are no labelled test or validation texts, so the model's reading was not measured.";
+    section.lead = say("model.none");
     return section;
   }
-  section.lead =
-      part == "test"
-          ? "Measured on the test texts, which took no part in training or in choosing the checkpoint."
-          : "Measured on the validation texts, which chose the checkpoint: a little optimistic.";
+  section.lead = say(part == "test" ? "model.on_test" : "model.on_validation");
   for (const Json& head : heads) {
     section.body +=
-        "<article class=\"head\"><h3>" + escape(text_at(head, "/name")) + "</h3>" + scores_line(head);
+        "<article class=\"head\"><h3>" + escape(text_at(head, "/name")) + "</h3>" + scores_line(say, head);
     std::string figures;
     const bool wide = part_at(head, "/classes").size() > most_narrow_classes;
-    for (const std::string& table : {confusion_table(head), class_table(head)}) {
+    for (const std::string& table : {confusion_table(say, head), class_table(say, head)}) {
       if (!table.empty()) figures += (wide ? "<figure class=\"wide\">" : "<figure>") + table + "</figure>";
     }
     section.body += (figures.empty() ? "" : "<div class=\"grid\">" + figures + "</div>") + "</article>\n";

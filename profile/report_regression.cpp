@@ -14,30 +14,32 @@ constexpr size_t most_points = 2500;
 constexpr size_t most_effects = 14;
 
 // The text stands beside the number it is better or worse than.
-std::string sets_table(const Regression& regression) {
-  const bool logistic = regression.two_classes();
-  std::string html =
-      logistic ? "<tr><th>known about the customer</th><th class=\"n\">AUC</th><th class=\"n\">right</th><th "
-                 "class=\"n\">log loss</th><th class=\"n\">Brier</th>"
-               : "<tr><th>known about the customer</th><th class=\"n\">R²</th><th class=\"n\">RMSE</th><th "
-                 "class=\"n\">MAE</th>";
-  const bool texts = regression.sets.back().name != "attributes";
-  html += texts ? "<th class=\"n\">text directions</th></tr>\n" : "</tr>\n";
+std::string sets_table(const Phrases& say, const Regression& regression) {
+  const bool classes = regression.two_classes();
+  const bool texts = regression.sets.back().name.find("texts") != std::string::npos;
+  std::vector<std::string> headings{say("sets.known")};
+  if (classes) {
+    headings.insert(headings.end(), {">AUC", ">" + say("sets.right"), ">" + say("sets.log_loss"), ">Brier"});
+  } else {
+    headings.insert(headings.end(), {">R²", ">RMSE", ">MAE"});
+  }
+  if (texts) headings.push_back(">" + say("sets.directions"));
+  std::string html = table_open(headings);
   const FeatureSetScores& first = regression.sets.front();
-  if (logistic) {
-    html += "<tr class=\"base\"><td>nothing (base rate)</td>" + number_cell("0.500") +
+  const std::string last_cell = texts ? number_cell("") : "";
+  if (classes) {
+    html += "<tr class=\"base\"><td>" + say("sets.base_rate") + "</td>" + number_cell("0.500") +
             number_cell(percent_text(first.probability.baseline_accuracy, 1)) +
             number_cell(number_text(first.probability.baseline_log_loss)) +
-            number_cell(number_text(first.probability.baseline_brier)) + (texts ? number_cell("") : "") +
-            "</tr>\n";
+            number_cell(number_text(first.probability.baseline_brier)) + last_cell + "</tr>\n";
   } else {
-    html += "<tr class=\"base\"><td>nothing (mean)</td>" + number_cell("0") +
+    html += "<tr class=\"base\"><td>" + say("sets.mean") + "</td>" + number_cell("0") +
             number_cell(number_text(first.number.baseline_rmse)) +
-            number_cell(number_text(first.number.baseline_mae)) + (texts ? number_cell("") : "") + "</tr>\n";
+            number_cell(number_text(first.number.baseline_mae)) + last_cell + "</tr>\n";
   }
   const auto row = [&](const std::string& name, const FeatureSetScores& set, bool last) {
-    html += (last ? "<tr class=\"best\"><td>" : "<tr><td>") + escape(name) + "</td>";
-    if (logistic) {
+    html += (last ? "<tr class=\"best\"><td>" : "<tr><td>") + name + "</td>";
+    if (classes) {
       html += number_cell(number_text(set.probability.auc)) +
               number_cell(percent_text(set.probability.accuracy, 1)) +
               number_cell(number_text(set.probability.log_loss)) +
@@ -48,13 +50,14 @@ std::string sets_table(const Regression& regression) {
     }
     html += (texts ? number_cell(count_text(set.components)) : "") + "</tr>\n";
   };
-  for (const FeatureSetScores& set : regression.sets) row(set.name, set, &set == &regression.sets.back());
+  for (const FeatureSetScores& set : regression.sets)
+    row(set_name(say, set.name), set, &set == &regression.sets.back());
   if (regression.held_out) {
-    row(fmt::format("{}; {} without a training text", regression.held_out->name,
-                    counted(regression.held_out_customers, "customer", "customers")),
+    row(say("sets.held_out", set_name(say, regression.held_out->name),
+            say.count("count.customers", regression.held_out_customers)),
         *regression.held_out, false);
   }
-  return "<div class=\"scroll\"><table>" + html + "</table></div>\n";
+  return html + table_close();
 }
 
 std::vector<std::pair<double, double>> observed_and_predicted(const Regression& regression) {
@@ -66,21 +69,22 @@ std::vector<std::pair<double, double>> observed_and_predicted(const Regression& 
   return pairs;
 }
 
-std::string scatter_figure(const Regression& regression) {
+std::string scatter_figure(const Phrases& say, const Regression& regression) {
   const auto pairs = observed_and_predicted(regression);
   std::vector<std::pair<double, double>> drawn;
   const size_t count = std::min(pairs.size(), most_points);
   for (size_t i = 0; i < count; ++i) drawn.push_back(pairs[i * pairs.size() / count]);
   ChartOptions options;
-  options.title = "Observed and predicted " + regression.title();
-  options.x_label = "observed " + regression.title();
-  options.y_label = "predicted, customer left out";
+  options.language = say.language();
+  options.title = say("scatter.chart", regression_title(say, regression));
+  options.x_label = say("scatter.x", regression.target.name);
+  options.y_label = say("scatter.y");
   options.width = 420;
   options.height = 340;
-  return "<figure><h3>Observed and predicted</h3>" + scatter_chart(drawn, options) + "</figure>\n";
+  return "<figure><h3>" + say("scatter.title") + "</h3>" + scatter_chart(drawn, options) + "</figure>\n";
 }
 
-std::string roc_figure(const Regression& regression) {
+std::string roc_figure(const Phrases& say, const Regression& regression) {
   auto pairs = observed_and_predicted(regression);
   std::sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   double positives = 0;
@@ -94,98 +98,127 @@ std::string roc_figure(const Regression& regression) {
     if (!tied) curve.emplace_back(alarms / negatives, hits / positives);
   }
   ChartOptions options;
-  options.title = "ROC curve of " + regression.title();
-  options.x_label = "share of the others found by mistake";
-  options.y_label = "share of " + regression.target.positive + " found";
+  options.language = say.language();
+  options.title = say("roc.chart", regression_title(say, regression));
+  options.x_label = say("roc.x");
+  options.y_label = say("roc.y", regression.target.positive);
   options.width = 420;
   options.height = 360;
   options.low = 0;
   options.high = 1;
-  return "<figure><h3>Found and falsely found</h3>" +
-         line_chart({{"chance", "var(--rule)", {{0, 0}, {1, 1}}, Series::Style::line},
-                     {regression.title(), "var(--s0)", curve, Series::Style::line}},
+  return "<figure><h3>" + say("roc.title") + "</h3>" +
+         line_chart({{say("roc.chance"), "var(--rule)", {{0, 0}, {1, 1}}, Series::Style::line},
+                     {regression_title(say, regression), "var(--s0)", curve, Series::Style::line}},
                     options) +
          "</figure>\n";
 }
 
-std::string reference_text(const Feature& feature) {
-  return feature.reference.empty() ? "per unit" : "against " + escape(shorten(feature.reference, 24));
+std::string reference_text(const Phrases& say, const Feature& feature) {
+  return feature.reference.empty() ? say("effects.per_unit")
+                                   : say("effects.against", escape(shorten(feature.reference, 24)));
 }
 
-std::string effects_figure(const Regression& regression) {
+bool from_texts(const Feature& feature) {
+  return feature.source == FeatureSource::prediction || feature.source == FeatureSource::topic;
+}
+
+std::string effects_figure(const Phrases& say, const Regression& regression) {
   std::vector<Effect> effects;
   std::string rows;
   for (size_t i = 0; i < std::min(most_effects, regression.coefficients.size()); ++i) {
     const Coefficient& entry = regression.coefficients[i];
-    effects.push_back({entry.feature.name, "", entry.per_deviation, entry.standard_error,
-                       entry.feature.source == FeatureSource::attribute ? "var(--s0)" : "var(--s1)"});
-    rows += "<tr><td>" + escape(shorten(entry.feature.name, 40)) + "</td>" +
-            number_cell(signed_text(entry.per_unit)) + "<td>" + reference_text(entry.feature) +
+    effects.push_back({feature_name(say, entry.feature.name), "", entry.per_deviation, entry.standard_error,
+                       from_texts(entry.feature) ? "var(--s1)" : "var(--s0)"});
+    rows += "<tr><td>" + escape(shorten(feature_name(say, entry.feature.name), 40)) + "</td>" +
+            number_cell(signed_text(entry.per_unit)) + "<td>" + reference_text(say, entry.feature) +
             "</td></tr>\n";
   }
   if (effects.empty()) return "";
-  const std::string unit = regression.two_classes() ? "log odds" : regression.title();
+  const std::string unit = regression.two_classes() ? say("effects.log_odds") : regression.target.name;
   ChartOptions options;
-  options.title = "Strongest coefficients for " + regression.title();
-  options.x_label = unit + " per standard deviation";
+  options.language = say.language();
+  options.title = say("effects.chart", regression_title(say, regression));
+  options.x_label = say("effects.axis", unit);
   options.width = 600;
-  return "<figure class=\"wide\"><h3>What goes with it</h3><div class=\"pair\"><div><ul "
-         "class=\"legend\"><li><i "
-         "style=\"background:var(--s0)\"></i>attribute</li><li><i style=\"background:var(--s1)\"></i>read "
-         "from the "
-         "texts</li></ul>" +
-         effect_chart(effects, options) +
-         "</div><div class=\"scroll\"><table><tr><th>feature</th><th class=\"n\">" + escape(unit) +
-         "</th><th></th></tr>\n" + rows +
-         "</table></div></div><p class=\"note\">All else in the model held fixed; whiskers are two standard "
-         "errors, given "
-         "the penalty. What goes with a target need not cause it.</p></figure>\n";
+  return "<figure class=\"wide\"><h3>" + say("effects.title") +
+         "</h3><div class=\"pair\"><div><ul class=\"legend\"><li><i style=\"background:var(--s0)\"></i>" +
+         say("effects.attribute") + "</li><li><i style=\"background:var(--s1)\"></i>" +
+         say("effects.from_texts") + "</li></ul>" + effect_chart(effects, options) + "</div>" +
+         table_open({say("effects.feature"), ">" + escape(unit), ""}) + rows + table_close() +
+         "</div><p class=\"note\">" + say("effects.note") + "</p></figure>\n";
 }
 
-std::string kind_text(const RegressionSettings& settings) {
+std::string kind_text(const Phrases& say, const RegressionSettings& settings) {
   const std::string penalty = number_text(settings.l2);
-  if (settings.kind == "ridge") return "Ridge regression, penalty " + penalty;
-  if (settings.kind == "logistic") return "Logistic regression, penalty " + penalty;
-  if (settings.kind == "elastic_net")
-    return fmt::format("Elastic net, penalties {} (absolute) and {}", number_text(settings.l1), penalty);
-  if (settings.kind == "naive_bayes") return "Gaussian naive Bayes";
-  if (settings.kind == "tree") return "Decision tree";
-  if (settings.kind == "forest") return fmt::format("Random forest of {} trees", settings.trees);
-  return fmt::format("Gradient boosting, {} rounds", settings.trees);
+  if (settings.kind == "ridge") return say("kind.ridge", penalty);
+  if (settings.kind == "logistic") return say("kind.logistic", penalty);
+  if (settings.kind == "elastic_net") return say("kind.elastic_net", number_text(settings.l1), penalty);
+  if (settings.kind == "naive_bayes") return say("kind.naive_bayes");
+  if (settings.kind == "mlp") return say("kind.mlp");
+  if (settings.kind == "tree") return say("kind.tree");
+  return say(settings.kind == "forest" ? "kind.forest" : "kind.boosting", settings.trees);
 }
 
-std::string one_regression(const ProfileResults& results, const Regression& regression) {
-  std::string html =
-      "<article class=\"head\"><h3>" + escape(regression.title()) + "</h3>\n<p class=\"note\">";
-  html += fmt::format("{}; {}; {} folds.", kind_text(regression.settings),
-                      counted(regression.customers, "customer", "customers"), regression.folds);
-  if (regression.missing > 0) {
-    html +=
-        fmt::format(" {} without a value {} left out.", counted(regression.missing, "customer", "customers"),
-                    regression.missing == 1 ? "is" : "are");
-  }
-  if (regression.two_classes()) html += " Predicted is <em>" + escape(regression.target.positive) + "</em>.";
-  html += "</p>\n";
+std::string one_regression(const Phrases& say, const ProfileResults& results, const Regression& regression) {
+  const std::string frame =
+      say("regression.frame", kind_text(say, regression.settings),
+          say.count("count.customers", regression.customers), regression.folds);
+  const std::string missing =
+      regression.missing > 0
+          ? say("regression.missing", say.count("count.customers", regression.missing))
+          : "";
+  const std::string positive =
+      regression.two_classes() ? say("regression.positive", escape(regression.target.positive)) : "";
+  std::string html = "<article class=\"head\"><h3>" + escape(regression_title(say, regression)) +
+                     "</h3>\n<p class=\"note\">" + say.join({frame, missing, positive}) + "</p>\n";
   if (regression.head_saw_target) {
-    html +=
-        "<p class=\"warnings\">The model was trained to read this very field from the training texts, so the "
-        "figures "
-        "are optimistic";
-    html += regression.held_out
-                ? "; the last row counts only customers whose texts took no part in training.</p>\n"
-                : ", and there are too few customers without a training text to check it.</p>\n";
+    html += "<p class=\"warnings\">" +
+            say(regression.held_out ? "regression.saw_target_checked" : "regression.saw_target") + "</p>\n";
   }
-  html += evaluation_facts(regression);
+  html += evaluation_facts(say, regression);
   if (regression.two_classes()) {
-    html += sets_table(regression) + "<div class=\"grid\">\n" + roc_figure(regression) +
-            reliability_figure(regression);
+    html += sets_table(say, regression) + "<div class=\"grid\">\n" + roc_figure(say, regression) +
+            reliability_figure(say, regression);
   } else {
-    html += "<div class=\"grid\">\n<figure><h3>What is gained</h3>" + sets_table(regression) + "</figure>" +
-            scatter_figure(regression);
+    html += "<div class=\"grid\">\n<figure><h3>" + say("regression.gained") + "</h3>" +
+            sets_table(say, regression) + "</figure>" + scatter_figure(say, regression);
   }
-  html += lift_figures(results, regression) + importance_figure(regression) +
-          associations_figure(regression) + segments_figure(results, regression);
-  return html + effects_figure(regression) + "</div></article>\n";
+  html += lift_figures(say, results, regression) + importance_figure(say, regression) +
+          associations_figure(say, regression) + segments_figure(say, results, regression);
+  return html + effects_figure(say, regression) + "</div></article>\n";
+}
+
+// A target of more than two classes.
+std::string one_classification(const Phrases& say, const Classification& model) {
+  std::string rows;
+  const auto row = [&](const std::string& name, const ClassScores& scores, bool last) {
+    rows += (last ? "<tr class=\"best\"><td>" : "<tr><td>") + name + "</td>" +
+            number_cell(percent_text(scores.accuracy, 1)) + number_cell(number_text(scores.macro_f1)) +
+            number_cell(number_text(scores.log_loss)) + "</tr>\n";
+  };
+  const ClassScores& first = model.sets.front().scores;
+  rows += "<tr class=\"base\"><td>" + say("sets.base_rate") + "</td>" +
+          number_cell(percent_text(first.baseline_accuracy, 1)) + number_cell("–") +
+          number_cell(number_text(first.baseline_log_loss)) + "</tr>\n";
+  for (const ClassSetScores& set : model.sets)
+    row(set_name(say, set.name), set.scores, &set == &model.sets.back());
+  if (model.held_out) {
+    row(say("sets.held_out", set_name(say, model.held_out->name),
+            say.count("count.customers", model.held_out_customers)),
+        model.held_out->scores, false);
+  }
+  return "<article class=\"head\"><h3>" + escape(model.name) + "</h3>\n<p class=\"note\">" +
+         say("regression.frame", say.word("model_kind.", model.settings.kind),
+             say.count("count.customers", model.customers), model.folds) +
+         "</p>\n" +
+         (model.head_saw_target ? "<p class=\"warnings\">" +
+                                      say(model.held_out ? "regression.saw_target_checked"
+                                                         : "regression.saw_target") +
+                                      "</p>\n"
+                                : "") +
+         table_open({say("sets.known"), ">" + say("sets.right"), ">" + say("metric.macro_f1"),
+                     ">" + say("sets.log_loss")}) +
+         rows + table_close() + "</article>\n";
 }
 
 std::string group_rows(const GroupComparison& comparison) {
@@ -211,60 +244,87 @@ std::string group_rows(const GroupComparison& comparison) {
   return rows;
 }
 
-std::string one_comparison(const GroupComparison& comparison) {
-  const bool logistic = comparison.two_classes;
-  const std::string names = logistic
-                                ? "<th class=\"n\">outcome</th><th class=\"n\">prediction</th><th "
-                                  "class=\"n\">selected</th><th class=\"n\">found</th><th class=\"n\">false "
-                                  "alarms</th><th class=\"n\">right</th><th class=\"n\">AUC</th>"
-                                : "<th class=\"n\">outcome</th><th class=\"n\">prediction</th><th "
-                                  "class=\"n\">bias</th><th class=\"n\">RMSE</th><th class=\"n\">MAE</th>";
-  std::string html = fmt::format("<article class=\"head\"><h3>{} by {}</h3>\n", escape(comparison.target),
-                                 escape(comparison.field));
-  html += "<div class=\"scroll\"><table><tr><th>" + escape(comparison.field) +
-          "</th><th class=\"n\">customers</th>" + names + "</tr>\n" + group_rows(comparison) +
-          "</table></div>\n<ul class=\"facts\">";
+std::string one_comparison(const ReportInputs& inputs, const GroupComparison& comparison) {
+  const Phrases& say = inputs.say;
+  std::vector<std::string> headings{escape(comparison.field), ">" + say("lift.customers"),
+                                    ">" + say("fairness.outcome"), ">" + say("fairness.prediction")};
+  if (comparison.two_classes) {
+    headings.insert(headings.end(),
+                    {">" + say("fairness.selected"), ">" + say("fairness.found"),
+                     ">" + say("fairness.false_alarms"), ">" + say("sets.right"), ">AUC"});
+  } else {
+    headings.insert(headings.end(), {">" + say("fails.bias"), ">RMSE", ">MAE"});
+  }
+  std::string html = "<article class=\"head\"><h3>" +
+                     say("fairness.by", escape(title_of_regression(inputs, comparison.target)),
+                         escape(comparison.field)) +
+                     "</h3>\n" +
+                     table_open(headings) + group_rows(comparison) + table_close() + "<ul class=\"facts\">";
   for (const Gap& gap : comparison.gaps) {
     if (!std::isfinite(gap.value)) continue;
-    html += fmt::format("<li title=\"from {} to {}\">gap in {} <b>{}</b></li>", escape(gap.lowest),
-                        escape(gap.highest), escape(gap.measure), number_text(gap.value));
+    html += "<li title=\"" + say("fairness.from_to", escape(gap.lowest), escape(gap.highest)) + "\">" +
+            say("fairness.gap", escape(say.word("measure.", gap.measure)), number_text(gap.value)) + "</li>";
   }
   return html + "</ul></article>\n";
+}
+
+// Of an earlier run's models.
+std::string applied_table(const Phrases& say, const ProfileResults& results) {
+  std::string rows;
+  for (const AppliedModel& model : results.applied) {
+    for (size_t i = 0; i < model.classes.size(); ++i) {
+      rows += "<tr><td>" + escape(model.name) + "</td><td>" + escape(model.classes[i]) + "</td>" +
+              number_cell(percent_text(model.chances.col(static_cast<Eigen::Index>(i)).mean(), 1)) +
+              number_cell("–") + "</tr>\n";
+    }
+    if (!model.classes.empty()) continue;
+    double sum = 0;
+    int64_t selected = 0;
+    for (const double value : model.predicted) {
+      sum += value;
+      selected += value >= model.threshold ? 1 : 0;
+    }
+    const double mean = sum / static_cast<double>(model.predicted.size());
+    rows += "<tr><td>" + escape(model.name) + "</td><td>" + escape(model.positive) + "</td>" +
+            number_cell(model.two_classes ? percent_text(mean, 1) : number_text(mean)) +
+            number_cell(model.two_classes ? count_text(selected) : "–") + "</tr>\n";
+  }
+  return table_open({say("applied.model"), say("applied.of"), ">" + say("applied.mean"),
+                     ">" + say("applied.selected")}) +
+         rows + table_close();
 }
 
 }  // namespace
 
 Section regression_section(const ReportInputs& inputs) {
-  Section section{"regression", "What can be told in advance", "Regressions", "", ""};
-  if (inputs.results.regressions.empty()) {
-    section.lead = "No regression was asked for (<code>profile.regressions</code>).";
+  const Phrases& say = inputs.say;
+  Section section = open_section(inputs, "regression");
+  if (!inputs.results.applied.empty()) {
+    section.lead = say("applied.lead");
+    section.body = applied_table(say, inputs.results);
     return section;
   }
-  section.lead =
-      "Every figure is of customers left out when the model was fitted. The first lines show how much is "
-      "gained by what "
-      "is known of a customer.";
+  const std::vector<Classification>& classifications = inputs.results.classifications;
+  const bool none = inputs.results.regressions.empty() && classifications.empty();
+  section.lead = say(none ? "regression.none" : "regression.lead");
   for (const Regression& regression : inputs.results.regressions)
-    section.body += one_regression(inputs.results, regression);
+    section.body += one_regression(say, inputs.results, regression);
+  for (const Classification& model : classifications) section.body += one_classification(say, model);
   return section;
 }
 
 Section fairness_section(const ReportInputs& inputs) {
-  Section section{"fairness", "Alike for all groups?", "Fairness", "", ""};
-  if (inputs.results.comparisons.empty()) {
-    if (inputs.settings.fairness.groups.empty()) {
-      section.lead = "No groups were named for comparison (<code>profile.fairness.groups</code>).";
-    } else {
-      section.lead = "Groups were named, but there is no regression to compare over them.";
-    }
+  const Phrases& say = inputs.say;
+  const std::vector<GroupComparison>& comparisons = inputs.results.comparisons;
+  Section section = open_section(inputs, "fairness");
+  if (inputs.results.fitted_before()) return section;
+  if (comparisons.empty()) {
+    section.lead =
+        say(inputs.settings.fairness.groups.empty() ? "fairness.no_groups" : "fairness.no_models");
     return section;
   }
-  section.lead = fmt::format(
-      "Out-of-fold predictions by group. Groups of fewer than {} customers are shown in grey and enter no "
-      "gap.",
-      inputs.results.comparisons.front().least_customers);
-  for (const GroupComparison& comparison : inputs.results.comparisons)
-    section.body += one_comparison(comparison);
+  section.lead = say("fairness.lead", comparisons.front().least_customers);
+  for (const GroupComparison& comparison : comparisons) section.body += one_comparison(inputs, comparison);
   return section;
 }
 

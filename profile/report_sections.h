@@ -3,7 +3,9 @@
 
 #include <string>
 
+#include "profile/names.h"
 #include "profile/report.h"
+#include "profile/svg.h"
 
 namespace limner {
 
@@ -13,10 +15,14 @@ struct Section {
   std::string body;             // HTML
 };
 
+// With the title and the menu's word of that id; lead and body empty.
+Section open_section(const ReportInputs& inputs, const std::string& id);
+
 Section summary_section(const ReportInputs& inputs);
 Section quality_section(const ReportInputs& inputs);
 Section training_section(const ReportInputs& inputs);
 Section evaluation_section(const ReportInputs& inputs);
+Section wording_section(const ReportInputs& inputs);
 Section map_section(const ReportInputs& inputs);
 Section heat_section(const ReportInputs& inputs);
 Section cards_section(const ReportInputs& inputs);
@@ -25,6 +31,7 @@ Section regression_section(const ReportInputs& inputs);
 Section fairness_section(const ReportInputs& inputs);
 Section recommendations_section(const ReportInputs& inputs);
 Section actions_section(const ReportInputs& inputs);
+Section attention_section(const ReportInputs& inputs);
 Section customers_section(const ReportInputs& inputs);
 Section provenance_section(const ReportInputs& inputs);
 
@@ -52,8 +59,25 @@ double commonest_share(const Json& head);
 // One cell of a table whose numbers stand right.
 std::string number_cell(const std::string& text, const std::string& style = "");
 
-// Files of the page, compiled in (report.css, report.js).
+// "2014-03-16", in Chinese "2014年3月16日".
+std::string date_text(const Phrases& say, const std::string& date);
+
+// The title of the regression of that name.
+std::string title_of_regression(const ReportInputs& inputs, const std::string& name);
+
+// A table that scrolls where it is too wide, with its row of headings; one that begins with > stands right.
+std::string table_open(const std::vector<std::string>& headings);
+std::string table_close();
+
+// The number of a segment on its colour.
+std::string segment_badge(size_t segment);
+
+// The key of a chart's series.
+std::string chart_legend(const std::vector<Series>& series);
+
+// Files of the page, compiled in (report.css, report.js, report_phrases.txt).
 extern const char* const report_css;
 extern const char* const report_js;
+extern const char* const report_phrases;
 
 }  // namespace limner

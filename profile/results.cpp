@@ -1,6 +1,7 @@
 #include "profile/results.h"
 
 #include "profile/evaluation.h"
+#include "profile/names.h"
 
 #include <algorithm>
 #include <chrono>
@@ -144,8 +145,8 @@ Json comparison_json(const GroupComparison& comparison) {
           {"groups", groups},          {"gaps", gaps}};
 }
 
-// "low balance, often country = Spain": the two traits that differ most, or "Segment 2".
-std::string title_of_traits(const std::vector<Trait>& traits, size_t segment) {
+// "low balance, often country = Spain": the traits that differ most, of two fields, or "Segment 2".
+std::string title_of_traits(const Phrases& say, const std::vector<Trait>& traits, size_t segment) {
   std::vector<const Trait*> order;
   for (const Trait& trait : traits) {
     if (std::abs(trait.difference(segment)) >= least_named_difference) order.push_back(&trait);
@@ -153,13 +154,18 @@ std::string title_of_traits(const std::vector<Trait>& traits, size_t segment) {
   std::stable_sort(order.begin(), order.end(), [&](const Trait* a, const Trait* b) {
     return std::abs(a->difference(segment)) > std::abs(b->difference(segment));
   });
-  std::string title;
-  for (size_t i = 0; i < std::min<size_t>(2, order.size()); ++i) {
-    const bool more = order[i]->difference(segment) > 0;
-    const char* how = order[i]->is_share ? (more ? "often" : "rarely") : (more ? "high" : "low");
-    title += fmt::format("{}{} {}", i > 0 ? ", " : "", how, order[i]->name);
+  const auto field = [](const Trait& trait) { return trait.name.substr(0, trait.name.find(" = ")); };
+  std::vector<std::string> parts, fields;
+  for (const Trait* trait : order) {
+    // "rarely products = 2" says little beside "often products = 1".
+    if (parts.size() == 2 || std::find(fields.begin(), fields.end(), field(*trait)) != fields.end()) continue;
+    const bool more = trait->difference(segment) > 0;
+    parts.push_back(say(trait->is_share ? (more ? "title.often" : "title.rarely")
+                                        : (more ? "title.high" : "title.low"),
+                        trait_name(say, *trait)));
+    fields.push_back(field(*trait));
   }
-  return title.empty() ? fmt::format("Segment {}", segment + 1) : title;
+  return parts.empty() ? say("title.none", segment + 1) : say.list(parts);
 }
 
 }  // namespace
@@ -187,11 +193,19 @@ std::string format_date(int64_t microseconds) {
                      static_cast<unsigned>(date.day()));
 }
 
+const std::string& AppliedModel::likeliest(size_t customer) const {
+  Eigen::Index index = 0;
+  chances.row(static_cast<Eigen::Index>(customer)).maxCoeff(&index);
+  return classes[static_cast<size_t>(index)];
+}
+
 std::string ProfileResults::segment_title(size_t segment) const {
+  if (fitted_before()) return titles[segment];
   const std::vector<TypicalTerm>& words = descriptions[segment].words;
-  std::string title;
-  for (size_t i = 0; i < std::min<size_t>(3, words.size()); ++i) title += (i > 0 ? ", " : "") + words[i].term;
-  return title.empty() ? title_of_traits(traits, segment) : title;
+  std::vector<std::string> first;
+  for (size_t i = 0; i < std::min<size_t>(3, words.size()); ++i) first.push_back(words[i].term);
+  const Phrases say(language);
+  return first.empty() ? title_of_traits(say, traits, segment) : say.list(first);
 }
 
 int64_t ProfileResults::customers_of_topic(size_t topic) const {
@@ -241,6 +255,37 @@ Json regression_json(const ProfileResults& results) {
           {"sources", sources_json(results)},
           {"regressions", regressions},
           {"classifications", classifications}};
+}
+
+Json texts_json(const ProfileResults& results) {
+  Json baselines = Json::array();
+  for (const LexiconBaseline& baseline : results.sentiment.baselines) {
+    const bool number = baseline.kind == "regression";
+    baselines.push_back({{"head", baseline.head},
+                         {"part", baseline.part},
+                         {"texts", baseline.texts},
+                         {"accuracy", number ? Json() : rounded(baseline.accuracy)},
+                         {"commonest_class", number ? Json() : rounded(baseline.guess)},
+                         {"r2", number ? rounded(baseline.r2) : Json()}});
+  }
+  const UnknownTokens& tokens = results.unknown_tokens;
+  const WordVectorMeans& vectors = results.word_vectors;
+  Json json{{"format_version", 1}, {"sources", sources_json(results)}};
+  json["sentiment_by_lexicon"] = {{"share_of_texts_with_its_words", rounded(results.sentiment.share_with_words)},
+                                  {"mean", rounded(results.sentiment.mean)},
+                                  {"baselines", baselines}};
+  json["unknown_tokens"] = tokens.tokens == 0 ? Json()
+                                              : Json{{"tokenizer", tokens.tokenizer},
+                                                     {"tokens", tokens.tokens},
+                                                     {"unknown", tokens.has_unknown ? Json(tokens.unknown) : Json()},
+                                                     {"texts_with_unknown", tokens.texts_with_unknown}};
+  json["word_vectors"] = vectors.width == 0 ? Json()
+                                            : Json{{"width", vectors.width},
+                                                   {"words", vectors.terms},
+                                                   {"words_without_vector", vectors.missing_terms},
+                                                   {"occurrences", vectors.occurrences},
+                                                   {"occurrences_without_vector", vectors.missing_occurrences}};
+  return json;
 }
 
 Json fairness_json(const ProfileResults& results) {

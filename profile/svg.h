@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "profile/phrases.h"
+
 namespace limner {
 
 struct Series {
@@ -16,6 +18,7 @@ struct Series {
 
 struct ChartOptions {
   std::string title, x_label, y_label;
+  Language language = Language::english;  // large numbers on axes: 20k, 2万
   int width = 520, height = 260;
   bool share_axis = false;          // y is labelled in per cent
   std::optional<double> low, high;  // of y; else from the points
@@ -42,6 +45,11 @@ struct Effect {
 };
 // Dots with whiskers of two standard errors around a line at 0, one row an effect.
 std::string effect_chart(const std::vector<Effect>& effects, const ChartOptions& options);
+
+// About how wide a text is in a sans-serif type of this size, rather too wide than too narrow.
+double text_width(const std::string& text, double size);
+// The text, or as many of its first characters as fit, with an ellipsis.
+std::string fit_text(const std::string& text, double width, double size);
 
 // "Nice" axis marks that cover [low, high]: multiples of 1, 2, 2.5 or 5 times a power of ten, about `wanted`.
 std::vector<double> axis_marks(double low, double high, int wanted);

@@ -223,6 +223,23 @@ void add_mixtures(Topics& result, Mixtures mixtures) {
   result.of_text = std::move(mixtures.of_text);
 }
 
+// What the fitted topics are about, and how far each text and customer is.
+void describe(Topics& result, const Corpus& corpus, const PreparedReader& prepared,
+              const Customers& customers, const Communicator& communicator) {
+  for (int64_t topic = 0; topic < result.model.topics; ++topic) {
+    result.topics.emplace_back().words =
+        telling_words(result.model, result.vocabulary, topic, telling_words_kept);
+  }
+  PairCounts pairs(result.topics, result.vocabulary);
+  for (int64_t block = 0; block < corpus.own.blocks(); ++block) pairs.add(corpus.own.read(block));
+  communicator.sum(pairs.counts(), "count the pairs of words");
+  for (Topic& topic : result.topics) topic.coherence = pairs.coherence(topic, corpus.texts_with_words);
+  Mixtures mixtures = mix(result.model, corpus, prepared, customers, communicator);
+  if (!communicator.root()) return;
+  add_mixtures(result, std::move(mixtures));
+  result.agreements = agreements_with_categories(prepared, result.of_text);
+}
+
 }  // namespace
 
 std::string Topic::title() const {
@@ -256,25 +273,23 @@ Topics find_topics(const PreparedReader& prepared, const Customers& customers, W
                    run.settings.eta, run.seed);
   fit(result.model, corpus, run, communicator);
   order_topics(result.model);
-  for (int64_t topic = 0; topic < topics; ++topic) {
-    result.topics.emplace_back().words = telling_words(result.model, vocabulary, topic, telling_words_kept);
-  }
-  PairCounts pairs(result.topics, vocabulary);
-  for (int64_t block = 0; block < corpus.own.blocks(); ++block) pairs.add(corpus.own.read(block));
-  communicator.sum(pairs.counts(), "count the pairs of words");
-  for (Topic& topic : result.topics) topic.coherence = pairs.coherence(topic, corpus.texts_with_words);
-  Mixtures mixtures = mix(result.model, corpus, prepared, customers, communicator);
+  describe(result, corpus, prepared, customers, communicator);
   if (!communicator.root()) return {};
-  add_mixtures(result, std::move(mixtures));
-  result.agreements = agreements_with_categories(prepared, result.of_text);
   return result;
 }
 
-Matrix mix_with(const SavedTopics& topics, const PreparedReader& prepared, const Customers& customers,
-                WordCutter& cutter, const std::filesystem::path& scratch, const Communicator& communicator) {
+Topics apply_topics(const PreparedReader& prepared, const Customers& customers, WordCutter& cutter,
+                    SavedTopics saved, const std::filesystem::path& scratch,
+                    const Communicator& communicator) {
   Corpus corpus(prepared, scratch);
-  fill(corpus, prepared, cutter, topics.vocabulary, communicator);
-  return mix(topics.model, corpus, prepared, customers, communicator).customers;
+  fill(corpus, prepared, cutter, saved.vocabulary, communicator);
+  Topics result;
+  result.vocabulary = std::move(saved.vocabulary);
+  result.model = std::move(saved.model);
+  result.texts_with_words = corpus.texts_with_words;
+  describe(result, corpus, prepared, customers, communicator);
+  if (!communicator.root()) return {};
+  return result;
 }
 
 }  // namespace limner

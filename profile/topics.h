@@ -48,6 +48,11 @@ struct Topics {
   double coherence() const;  // mean over the topics
 };
 
+struct SavedTopics {
+  Vocabulary vocabulary;
+  TopicModel model;
+};
+
 struct TopicRun {
   const TopicSettings& settings;
   uint64_t seed = 0;
@@ -62,15 +67,11 @@ struct TopicRun {
 Topics find_topics(const PreparedReader& prepared, const Customers& customers, WordCutter& cutter,
                    const Vocabulary& vocabulary, const TopicRun& run, const Communicator& communicator);
 
-struct SavedTopics {
-  Vocabulary vocabulary;
-  TopicModel model;
-};
-
-// The mean mixture of each customer's texts under topics that were found in other texts: customers x topics,
-// NaN for one without a text with words. A collective; the result is on rank 0.
-Matrix mix_with(const SavedTopics& topics, const PreparedReader& prepared, const Customers& customers,
-                WordCutter& cutter, const std::filesystem::path& scratch, const Communicator& communicator);
+// The topics of an earlier run in texts it has not seen, described by these; the rest as find_topics. The
+// cutter has that run's words when profile.words is the same.
+Topics apply_topics(const PreparedReader& prepared, const Customers& customers, WordCutter& cutter,
+                    SavedTopics saved, const std::filesystem::path& scratch,
+                    const Communicator& communicator);
 
 // Twice the mutual information of two labellings over the sum of their entropies; pairs with -1 are left out.
 double normalised_mutual_information(const std::vector<int32_t>& left, const std::vector<int32_t>& right);

@@ -35,6 +35,10 @@ void add_behaviour(std::vector<Trait>& traits, const Customers& customers) {
   }
 }
 
+void add_measured(std::vector<Trait>& traits, const char* name, const std::vector<double>& values) {
+  if (!values.empty()) traits.push_back({TraitGroup::behaviour, name, false, 0, 0, values, {}});
+}
+
 void add_predictions(std::vector<Trait>& traits, const HeadAverages& head) {
   const auto column = [&](size_t index) {
     const Vector values = head.mean.col(static_cast<int64_t>(index));
@@ -105,6 +109,8 @@ std::vector<Trait> describe_traits(const Customers& customers, const std::vector
                                    const Segmentation& segmentation) {
   std::vector<Trait> traits;
   if (customers.have_texts()) add_behaviour(traits, customers);
+  add_measured(traits, "change of what is written", customers.change);
+  add_measured(traits, "sentiment by lexicon", customers.sentiment);
   for (const HeadAverages& head : customers.heads) add_predictions(traits, head);
   for (const CustomerColumn& column : columns) add_attribute(traits, column);
   for (Trait& trait : traits) average(trait, segmentation);

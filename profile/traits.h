@@ -22,7 +22,8 @@ struct Trait {
   double difference(size_t segment) const;  // (segment's mean - mean) / deviation; 0 without deviation
 };
 
-// Behaviour: texts a customer and, with times, days since the last text. Predictions: every class of every
+// Behaviour: texts a customer, the lexicon's sentiment and, with times, days since the last text and how far
+// what is written changed. Predictions: every class of every
 // head (the second of two; of more, the eight most frequent). Attributes: numbers; categories that at least
 // one in twenty customers has (the second of two; of more, the six most frequent).
 std::vector<Trait> describe_traits(const Customers& customers, const std::vector<CustomerColumn>& columns,

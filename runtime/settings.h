@@ -507,9 +507,10 @@ struct TrainSettings {
             "Tokens of one global batch (over all ranks, before accumulation).", Range{16, 1e8});
     v.field("gradient_accumulation_steps", gradient_accumulation_steps, "Batches per optimizer step.",
             Range{1, 1e6});
-    v.field("gradient_checkpointing", gradient_checkpointing,
-            "Keep each block's result only and compute the rest again in backward: the same gradients in less "
-            "memory, for about a third more time.");
+    v.field(
+        "gradient_checkpointing", gradient_checkpointing,
+        "Keep each block's result only and compute the rest again in backward: the same gradients in less "
+        "memory, for about a third more time.");
     v.field("num_train_epochs", num_train_epochs, "Passes over the training rows.", Range{0, 1e6});
     v.field("max_steps", max_steps, "Optimizer steps; 0: by num_train_epochs.", Range{0, 1e12});
     v.field("learning_rate", learning_rate, "Highest learning rate.", Range{0, 10});
@@ -693,10 +694,15 @@ struct FairnessSettings {
 
 struct ReportSettings {
   std::string title = "Customer profiles";
+  std::string language = "auto";
   bool show_texts = true;
   template <class V>
   void visit(V& v) {
     v.field("title", title, "Heading of report.html.");
+    v.field("language", language,
+            "Of report.html and of segments that are named by their traits. auto: zh where most texts are "
+            "Chinese, else en.",
+            OneOf{{"auto", "en", "zh"}});
     v.field("show_texts", show_texts, "Quote typical texts in segment cards.");
   }
 };
@@ -704,6 +710,9 @@ struct ReportSettings {
 struct WordSettings {
   std::optional<std::string> dictionary;
   std::optional<std::string> stop_words;
+  std::optional<std::string> lexicon;
+  std::optional<std::string> vectors;
+  bool bags = false;
   int64_t min_texts = 5;
   double max_share = 0.3;
   int64_t most = 20000;
@@ -712,6 +721,13 @@ struct WordSettings {
   void visit(V& v) {
     v.field("dictionary", dictionary, "File of words that are cut as one, one a line (UTF-8).");
     v.field("stop_words", stop_words, "File of words left out beside the built-in Chinese and English ones.");
+    v.field("lexicon", lexicon,
+            "File of words and their sentiment from -1 to 1, a tab between, that are added to the built-in "
+            "Chinese and English ones or take their place.");
+    v.field("vectors", vectors,
+            "File of word vectors, averaged per text and customer: word2vec's text or binary form (.bin), or "
+            "GloVe's text.");
+    v.field("bags", bags, "Write words.h5: the words of every text with their counts and TF-IDF.");
     v.field("min_texts", min_texts, "Words in fewer texts stay out of topics and keywords.", Range{1, 1e9});
     v.field("max_share", max_share, "Words in a larger share of the texts stay out.", Range{0.001, 1});
     v.field("most", most, "Words kept, the most frequent.", Range{10, 1e6});

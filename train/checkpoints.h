@@ -52,8 +52,9 @@ class Checkpoints {
 
   // The newest whole checkpoint with our fingerprint; torn ones are passed over with a warning.
   std::optional<std::filesystem::path> newest() const;
-  // What is trained, its average, moments and state of that folder, bit for bit: model.safetensors is made for
-  // other readers (a regression head's unit is folded in there), so the flat weights are in limner_state/ too.
+  // What is trained, its average, moments and state of that folder, bit for bit: model.safetensors is made
+  // for other readers (a regression head's unit is folded in there), so the flat weights are in limner_state/
+  // too.
   TrainState restore(const std::filesystem::path& checkpoint);
   // Checkpoints of other settings: the run starts anew and replaces them.
   void remove_others() const;

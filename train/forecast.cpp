@@ -92,8 +92,8 @@ int64_t published_elements(const ParameterTable& parameters, const ModelPlan& pl
   return plan.config.lora.active() ? parameters.trained_elements() : parameters.elements();
 }
 
-// Weights, gradients, moments, activations, and the copy from which a checkpoint is written: of all weights or,
-// for an adapter, of what is trained.
+// Weights, gradients, moments, activations, and the copy from which a checkpoint is written: of all weights
+// or, for an adapter, of what is trained.
 int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits,
                     double weight_average) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);

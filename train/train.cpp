@@ -123,7 +123,8 @@ TrainState restore_or_start(const Run& run, Checkpoints& checkpoints) {
 void log_start(const Run& run, const Model& model, const Backend& backend, const TrainingData& data,
                const SummaryFacts& facts) {
   log_info("train: {} parameters, {} of them trained, {}, {}, {} ranks", model.parameters().parameter_count(),
-           model.parameters().trained_count(), backend.description(), dtype_name(model.precision()), run.communicator.size());
+           model.parameters().trained_count(), backend.description(), dtype_name(model.precision()),
+           run.communicator.size());
   log_info("train: per rank {:.1f} MiB of weights, gradients and moments, {:.1f} MiB of activations",
            mebibytes(facts.state_bytes), mebibytes(facts.arena_bytes));
   log_info(

@@ -44,7 +44,7 @@ double correlation(const std::vector<double>& a, const std::vector<double>& b) {
 TEST_F(DemoData, TheSameSeedGivesTheSameBytes) {
   const TestFolder other;
   write_demo_data(other.path(), 17, 600);
-  for (const char* name : {"reviews.csv", "customers.jsonl"}) {
+  for (const char* name : {"reviews.csv", "customers.jsonl", "events.csv"}) {
     EXPECT_EQ(read_bytes(folder / name), read_bytes(other / name));
   }
   write_demo_data(other.path(), 18, 600);

@@ -1,5 +1,6 @@
-// make_report FOLDER CUSTOMERS plain|hostile: writes a made-up run and profiles it, for
-// report_browser_test.sh.
+// make_report FOLDER CUSTOMERS KIND: writes a made-up run and profiles it, for report_browser_test. KIND:
+// plain, chinese, hostile (markup in every name), attributes (no texts), texts (nothing but texts), crowded (50
+// segments, one topic, long names, some from right to left).
 #include <cstdio>
 #include <string>
 
@@ -8,7 +9,7 @@
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::fprintf(stderr, "usage: make_report FOLDER CUSTOMERS plain|hostile\n");
+    std::fprintf(stderr, "usage: make_report FOLDER CUSTOMERS KIND\n");
     return 64;
   }
   try {
@@ -16,8 +17,17 @@ int main(int argc, char** argv) {
     limner::Communicator communicator = limner::Communicator::self();
     limner::RunFolderOptions options;
     options.customers = std::stol(argv[2]);
-    options.hostile = std::string(argv[3]) == "hostile";
-    const limner::Settings settings = limner::write_run_folder(argv[1], options);
+    const std::string kind = argv[3];
+    options.hostile = kind == "hostile";
+    options.texts = kind != "attributes";
+    options.long_names = kind == "crowded";
+    if (kind == "texts") options.time = options.items = options.attributes = options.heads = false;
+    limner::Settings settings = limner::write_run_folder(argv[1], options);
+    settings.profile.report.language = kind == "chinese" || kind == "attributes" ? "zh" : "en";
+    if (kind == "crowded") {
+      settings.profile.segments.k.value = 50;
+      settings.profile.topics.k.value = 1;
+    }
     limner::profile({settings, communicator});
   } catch (const limner::Error& error) {
     std::fprintf(stderr, "make_report: %s\n", error.what());

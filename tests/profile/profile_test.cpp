@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "profile/matrix.h"
+#include "profile/words.h"
 #include "runtime/hdf5.h"
 #include "tests/profile/run_folder.h"
 #include "tests/runtime/temporary_folder.h"
@@ -85,6 +87,90 @@ TEST_F(WholeProfile, MeansAreThoseOfTheRows) {
     EXPECT_NEAR(stored_mean[i], mean[i] / count, 1e-6);
     EXPECT_NEAR(stored_recent[i], recent[i] / weights, 1e-5);
   }
+}
+
+// attention: texts weighted by exp(5 cos to the mean); trend: later half of the customer's time minus the rest.
+TEST_F(WholeProfile, AttentionAndTrend) {
+  const PreparedReader prepared(folder->path() / "prepared/prepared.h5");
+  const EmbeddingsReader embeddings(folder->path() / "embeddings", EmbeddingsReader::Verify::sizes);
+  const int64_t rows = prepared.rows(), width = embeddings.width();
+  std::vector<float> vectors(static_cast<size_t>(rows * width));
+  embeddings.embeddings(0, rows, vectors.data());
+  const std::vector<int64_t> customer = prepared.customer_index(0, rows), time = prepared.time(0, rows);
+  const Matrix all = Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+                         vectors.data(), rows, width)
+                         .cast<double>();
+  constexpr int64_t wanted = 57;
+  Vector mean = Vector::Zero(width), attention = mean, early = mean, late = mean;
+  double texts = 0, weights = 0, before = 0, after = 0;
+  int64_t first = INT64_MAX, last = missing_time;
+  for (int64_t row = 0; row < rows; ++row) {
+    const auto at = static_cast<size_t>(row);
+    if (customer[at] != wanted) continue;
+    mean += all.row(row);
+    texts += 1;
+    if (time[at] == missing_time) continue;
+    first = std::min(first, time[at]);
+    last = std::max(last, time[at]);
+  }
+  mean /= texts;
+  for (int64_t row = 0; row < rows; ++row) {
+    const auto at = static_cast<size_t>(row);
+    if (customer[at] != wanted) continue;
+    const Vector vector = all.row(row);
+    const double weight = std::exp(5 * vector.dot(mean) / vector.norm() / mean.norm());
+    attention += weight * vector;
+    weights += weight;
+    if (time[at] == missing_time) continue;
+    const bool is_late = time[at] > first + (last - first) / 2;
+    (is_late ? late : early) += vector;
+    (is_late ? after : before) += 1;
+  }
+  ASSERT_GT(before * after, 0);
+  const hdf5::Reader profiles(file("profiles.h5"));
+  std::vector<float> stored_attention(static_cast<size_t>(width)), stored_trend(stored_attention.size());
+  double change = 0;
+  profiles.read("/attention", hdf5::Type::f32, wanted, 1, stored_attention.data());
+  profiles.read("/trend", hdf5::Type::f32, wanted, 1, stored_trend.data());
+  profiles.read("/change", hdf5::Type::f64, wanted, 1, &change);
+  for (int64_t i = 0; i < width; ++i) {
+    EXPECT_NEAR(stored_attention[static_cast<size_t>(i)], attention[i] / weights, 1e-6);
+    EXPECT_NEAR(stored_trend[static_cast<size_t>(i)], late[i] / after - early[i] / before, 1e-6);
+  }
+  EXPECT_NEAR(change, 1 - early.dot(late) / early.norm() / late.norm(), 1e-9);
+}
+
+// The labels follow the moods of the texts, which hold good and bad words.
+TEST_F(WholeProfile, LexiconIsABaseline) {
+  const Json texts = read_json(file("texts.json"));
+  const Json& sentiment = texts["sentiment_by_lexicon"];
+  EXPECT_GT(sentiment["share_of_texts_with_its_words"].get<double>(), 0.9);
+  ASSERT_EQ(sentiment["baselines"].size(), 1u);
+  EXPECT_EQ(sentiment["baselines"][0]["head"], "stars");
+  EXPECT_EQ(sentiment["baselines"][0]["part"], "test");
+  EXPECT_GT(sentiment["baselines"][0]["r2"].get<double>(), 0.3);
+  EXPECT_TRUE(texts["unknown_tokens"].is_null());  // the folder has no checkpoint
+  EXPECT_TRUE(texts["word_vectors"].is_null());
+  for (const Json& record : read_records(file("profiles.jsonl"))) {
+    if (record["sentiment_by_lexicon"].is_null()) continue;
+    EXPECT_LE(std::abs(record["sentiment_by_lexicon"].get<double>()), 1);
+  }
+}
+
+TEST_F(WholeProfile, TablesSayWhatTheJsonSays) {
+  const auto lines_of = [](const fs::path& path) {
+    const std::string content = read_file(path);
+    return std::count(content.begin(), content.end(), '\n');
+  };
+  EXPECT_EQ(lines_of(file("segments.csv")), 1 + 3);
+  EXPECT_EQ(lines_of(file("customers.csv")), 1 + 240);
+  EXPECT_EQ(lines_of(file("topics.csv")),
+            1 + static_cast<int64_t>(read_json(file("topics.json"))["topics"].size()));
+  EXPECT_EQ(lines_of(file("models.csv")), 1 + 3 * 3);
+  const Json segment = read_json(file("segments.json"))["segments"][0];
+  EXPECT_THAT(read_file(file("segments.csv")),
+              HasSubstr("\n1," + segment["title"].get<std::string>() + "," +
+                        std::to_string(segment["customers"].get<int64_t>())));
 }
 
 TEST_F(WholeProfile, HdfFileDescribesItself) {
@@ -182,6 +268,60 @@ TEST(Profile, TopicsOfAnEmptyCorpus) {
   EXPECT_THAT(read_file(folder.path() / "profile" / "report.html"), Not(HasSubstr("id=\"topics\"")));
 }
 
+TEST(Profile, ReportInChinese) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 60, .heads = false});
+  const auto language = [&] {
+    run(settings);
+    const std::string report = read_file(folder.path() / "profile/report.html");
+    return report.find("<html lang=\"zh-CN\">") != std::string::npos &&
+           report.find("值得关注的客户") != std::string::npos;
+  };
+  EXPECT_TRUE(language());  // auto: quality.json says that most texts are Chinese
+  settings.profile.report.language = "en";
+  EXPECT_FALSE(language());
+  settings.profile.report.language = "zh";
+  EXPECT_TRUE(language());
+}
+
+TEST(Profile, WordVectorsAndBags) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 60});
+  write_file(folder.path() / "vectors.txt", "3 2\nguitar 1 0\nquality 0 1\nzebra 5 5\n");
+  settings.profile.words.vectors = (folder.path() / "vectors.txt").string();
+  settings.profile.words.bags = true;
+  settings.profile.words.max_share = 1;
+  run(settings);
+  const PreparedReader prepared(folder.path() / "prepared/prepared.h5");
+  const EmbeddingsReader vectors(folder.path() / "profile/word_vectors", EmbeddingsReader::Verify::hashes);
+  ASSERT_EQ(vectors.rows(), prepared.rows());
+  WordCutter cutter;
+  int64_t with = 0;
+  for (int64_t row = 0; row < prepared.rows(); ++row) {
+    const std::vector<std::string> words = cutter.words(prepared.texts(row, 1)[0]);
+    const auto guitars = std::count(words.begin(), words.end(), "guitar");
+    const auto qualities = std::count(words.begin(), words.end(), "quality");
+    std::vector<float> vector(2);
+    vectors.embeddings(row, 1, vector.data());
+    EXPECT_EQ(vectors.tokens(row, 1)[0], guitars + qualities);
+    if (guitars + qualities == 0) {
+      EXPECT_TRUE(std::isnan(vector[0]));
+      continue;
+    }
+    ++with;
+    EXPECT_NEAR(vector[0], static_cast<double>(guitars) / static_cast<double>(guitars + qualities), 1e-6);
+  }
+  EXPECT_GT(with, 10);
+  const Json words = read_json(folder.path() / "profile/texts.json")["word_vectors"];
+  EXPECT_EQ(words["width"], 2);
+  EXPECT_EQ(words["words"].get<int64_t>() - words["words_without_vector"].get<int64_t>(), 2);
+  const hdf5::Reader bags(folder.path() / "profile/words.h5");
+  EXPECT_EQ(bags.dims("/row_start")[0], prepared.rows() + 1);
+  EXPECT_EQ(bags.dims("/count"), bags.dims("/tf_idf"));
+  EXPECT_EQ(hdf5::Reader(folder.path() / "profile/profiles.h5").dims("/word_vector"),
+            (std::vector<int64_t>{60, 2}));
+}
+
 TEST(Profile, RulesBecomeActions) {
   const TemporaryFolder folder;
   Settings settings = write_run_folder(folder.path(), {.customers = 60});
@@ -208,7 +348,7 @@ TEST(Profile, RerunReplacesTheFolderWithTheSameBytes) {
   for (const auto& entry : fs::recursive_directory_iterator(profile)) {
     if (entry.is_regular_file()) before[fs::relative(entry.path(), profile)] = read_file(entry.path());
   }
-  EXPECT_EQ(before.size(), 17u);  // eleven, and models/: segments, index, components, three models
+  EXPECT_EQ(before.size(), 22u);  // sixteen, and models/: segments, index, components, three models
   write_file(folder.path() / "profile" / "old.txt", "left over");
   run(settings);
   EXPECT_FALSE(fs::exists(folder.path() / "profile" / "old.txt"));
@@ -240,6 +380,16 @@ TEST(Profile, NewCustomersOfTexts) {
   }
   EXPECT_LT(fitted, left_out);
   EXPECT_GT(fitted, 0.3 * left_out);
+  for (size_t i = 0; i < told.size(); ++i) {
+    if (known[i]["topics"].is_null()) continue;
+    for (size_t topic = 0; topic < known[i]["topics"].size(); ++topic)
+      EXPECT_NEAR(told[i]["topics"][topic].get<double>(), known[i]["topics"][topic].get<double>(), 1e-5) << i;
+  }
+  const std::string report = read_file(folder.path() / "profile/report.html");
+  for (const char* id : {"summary", "map", "heat", "segments", "topics", "regression", "attention", "customers"})
+    EXPECT_THAT(report, HasSubstr(std::string("<section id=\"") + id + "\">"));
+  EXPECT_THAT(report, Not(HasSubstr("id=\"fairness\"")));
+  EXPECT_THAT(read_file(folder.path() / "profile/customers.csv"), HasSubstr("spend predicted"));
 
   fs::remove_all(folder.path() / "profile");
   fs::remove(folder.path() / "fitted/models/components.json");

@@ -20,7 +20,9 @@ struct RunFolderOptions {
   bool time = true, items = true, attributes = true, heads = true;
   bool training_files = true, quality = true;
   bool identical_vectors = false;
-  bool hostile = false;  // markup in every name and text
+  bool hostile = false;    // markup in every name and text
+  bool texts = true;       // without: customers of attributes alone, and no embeddings
+  bool long_names = false;  // of customers, fields and items, some written from right to left
 };
 
 namespace run_folder {
@@ -52,11 +54,13 @@ struct Maker {
   double normal() { return random.normal(1000000 + drawn++); }
   size_t below(size_t limit) { return static_cast<size_t>(uniform() * static_cast<double>(limit)); }
   std::string name(const std::string& plain) const {
+    if (options.long_names) return plain + "، عميل وفيّ جدا, a name that goes on and on and has no end " + plain;
     return options.hostile ? plain + "</script><script>alert('" + plain + "')</script>&\"'\\" : plain;
   }
 
   // Names of fields are paths in prepared.h5 and hold no slash.
   std::string field(const std::string& plain) const {
+    if (options.long_names) return plain + " as it was told by the customers in the survey of last year مرحبا";
     return options.hostile ? plain + "<script>alert('" + plain + "')&\"" : plain;
   }
 
@@ -113,7 +117,7 @@ struct Maker {
   }
 
   void make_rows() {
-    if (options.heads) {
+    if (options.heads && options.texts) {
       table.fields.push_back({field("rating"), FieldType::number, false, {}});
       table.values.emplace_back();
       data.predictions.resize(3);
@@ -123,8 +127,16 @@ struct Maker {
       table.customer_ids.push_back(name("C" + std::to_string(1000 + customer)));
       people.push_back(make_person());
     }
+    if (!options.texts) {
+      for (int64_t customer = 0; customer < options.customers; ++customer) {
+        table.texts.emplace_back();
+        table.customer.push_back(customer);
+        table.split.push_back(Split::train);
+        table.source.emplace_back(0, customer + 2);
+      }
+    }
     // Texts of customers are scattered over the table; everyone writes at least one.
-    for (int round = 0; round < 12; ++round) {
+    for (int round = 0; options.texts && round < 12; ++round) {
       for (int64_t customer = 0; customer < options.customers; ++customer) {
         if (round == 0 || uniform() < 0.3) add_text(customer, people[static_cast<size_t>(customer)]);
       }
@@ -182,20 +194,24 @@ struct Maker {
     publish_embeddings(directory / "embeddings", provenance);
   }
 
-  Json quality() const {
-    const int64_t rows = std::ssize(table.texts);
-    return {{"format_version", 1},
-            {"rows", {{"read", rows + 51}, {"prepared", rows}, {"duplicates", 34}, {"rejected", 17}}},
-            {"rejected", {{"missing text", 9}, {name("not UTF-8"), 8}}},
-            {"customers", {{"count", options.customers}}},
-            {"text",
-             {{"characters", {{"median", 21.0}, {"p95", 61.0}, {"max", 74.0}}},
+  static Json text_quality(int64_t rows) {
+    return {{"characters", {{"median", 21.0}, {"p95", 61.0}, {"max", 74.0}}},
               {"histogram",
                {{{"from", 0}, {"to", 10}, {"count", 12}},
                 {{"from", 10}, {"to", 20}, {"count", rows / 3}},
                 {{"from", 20}, {"to", 50}, {"count", rows / 2}},
                 {{"from", 50}, {"to", nullptr}, {"count", rows / 10}}}},
-              {"languages", {{"han", 0.55}, {"latin", 0.44}, {"other", 0.01}, {"none", 0.0}}}}},
+              {"languages", {{"han", 0.55}, {"latin", 0.44}, {"other", 0.01}, {"none", 0.0}}}};
+  }
+
+  Json quality() const {
+    const int64_t rows = std::ssize(table.texts);
+    Json text = text_quality(rows);
+    return {{"format_version", 1},
+            {"rows", {{"read", rows + 51}, {"prepared", rows}, {"duplicates", 34}, {"near_duplicates", 6}, {"rejected", 17}}},
+            {"rejected", {{"empty text", 9}, {name("rule plausible"), 8}}},
+            {"customers", {{"count", options.customers}}},
+            {"text", options.texts ? text : Json()},
             {"fields",
              {{{"name", "age"},
                {"type", "number"},
@@ -204,19 +220,45 @@ struct Maker {
                {"distinct", 44},
                {"min", 22.0},
                {"mean", 44.2},
-               {"max", 67.0}},
+               {"max", 67.0},
+               {"filled", 3},
+               {"fill", 44.0},
+               {"outliers", {{"method", "iqr"}, {"limit", 1.5}, {"action", "clip"}, {"count", 2}}},
+               {"scaling", {{"kind", "standard"}, {"offset", 44.2}, {"scale", 11.0}}}},
               {{"name", field("region")},
                {"type", "category"},
                {"of", "customer"},
                {"missing", 7},
                {"distinct", 4},
                {"top", {{{"value", name("north")}, {"count", 66}}, {{"value", "东部"}, {"count", 58}}}}}}},
+            {"rules",
+             {{{"name", name("plausible")},
+               {"field", "age"},
+               {"check", "range"},
+               {"on_failure", "reject"},
+               {"rejected", 8}}}},
+            {"sources",
+             {{{"file", name("reviews.csv")},
+               {"holds", "texts"},
+               {"read", rows + 51},
+               {"kept", rows},
+               {"duplicates", 34},
+               {"rejected", 17}},
+              {{"file", "customers.jsonl"},
+               {"holds", "customers"},
+               {"read", options.customers},
+               {"kept", options.customers},
+               {"duplicates", 0},
+               {"rejected", 0},
+               {"orphans", 0}}}},
+            {"dropped_columns", {{{"name", field("shoe size")}, {"missing_share", 0.97}}}},
             {"splits",
              {{"by", "customer"},
               {"train", {{"rows", rows * 8 / 10}}},
               {"validation", {{"rows", rows / 10}}},
               {"test", {{"rows", rows / 10}}}}},
-            {"warnings", {name("field nickname looks like free text")}}};
+            {"warnings",
+             {{{"kind", "looks_like_text"}, {"field", name("nickname")}, {"count", 120}, {"of", 130}}}}};
   }
 
   Json training() const {
@@ -303,9 +345,9 @@ inline Settings write_run_folder(const fs::path& directory, const RunFolderOptio
   maker.make_rows();
   make_folder(directory / "prepared");
   write_prepared(directory / "prepared" / "prepared.h5", maker.table);
-  maker.write_embeddings(directory);
+  if (options.texts) maker.write_embeddings(directory);
   if (options.quality) write_json(directory / "prepared" / "quality.json", maker.quality());
-  if (options.training_files) {
+  if (options.training_files && options.texts) {
     make_folder(directory / "train");
     write_json(directory / "train" / "summary.json", maker.training());
     maker.write_metrics(directory / "train" / "metrics.jsonl");
@@ -328,13 +370,14 @@ inline Settings write_run_folder(const fs::path& directory, const RunFolderOptio
     settings.profile.regressions = {spend, churned};
     settings.profile.fairness.groups = {maker.field("region")};
   }
-  if (options.heads) {
+  if (options.heads && options.texts) {
     RegressionSettings rating;
     rating.target = maker.field("rating");
     settings.profile.regressions.push_back(rating);
     HeadSettings head;
     head.name = "stars";
     head.field = maker.field("rating");
+    head.kind = "regression";
     settings.train.heads = {head};
   }
   return settings;

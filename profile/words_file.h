@@ -1,0 +1,16 @@
+// words.h5: the vocabulary, and every text as counts and TF-IDF of its words (docs/formats.md).
+#pragma once
+
+#include <filesystem>
+
+#include "profile/vocabulary.h"
+#include "runtime/communicator.h"
+#include "tables/prepared.h"
+
+namespace limner {
+
+// A collective; rank 0 writes. Holds 20 bytes a word of each text in memory while it does.
+void write_words_hdf5(const std::filesystem::path& path, const PreparedReader& prepared, WordCutter& cutter,
+                      const Vocabulary& vocabulary, const Communicator& communicator);
+
+}  // namespace limner
