@@ -21,7 +21,8 @@ void merge(const fs::path& adapter, const fs::path& out) {
   const auto backend = make_cpu_backend(1);
   Model model(*backend, config, heads, head_input, DType::f32);
   for (const std::string& name : model.load(adapter)) {
-    fail(ExitCode::bad_data, "{}: tensor {} is neither in the adapter nor in its base", adapter.string(), name);
+    fail(ExitCode::bad_data, "{}: tensor {} is neither in the adapter nor in its base", adapter.string(),
+         name);
   }
   SentenceConfig sentence = SentenceConfig::read(adapter);
   if (!sentence.present) sentence.pooling = config.usual_pooling();

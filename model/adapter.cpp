@@ -93,7 +93,8 @@ void Adapter::check(const Update& update, const std::string& name, const TensorE
     if (half->dims == wanted) return;
     fail(ExitCode::bad_data,
          "{}: key '{}' has the shape {}, but rank {} and the base's tensor '{}' of shape {} want {}", path,
-         half->name, shape_text(half->dims), config_.rank, name, shape_text(weight->dims), shape_text(wanted));
+         half->name, shape_text(half->dims), config_.rank, name, shape_text(weight->dims),
+         shape_text(wanted));
   };
   expect(update.a, {config_.rank, dims[1]});
   expect(update.b, {dims[0], config_.rank});

@@ -13,13 +13,15 @@ namespace limner {
 
 inline constexpr const char* adapter_file_name = "adapter_model.safetensors";
 inline constexpr const char* adapter_key_prefix = "base_model.model.";  // of every key
+inline constexpr const char* adapter_base_key =
+    "limner_base_sha256";  // of the file's metadata, if written here
 
 class Adapter {
  public:
   using Tensors = std::map<std::string, const TensorEntry*>;
-  // `base`: its tensors. Errors (bad_data, with file, key and shapes): an update of a tensor that the base has
-  // not or has in another shape, of another rank than the configuration's, half an update, a key that is not
-  // PEFT's.
+  // `base`: its tensors. Errors (bad_data, with file, key and shapes): an update of a tensor that the base
+  // has not or has in another shape, of another rank than the configuration's, half an update, a key that is
+  // not PEFT's.
   Adapter(const std::filesystem::path& folder, const AdapterConfig& config, const Tensors& base);
 
   const AdapterConfig& config() const { return config_; }

@@ -10,11 +10,25 @@ namespace limner {
 namespace {
 
 // Keys that say nothing about the outputs, or only what the tensors say too.
-constexpr std::array<const char*, 19> others{
-    "auto_mapping",     "base_model_name_or_path", "exclude_modules",   "fan_in_fan_out", "inference_mode",
-    "layers_pattern",   "layers_to_transform",     "lora_alpha",        "lora_dropout",   "megatron_core",
-    "modules_to_save",  "peft_type",               "peft_version",      "qalora_group_size",
-    "r",                "revision",                "target_modules",    "task_type",      "use_rslora"};
+constexpr std::array<const char*, 19> others{"auto_mapping",
+                                             "base_model_name_or_path",
+                                             "exclude_modules",
+                                             "fan_in_fan_out",
+                                             "inference_mode",
+                                             "layers_pattern",
+                                             "layers_to_transform",
+                                             "lora_alpha",
+                                             "lora_dropout",
+                                             "megatron_core",
+                                             "modules_to_save",
+                                             "peft_type",
+                                             "peft_version",
+                                             "qalora_group_size",
+                                             "r",
+                                             "revision",
+                                             "target_modules",
+                                             "task_type",
+                                             "use_rslora"};
 
 bool is_unset(const Json& value) { return value.is_null() || value == false || value.empty(); }
 
@@ -104,8 +118,9 @@ std::filesystem::path config_folder(const std::filesystem::path& folder) {
 }
 
 bool has_tokenizer(const std::filesystem::path& folder) {
-  static const std::array<const char*, 4> files{"tokenizer.json", "tokenizer_config.json", "vocab.txt",
-                                                "vocab.json"};
+  static const std::array<const char*, 6> files{"tokenizer.json",  "tokenizer_config.json",
+                                                "vocab.txt",       "sentencepiece.bpe.model",
+                                                "tokenizer.model", "vocab.json"};
   return std::any_of(files.begin(), files.end(),
                      [&](const char* file) { return std::filesystem::exists(folder / file); });
 }

@@ -23,14 +23,14 @@ struct AdapterConfig {
   bool transposed = false;                 // fan_in_fan_out: the base's weights are [in, out]
 
   static bool present(const std::filesystem::path& folder);
-  // Refused by key and value: other kinds than LORA, and what would change the outputs in a way that we do not
-  // compute (use_dora, bias, rank_pattern, …). missing_input: the base is not a folder here.
+  // Refused by key and value: other kinds than LORA, and what would change the outputs in a way that we do
+  // not compute (use_dora, bias, rank_pattern, …). missing_input: the base is not a folder here.
   static AdapterConfig read(const std::filesystem::path& folder);
   void write(const std::filesystem::path& folder) const;
 };
 
-// Where a checkpoint folder's config.json and its sentence-transformers files are, and where its tokenizer is:
-// an adapter need not have its own, then they are its base's.
+// Where a checkpoint folder's config.json and its sentence-transformers files are, and where its tokenizer
+// is: an adapter need not have its own, then they are its base's.
 std::filesystem::path config_folder(const std::filesystem::path& folder);
 std::filesystem::path tokenizer_folder(const std::filesystem::path& folder);
 bool has_tokenizer(const std::filesystem::path& folder);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "model/adapter.h"
+#include "model/file_parts.h"
 #include "model/head_record.h"
 #include "model/model.h"
 #include "model/weight_files.h"
@@ -14,61 +15,8 @@
 namespace limner {
 namespace {
 
-constexpr const char* head_prefix = "heads.";
-
-// One tensor of the file: a range of the flat buffer.
-struct FilePart {
-  std::string name;
-  int64_t offset;
-  std::vector<int64_t> dims;  // as it lies here
-  Storage storage;
-  size_t elements() const {
-    size_t product = 1;
-    for (const int64_t dim : dims) product *= static_cast<size_t>(dim);
-    return product;
-  }
-  std::vector<int64_t> file_dims() const {
-    return storage == Storage::transposed ? std::vector<int64_t>{dims[1], dims[0]} : dims;
-  }
-};
-
 bool may_be_missing(Role role) {
   return role == Role::pooler || role == Role::projection || role == Role::language;
-}
-
-// The tensors that hold one parameter. `prefix` stands before the encoder's; one head, `classifier`, has the
-// family's own name.
-std::vector<FilePart> file_parts(const ParamSpec& spec, const Family& family, const std::string& prefix,
-                                 const std::string& classifier) {
-  const std::string classifier_prefix = head_prefix + classifier + ".";
-  if (!classifier.empty() && spec.role == Role::head && spec.name.starts_with(classifier_prefix)) {
-    const std::string name = family.head.output + ("." + spec.name.substr(classifier_prefix.size()));
-    return {{name, spec.offset, spec.dims, spec.storage}};
-  }
-  const bool prefixed =
-      spec.role == Role::encoder || spec.role == Role::pooler || spec.role == Role::update;
-  const std::string start = prefixed ? prefix : "";
-  if (spec.parts.empty()) return {{start + spec.name, spec.offset, spec.dims, spec.storage}};
-  std::vector<FilePart> parts;
-  int64_t offset = spec.offset;
-  for (const ParamSpec::Part& part : spec.parts) {
-    std::vector<int64_t> dims = spec.dims;
-    dims[0] = part.rows;
-    parts.push_back({start + part.name, offset, dims, spec.storage});
-    offset += static_cast<int64_t>(parts.back().elements());
-  }
-  return parts;
-}
-
-// to [columns, rows] = from [rows, columns], transposed.
-std::vector<float> transposed(std::span<const float> from, int64_t rows, int64_t columns) {
-  std::vector<float> to(from.size());
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t column = 0; column < columns; ++column) {
-      to[static_cast<size_t>(column * rows + row)] = from[static_cast<size_t>(row * columns + column)];
-    }
-  }
-  return to;
 }
 
 // The name a tensor has in the file: its own, or the one that checkpoints converted from TensorFlow have.
@@ -153,27 +101,6 @@ std::set<std::string> shared_heads(const std::filesystem::path& folder, const st
   return shared;
 }
 
-// "heads.spend.weight" -> "spend"
-std::string head_of(const ParamSpec& spec) {
-  const size_t start = std::string(head_prefix).size();
-  return spec.name.substr(start, spec.name.rfind('.') - start);
-}
-
-// A regression head computes z, and target = mean + scale * z. In the file it computes the target itself or,
-// without a bias to hold the mean, the distance from it.
-enum class Unit : uint8_t { standardized, target };
-void convert_regression(const ParamSpec& spec, const std::vector<HeadSpec>& heads, std::span<float> values,
-                        Unit to) {
-  if (spec.role != Role::head) return;
-  const std::string name = head_of(spec);
-  const auto head = std::find_if(heads.begin(), heads.end(), [&](const auto& h) { return h.name == name; });
-  if (head->kind != "regression") return;
-  const double factor = to == Unit::target ? head->target_scale : 1.0 / head->target_scale;
-  const double shift = to == Unit::target ? head->target_mean : -head->target_mean / head->target_scale;
-  const double added = spec.name.ends_with(".bias") ? shift : 0.0;
-  for (float& value : values) value = static_cast<float>(factor * static_cast<double>(value) + added);
-}
-
 // Low-rank updates that are trained further: the adapter must have them and no others, since what it holds
 // beside them would be in no adapter that is written.
 class ReadUpdates {
@@ -195,8 +122,7 @@ class ReadUpdates {
       fail(ExitCode::bad_config, "{}: no key '{}', which train.lora.targets names",
            adapter_->file().path().string(), adapter_key_prefix + prefix_ + spec.name);
     }
-    const TensorEntry& entry =
-        spec.name.ends_with(".lora_A.weight") ? *update->second.a : *update->second.b;
+    const TensorEntry& entry = spec.name.ends_with(".lora_A.weight") ? *update->second.a : *update->second.b;
     if (entry.dims != spec.dims) {
       fail(ExitCode::bad_config, "{}: key '{}' has the shape {}, train.lora.rank wants {}",
            adapter_->file().path().string(), entry.name, shape_text(entry.dims), shape_text(spec.dims));
@@ -211,11 +137,12 @@ class ReadUpdates {
     if (adapter_ == nullptr || spec.trained) return WeightFiles::Updates::added;
     const std::string module = name.substr(0, name.rfind('.'));
     const bool updated = adapter_->updates().contains(name);
-    const bool here = module.starts_with(prefix_) &&
-                      table_.has(module.substr(prefix_.size()) + ".lora_A.weight");
+    const bool here =
+        module.starts_with(prefix_) && table_.has(module.substr(prefix_.size()) + ".lora_A.weight");
     if ((updated && !here) || adapter_->whole().contains(name)) {
       fail(ExitCode::bad_config,
-           "{}: it changes '{}', which train.lora.targets leave as it is; train with the adapter's targets, or "
+           "{}: it changes '{}', which train.lora.targets leave as it is; train with the adapter's targets, "
+           "or "
            "merge it first (limner merge)",
            adapter_->file().path().string(), name);
     }
@@ -228,67 +155,17 @@ class ReadUpdates {
   const Adapter* adapter_;
 };
 
-constexpr const char* base_key = "limner_base_sha256";
-
 // An adapter that was trained here says on which weights.
 void check_base(const WeightFiles& files) {
   if (files.adapter() == nullptr) return;
   const auto& metadata = files.adapter()->file().metadata();
-  const auto recorded = metadata.find(base_key);
+  const auto recorded = metadata.find(adapter_base_key);
   if (recorded == metadata.end()) return;
   const std::string found = checkpoint_sha256(files.adapter()->config().base);
   if (found == recorded->second) return;
   fail(ExitCode::bad_data, "{}: trained on a base with the SHA-256 {}, but that of {} is {}",
-       files.adapter()->file().path().string(), recorded->second,
-       files.adapter()->config().base.string(), found);
-}
-
-// In the order of the table, as they lie in the file; `weights` becomes that.
-std::vector<NamedTensor> file_tensors(const ParameterTable& table, const Family& family,
-                                      const std::vector<HeadSpec>& heads, const std::string& prefix,
-                                      const std::string& classifier, std::span<float> weights) {
-  std::vector<NamedTensor> tensors;
-  for (const ParamSpec& spec : table.all()) {
-    if (spec.offset >= static_cast<int64_t>(weights.size())) break;
-    convert_regression(
-        spec, heads,
-        weights.subspan(static_cast<size_t>(spec.offset), static_cast<size_t>(spec.elements())), Unit::target);
-    for (const FilePart& part : file_parts(spec, family, prefix, classifier)) {
-      float* const start = weights.data() + part.offset;
-      if (part.storage == Storage::transposed) {
-        const std::vector<float> turned = transposed({start, part.elements()}, part.dims[0], part.dims[1]);
-        std::copy(turned.begin(), turned.end(), start);
-      }
-      const std::vector<int64_t> dims = part.file_dims();
-      tensors.push_back({part.name, dims.size() == 1 ? Tensor(start, DType::f32, {dims[0]})
-                                                     : Tensor(start, DType::f32, {dims[0], dims[1]})});
-    }
-  }
-  return tensors;
-}
-
-// The modules of the family's classifier, by the first part of their names, as PEFT finds them.
-std::vector<std::string> classifier_modules(const Family& family) {
-  std::vector<std::string> modules;
-  for (const char* name : {family.head.projection, family.head.output}) {
-    if (name == nullptr) continue;
-    const std::string text = name;
-    modules.push_back(text.substr(0, text.find('.')));
-  }
-  if (modules.size() == 2 && modules[0] == modules[1]) modules.pop_back();
-  return modules;
-}
-
-// PEFT's own all-linear takes more than the blocks.
-std::vector<std::string> written_targets(const ModelConfig& config) {
-  const std::vector<std::string>& targets = config.lora.targets;
-  if (std::find(targets.begin(), targets.end(), "all-linear") == targets.end()) return targets;
-  std::vector<std::string> names;
-  const size_t start = block_prefix(family_named(config.family), 0).size();
-  for (const BlockLinear linear : block_linears) {
-    for (const LinearModule& module : linear_modules(config, 0, linear)) names.push_back(module.name.substr(start));
-  }
-  return names;
+       files.adapter()->file().path().string(), recorded->second, files.adapter()->config().base.string(),
+       found);
 }
 
 }  // namespace
@@ -332,52 +209,6 @@ std::vector<std::string> read_weights(const std::filesystem::path& folder, const
   }
   refuse_strangers(files, used, family, prefix);
   return missing;
-}
-
-void write_weights(const std::filesystem::path& folder, const ParameterTable& table, const Family& family,
-                   const std::vector<HeadSpec>& heads, HeadInput head_input, bool language_head,
-                   std::vector<float> weights) {
-  const std::string classifier = classifier_head(family, heads, head_input);
-  const std::string prefix = classifier.empty() && !language_head ? "" : family.names.prefix;
-  write_safetensors(folder / "model.safetensors",
-                    file_tensors(table, family, heads, prefix, classifier, weights));
-}
-
-void write_adapter(const std::filesystem::path& folder, const ParameterTable& table, const ModelConfig& config,
-                   const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights) {
-  const Family& family = family_named(config.family);
-  const std::string classifier = classifier_head(family, heads, head_input);
-  const std::string prefix = classifier.empty() ? "" : family.names.prefix;
-  const auto trained = std::span(weights).first(static_cast<size_t>(table.trained_elements()));
-  std::vector<NamedTensor> tensors = file_tensors(table, family, heads, prefix, classifier, trained);
-  for (NamedTensor& tensor : tensors) tensor.name = adapter_key_prefix + tensor.name;
-  write_safetensors(folder / adapter_file_name, tensors, {{base_key, config.lora.base_sha256}});
-
-  AdapterConfig adapter;
-  adapter.base = config.lora.base;
-  adapter.task_type = classifier.empty() ? "FEATURE_EXTRACTION" : "SEQ_CLS";
-  adapter.rank = config.lora.rank;
-  adapter.alpha = config.lora.alpha;
-  adapter.dropout = static_cast<double>(config.lora.dropout);
-  adapter.targets = written_targets(config);
-  if (!classifier.empty()) adapter.saved_modules = classifier_modules(family);
-  adapter.transposed = family.names.transposed;
-  adapter.write(folder);
-}
-
-void save_model(Model& model, const std::filesystem::path& folder, const SentenceConfig& sentence) {
-  Json config = model.config().to_json();
-  const Family& family = family_named(model.config().family);
-  record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
-  write_json(folder / "config.json", config);
-  if (model.config().lora.active()) {
-    write_adapter(folder, model.parameters(), model.config(), model.heads(), model.head_input(),
-                  model.download(model.trained_weights()));
-  } else {
-    write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
-                  model.config().has_language_head(), model.download_weights());
-  }
-  sentence.write(folder, model.config().hidden);
 }
 
 std::string checkpoint_sha256(const std::filesystem::path& folder) {

@@ -31,7 +31,8 @@ void write_weights(const std::filesystem::path& folder, const ParameterTable& ta
 
 // Writes adapter_config.json and adapter_model.safetensors under PEFT's names: what is trained, which is
 // `weights` (table.trained_elements()).
-void write_adapter(const std::filesystem::path& folder, const ParameterTable& table, const ModelConfig& config,
-                   const std::vector<HeadSpec>& heads, HeadInput head_input, std::vector<float> weights);
+void write_adapter(const std::filesystem::path& folder, const ParameterTable& table,
+                   const ModelConfig& config, const std::vector<HeadSpec>& heads, HeadInput head_input,
+                   std::vector<float> weights);
 
 }  // namespace limner

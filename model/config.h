@@ -27,8 +27,8 @@ HeadInput parse_head_input(const std::string& name);  // an unknown name is bad_
 enum class NormPlacement : uint8_t { after, before };
 enum class FeedForward : uint8_t { plain, gated };
 
-// Low-rank updates (Hu et al., "LoRA", 2021): the update of a linear layer is alpha / rank * dropout(x) A^T B^T.
-// They and the heads are trained, all else is frozen.
+// Low-rank updates (Hu et al., "LoRA", 2021): the update of a linear layer is alpha / rank * dropout(x) A^T
+// B^T. They and the heads are trained, all else is frozen.
 struct Lora {
   int64_t rank = 0;  // 0: none
   double alpha = 16.0;
@@ -95,7 +95,7 @@ struct ModelConfig {
   int32_t pad_id = 0;
   Lora lora;      // what training adds; never read from a folder, where an adapter is read as the model with
   Freeze freeze;  // its updates added to the weights
-  Json source;  // the config.json it came from, to write back what we do not use
+  Json source;    // the config.json it came from, to write back what we do not use
 
   bool has_language_head() const { return language_weight > 0.0; }
   const char* language_objective() const {
@@ -111,10 +111,9 @@ struct ModelConfig {
   HeadInput usual_head_input() const;
   Pooling usual_pooling() const { return masking == Masking::causal ? Pooling::last : Pooling::mean; }
 
-  // `folder` may be a PEFT adapter, whose base says what it does not say itself. has_pooler and has_projection
-  // are taken from the weights, if the folder has any. Errors: missing file,
-  // missing key, unsupported value by key and value (model_type, position_embedding_type, hidden_act,
-  // rope_type, …).
+  // `folder` may be a PEFT adapter, whose base says what it does not say itself. has_pooler and
+  // has_projection are taken from the weights, if the folder has any. Errors: missing file, missing key,
+  // unsupported value by key and value (model_type, position_embedding_type, hidden_act, rope_type, …).
   static ModelConfig read(const std::filesystem::path& folder);
   static ModelConfig from_settings(const ArchitectureSettings& settings, int64_t vocabulary);
   // config.json without the heads: `source` with every value that Limner knows set to what it is now.

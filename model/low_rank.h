@@ -21,8 +21,8 @@ struct Linear {
   std::vector<LowRankUpdate> updates = {};
 };
 
-// dropout(x) A^T of each update of a block's linear layers, T [tokens, rank]: kept for backward in training, one
-// memory for all in inference.
+// dropout(x) A^T of each update of a block's linear layers, T [tokens, rank]: kept for backward in training,
+// one memory for all in inference.
 using LowRankSaved = std::array<std::vector<Tensor>, block_linears.size()>;
 
 // Shared by all layers; absent without updates.

@@ -199,9 +199,7 @@ const ParameterTable& Model::parameters() const { return state_->table; }
 HeadInput Model::head_input() const { return state_->head_input; }
 DType Model::precision() const { return state_->precision; }
 Tensor Model::weights() { return state_->weights; }
-Tensor Model::trained_weights() {
-  return state_->weights.slice_rows(0, state_->table.trained_elements());
-}
+Tensor Model::trained_weights() { return state_->weights.slice_rows(0, state_->table.trained_elements()); }
 Tensor Model::shadow() { return state_->shadow; }
 Tensor Model::gradients() { return state_->gradients; }
 
@@ -216,9 +214,9 @@ void Model::initialize(uint64_t seed) {
 }
 
 std::vector<std::string> Model::load(const std::filesystem::path& folder) {
-  auto missing = read_weights(
-      folder, state_->table, state_->config, state_->heads, state_->head_input,
-      [&](int64_t offset, std::span<const float> values) { state_->store(offset, values); });
+  auto missing =
+      read_weights(folder, state_->table, state_->config, state_->heads, state_->head_input,
+                   [&](int64_t offset, std::span<const float> values) { state_->store(offset, values); });
   state_->refresh_shadow();
   return missing;
 }

@@ -29,12 +29,12 @@ class Model {
         DType precision);
 
   void initialize(uint64_t seed);  // normal(0, initializer_range), zeros, ones; heads too
-  // Reads model.safetensors (or the sharded index), or a PEFT adapter and its base: the updates are added to the
-  // weights, or go into this model's own if it has some (config.lora; then the adapter's must be the same, and
-  // a folder that is no adapter leaves them as they are). Heads found in the folder under the same names are read,
-  // and refused if they have other classes or read another vector; heads and pooler that are not there keep
-  // their initialisation, and their names are returned. Anything else that is missing, too much or of another
-  // shape is bad_data with file, tensor and shapes.
+  // Reads model.safetensors (or the sharded index), or a PEFT adapter and its base: the updates are added to
+  // the weights, or go into this model's own if it has some (config.lora; then the adapter's must be the
+  // same, and a folder that is no adapter leaves them as they are). Heads found in the folder under the same
+  // names are read, and refused if they have other classes or read another vector; heads and pooler that are
+  // not there keep their initialisation, and their names are returned. Anything else that is missing, too
+  // much or of another shape is bad_data with file, tensor and shapes.
   std::vector<std::string> load(const std::filesystem::path& folder);
 
   const ModelConfig& config() const;
@@ -42,11 +42,11 @@ class Model {
   const ParameterTable& parameters() const;
   HeadInput head_input() const;
   DType precision() const;
-  Tensor weights();       // f32 [elements], in bf16 [f32_elements]
+  Tensor weights();          // f32 [elements], in bf16 [f32_elements]
   Tensor trained_weights();  // the part of them that has gradients, f32 [trained_elements]
-  Tensor shadow();        // bf16 [elements], absent in f32
-  Tensor gradients();     // f32 [trained_elements], absent until plan(training)
-  void refresh_shadow();  // after weights were changed by hand
+  Tensor shadow();           // bf16 [elements], absent in f32
+  Tensor gradients();        // f32 [trained_elements], absent until plan(training)
+  void refresh_shadow();     // after weights were changed by hand
   std::vector<float> download_weights() const;
   // Copies between the host and an f32 tensor where this model computes.
   std::vector<float> download(const Tensor& tensor) const;
@@ -54,7 +54,8 @@ class Model {
 
   // Lays out the arena for batches up to this size (measured by a counting arena first). Returns its bytes. A
   // plan for training serves inference on batches of that size too; a second plan adds to the first. Weights
-  // (4 bytes a parameter, 2 more for the shadow) and gradients (4 more for what is trained) are not in the sum.
+  // (4 bytes a parameter, 2 more for the shadow) and gradients (4 more for what is trained) are not in the
+  // sum.
   int64_t plan(Purpose purpose, int64_t max_tokens, int64_t max_rows);
   static int64_t predict_bytes(const ModelConfig& config, const std::vector<HeadSpec>& heads, DType precision,
                                Purpose purpose, int64_t max_tokens, int64_t max_rows);
@@ -115,9 +116,13 @@ std::vector<HeadSpec> read_heads(const std::filesystem::path& folder, HeadInput&
 // head is that of the family's …ForSequenceClassification; further heads are `heads.<name>.*`. With low-rank
 // updates it is a PEFT adapter: adapter_config.json and adapter_model.safetensors in place of the model.
 void save_model(Model& model, const std::filesystem::path& folder, const SentenceConfig& sentence);
+// The same with these weights in place of those that the model holds now, such as a copy of earlier ones:
+// trained_weights() on the host. Reads nothing that training changes.
+void save_model(const Model& model, std::vector<float> trained, const std::filesystem::path& folder,
+                const SentenceConfig& sentence);
 
-// SHA-256 of what decides the outputs: config.json, weights (an adapter's and its base's), dense layers behind the
-// pooling.
+// SHA-256 of what decides the outputs: config.json, weights (an adapter's and its base's), dense layers
+// behind the pooling.
 std::string checkpoint_sha256(const std::filesystem::path& folder);
 
 }  // namespace limner

@@ -48,7 +48,8 @@ std::vector<LinearModule> linear_modules(const ModelConfig& config, int64_t bloc
 std::vector<LinearModule> updated_modules(const ModelConfig& config, int64_t block, BlockLinear linear) {
   std::vector<LinearModule> modules = linear_modules(config, block, linear);
   const std::string prefix = family_named(config.family).names.prefix;
-  std::erase_if(modules, [&](const LinearModule& module) { return !config.lora.adapts(prefix + module.name); });
+  std::erase_if(modules,
+                [&](const LinearModule& module) { return !config.lora.adapts(prefix + module.name); });
   return modules;
 }
 
@@ -101,7 +102,8 @@ class TableBuilder {
     for (const LinearModule& module : updated_modules(config_, index, linear)) {
       const int64_t rank = config_.lora.rank;
       add(module.name + ".lora_A.weight", {rank, in}, Decay::weight_decay, Init::low_rank, Role::update);
-      add(module.name + ".lora_B.weight", {module.rows, rank}, Decay::weight_decay, Init::zeros, Role::update);
+      add(module.name + ".lora_B.weight", {module.rows, rank}, Decay::weight_decay, Init::zeros,
+          Role::update);
     }
   }
 

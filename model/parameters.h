@@ -79,8 +79,8 @@ enum class BlockLinear : uint8_t { qkv, attention_output, inner, output };
 inline constexpr std::array<BlockLinear, 4> block_linears{BlockLinear::qkv, BlockLinear::attention_output,
                                                           BlockLinear::inner, BlockLinear::output};
 std::string block_linear_name(const ModelConfig& config, int64_t block, BlockLinear linear);
-// Hugging Face's modules that it is made of, one after the other along its outputs, and those of them that have
-// a low-rank update.
+// Hugging Face's modules that it is made of, one after the other along its outputs, and those of them that
+// have a low-rank update.
 struct LinearModule {
   std::string name;
   int64_t first, rows;  // of the outputs

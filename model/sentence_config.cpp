@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <set>
 #include <utility>
 
@@ -227,7 +228,10 @@ SentenceConfig SentenceConfig::read(const std::filesystem::path& checkpoint) {
   config.present = true;
   const auto modules = read_modules(path);
   if (modules.size() < 2 || modules[0].first != "Transformer" || modules[1].first != "Pooling") {
-    fail(ExitCode::bad_data, "{}: a Transformer and a Pooling are wanted first", path.string());
+    std::vector<std::string> kinds;
+    for (const auto& [kind, place] : modules) kinds.push_back(kind);
+    fail(ExitCode::bad_data, "{}: a Transformer and a Pooling are wanted first, not [{}]", path.string(),
+         fmt::join(kinds, ", "));
   }
   if (!modules[0].second.empty()) {
     fail(ExitCode::bad_data,

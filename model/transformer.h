@@ -31,8 +31,8 @@ struct EncoderParameters {
 };
 
 // Views into flat buffers: `matrices` holds what matrix products and look-ups use (the weights, or their bf16
-// shadow), `norms` the f32 weights. With the gradients for both: where the gradients go; those of what is frozen
-// are absent.
+// shadow), `norms` the f32 weights. With the gradients for both: where the gradients go; those of what is
+// frozen are absent.
 EncoderParameters encoder_parameters(const ParameterTable& table, const ModelConfig& config,
                                      const Tensor& matrices, const Tensor& norms);
 
@@ -85,9 +85,9 @@ class Transformer {
   // Fills `saved`, laid out for this batch; its last hidden states are the result. No key: no dropout.
   void forward(EncoderActivations& saved, const EncoderParameters& weights, const Batch& batch,
                const Packing& packing, std::optional<uint64_t> dropout_key) const;
-  // From saved.gradient, the gradient of the last hidden states (overwritten), adds to every trained parameter's
-  // gradient; it goes no further down than the lowest of them. The key is forward's. on_layer(l) is called when
-  // layer l's gradients are complete: blocks from `layers` to 1, then 0, the embeddings.
+  // From saved.gradient, the gradient of the last hidden states (overwritten), adds to every trained
+  // parameter's gradient; it goes no further down than the lowest of them. The key is forward's. on_layer(l)
+  // is called when layer l's gradients are complete: blocks from `layers` to 1, then 0, the embeddings.
   void backward(EncoderParameters& gradients, EncoderActivations& saved, const EncoderParameters& weights,
                 const Batch& batch, const Packing& packing, std::optional<uint64_t> dropout_key,
                 const std::function<void(int layer)>& on_layer) const;

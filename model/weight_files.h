@@ -1,6 +1,6 @@
-// The weights of a checkpoint folder: model.safetensors, or model.safetensors.index.json with its shards. Those
-// of an adapter are its base's, with the tensors that stand whole in the adapter in their place and the updates
-// added.
+// The weights of a checkpoint folder: model.safetensors, or model.safetensors.index.json with its shards.
+// Those of an adapter are its base's, with the tensors that stand whole in the adapter in their place and the
+// updates added.
 #pragma once
 
 #include <filesystem>
@@ -19,8 +19,8 @@ class WeightFiles {
  public:
   static bool present(const std::filesystem::path& folder);
   // Errors: no weights (missing_input; pickled ones are never opened, the message says how to convert them),
-  // a shard that is missing, lies elsewhere or lacks a tensor the index promises, a tensor in two shards; what
-  // AdapterConfig and Adapter refuse.
+  // a shard that is missing, lies elsewhere or lacks a tensor the index promises, a tensor in two shards;
+  // what AdapterConfig and Adapter refuse.
   explicit WeightFiles(const std::filesystem::path& folder);
 
   bool has(const std::string& name) const { return places_.contains(name); }

@@ -79,7 +79,9 @@ Lora plan_lora(const Settings& settings, const ModelConfig& config) {
   const auto refuse = [](const char* why) { fail(ExitCode::bad_config, "train.lora: {}", why); };
   const auto& checkpoint = settings.model.checkpoint;
   if (!checkpoint && settings.train.pretraining.num_train_epochs <= 0) {
-    refuse("an adapter is for a model that stays as it is: name it (model.checkpoint), or set train.pretraining");
+    refuse(
+        "an adapter is for a model that stays as it is: name it (model.checkpoint), or set "
+        "train.pretraining");
   }
   if (config.has_language_head()) {
     refuse("a language model's head is in no adapter; set its weight to 0, or use train.pretraining");
@@ -93,7 +95,8 @@ Lora plan_lora(const Settings& settings, const ModelConfig& config) {
   lora.dropout = static_cast<float>(wanted.dropout);
   lora.targets = wanted.targets;
   if (!checkpoint) return lora;  // a forecast before pretraining
-  const fs::path base = AdapterConfig::present(*checkpoint) ? AdapterConfig::read(*checkpoint).base : fs::path(*checkpoint);
+  const fs::path base =
+      AdapterConfig::present(*checkpoint) ? AdapterConfig::read(*checkpoint).base : fs::path(*checkpoint);
   lora.base = fs::canonical(base);
   lora.base_sha256 = checkpoint_sha256(base);
   return lora;
@@ -106,7 +109,8 @@ Freeze plan_freeze(const Settings& settings, const ModelConfig& config) {
   }
   if (wanted.embeddings && config.has_language_head()) {
     fail(ExitCode::bad_config,
-         "train.freeze.embeddings: the language model's decoder may be the word embeddings; set its weight to 0");
+         "train.freeze.embeddings: the language model's decoder may be the word embeddings; set its weight "
+         "to 0");
   }
   return {wanted.embeddings, wanted.layers};
 }

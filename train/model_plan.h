@@ -17,8 +17,9 @@ struct ModelPlan {
   SentenceConfig sentence;  // what the checkpoint will say to sentence-transformers
 };
 
-// Errors: a device or precision that is not there, low-rank updates of nothing or without a base, max_length beyond the model's positions, pooler wanted of
-// a model without one (bad_config); what ModelConfig::read refuses.
+// Errors: a device or precision that is not there, low-rank updates of nothing or without a base, max_length
+// beyond the model's positions, pooler wanted of a model without one (bad_config); what ModelConfig::read
+// refuses.
 ModelPlan plan_model(const Settings& settings);
 
 // The settings of the learning from texts alone that train.pretraining asks for: no heads, its own objective,

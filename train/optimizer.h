@@ -1,5 +1,5 @@
-// AdamW over what is trained of the model's flat parameters, with the decay that the parameter table says and a
-// learning rate for each layer.
+// AdamW over what is trained of the model's flat parameters, with the decay that the parameter table says and
+// a learning rate for each layer.
 #pragma once
 
 #include <vector>

@@ -1,8 +1,8 @@
 // Fine-tunes on the prepared training rows; writes train/ and checkpoints/.
 //
 // checkpoints/step-00000200/ and best/: Hugging Face folders, with train.lora PEFT adapters.
-// limner_state/state.json holds where training stands; limner_state/optimizer.safetensors (not in best/) the flat
-// weights that are trained and both moments, to go on from.
+// limner_state/state.json holds where training stands; limner_state/optimizer.safetensors (not in best/) the
+// flat weights that are trained and both moments, to go on from.
 //
 // train/metrics.jsonl and events.out.tfevents.*, by step: train/loss (mean over the steps since the last
 // line, all heads), train/loss/<head>, train/learning_rate, train/grad_norm, train/epoch,
@@ -43,8 +43,12 @@ void train(const Run& run);
 
 // What `limner check` prints before a run; reads the prepared rows or the head of the raw table.
 struct TrainForecast {
-  int64_t parameters, trained_parameters, steps, pretraining_steps, tokens_per_epoch, rows, truncated_rows, bytes_per_rank,
-      checkpoint_bytes;
+  int64_t parameters, trained_parameters, steps, pretraining_steps, tokens_per_epoch, rows, truncated_rows,
+      bytes_per_rank, checkpoint_bytes;
+  int64_t tokens_per_step;      // of all ranks, on average
+  int64_t gradient_bytes;       // summed over ranks in each step
+  int64_t last_gradient_bytes;  // the embeddings' part of them, which backward makes last
+  double flops_per_token;       // forward, the mean over the training rows
 };
 TrainForecast forecast_train(const Run& run);
 

@@ -21,7 +21,8 @@ int64_t WeightAverage::bytes(const ParameterTable& parameters, double decay) {
 void WeightAverage::update(int64_t step) {
   if (!present()) return;
   const double rising = 1.0 - 9.0 / (10.0 + static_cast<double>(step));
-  backend_.move_average(average_, model_.trained_weights(), static_cast<float>(1.0 - std::min(decay_, rising)));
+  backend_.move_average(average_, model_.trained_weights(),
+                        static_cast<float>(1.0 - std::min(decay_, rising)));
 }
 
 void WeightAverage::lend(const std::function<void()>& work) {

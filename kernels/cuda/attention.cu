@@ -42,6 +42,7 @@ AttentionBatch batch_of(const DevicePacking& packing, const AttentionShape& shap
           static_cast<int>(packing.rows),
           static_cast<int>(packing.tokens),
           static_cast<int>(shape.heads),
+          static_cast<int>(shape.key_head_count()),
           static_cast<int>(shape.group()),
           window,
           shape.masking == Masking::causal ? 1 : window,

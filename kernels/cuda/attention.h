@@ -11,7 +11,7 @@ namespace limner {
 struct AttentionBatch {
   const int32_t* cu_lengths;  // [rows + 1]
   const int64_t* row_keys;    // [rows]
-  int rows, tokens, heads;
+  int rows, tokens, heads, key_heads;
   int group;          // query heads that share a key head
   int behind, ahead;  // a query sees the keys that are less than this far before and after it
   bool drops;         // dropout is on

@@ -132,9 +132,8 @@ void launch_attention_backward(const AttentionBackward<bf16>& call, int64_t head
     const size_t tiles_bytes = 4 * kTileElements<kHeadSize> * sizeof(bf16);
     launch(attention_backward_query_kernel<kHeadSize>, row_tile_grid(batch, kTileRows, batch.heads),
            kTileThreads, tiles_bytes, stream, call);
-    launch(attention_backward_key_kernel<kHeadSize>,
-           row_tile_grid(batch, kTileRows, batch.heads / batch.group), kTileThreads,
-           tiles_bytes + 4 * kTileRows * sizeof(float), stream, call);
+    launch(attention_backward_key_kernel<kHeadSize>, row_tile_grid(batch, kTileRows, batch.key_heads),
+           kTileThreads, tiles_bytes + 4 * kTileRows * sizeof(float), stream, call);
   });
 }
 

@@ -13,9 +13,10 @@ static_assert(kRow % kQueryStep == 0 && kRow == kWarpSize,
 template <int kHeadSize>
 inline constexpr int kRowElements = kRow* kTileStride<kHeadSize>;
 
-// The warp's row and the first query head of its group of `group`; length 0 where there is nothing to do.
-__device__ __forceinline__ HeadOfRow short_row(const AttentionBatch& batch, int group) {
-  const int item = static_cast<int>(blockIdx.x * kTileWarps + threadIdx.x / 32), heads = batch.heads / group;
+// The warp's row and the first of `group` query heads, where each row has `heads` such groups; length 0 where
+// there is nothing to do.
+__device__ __forceinline__ HeadOfRow short_row(const AttentionBatch& batch, int heads, int group) {
+  const int item = static_cast<int>(blockIdx.x * kTileWarps + threadIdx.x / 32);
   const int row = item / heads;
   if (row >= batch.rows) return {};
   const int first = batch.cu_lengths[row], length = batch.cu_lengths[row + 1] - first;
@@ -37,7 +38,7 @@ __global__ void __launch_bounds__(kTileThreads)
   bf16* const values =
       shared.take<bf16>(kTileWarps * kRowElements<kHeadSize>) + warp * kRowElements<kHeadSize>;
   const AttentionBatch& batch = call.batch;
-  const HeadOfRow at = short_row(batch, 1);
+  const HeadOfRow at = short_row(batch, batch.heads, 1);
   if (at.length == 0) return;
   const HeadRows<const bf16> rows = head_rows<kHeadSize>(call.qkv, batch, at.first, at.head);
   copy_row_async<kHeadSize>(keys, rows.keys, rows.stride, at.length);
@@ -67,7 +68,7 @@ __global__ void __launch_bounds__(kTileThreads)
   float* const lse2 = shared.take<float>(kTileWarps * kRow) + warp * kRow;
   float* const delta = shared.take<float>(kTileWarps * kRow) + warp * kRow;
   const AttentionBatch& batch = call.batch;
-  const HeadOfRow at = short_row(batch, batch.group);
+  const HeadOfRow at = short_row(batch, batch.key_heads, batch.group);
   if (at.length == 0) return;
   const HeadRows<const bf16> rows = head_rows<kHeadSize>(call.qkv, batch, at.first, at.head);
   const int64_t output_stride = static_cast<int64_t>(batch.heads) * kHeadSize;
@@ -100,11 +101,11 @@ void launch_attention_backward_short(const AttentionBackward<bf16>& call, int64_
                                      cudaStream_t stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     const AttentionBatch& batch = call.batch;
-    const int64_t items = static_cast<int64_t>(batch.rows) * batch.heads;
+    const int64_t rows = batch.rows;
     const size_t row_bytes = 2 * kTileWarps * kRowElements<kHeadSize> * sizeof(bf16);
-    launch(attention_backward_short_query_kernel<kHeadSize>, blocks_for(items, kTileWarps), kTileThreads,
-           row_bytes, stream, call);
-    launch(attention_backward_short_key_kernel<kHeadSize>, blocks_for(items / batch.group, kTileWarps),
+    launch(attention_backward_short_query_kernel<kHeadSize>, blocks_for(rows * batch.heads, kTileWarps),
+           kTileThreads, row_bytes, stream, call);
+    launch(attention_backward_short_key_kernel<kHeadSize>, blocks_for(rows * batch.key_heads, kTileWarps),
            kTileThreads, row_bytes + 2 * kTileWarps * kRow * sizeof(float), stream, call);
   });
 }

@@ -375,9 +375,8 @@ void launch_attention_backward(const AttentionBackward<float>& call, int64_t hea
     const AttentionBatch& batch = call.batch;
     launch(attention_backward_query_f32_kernel<kHeadSize>, row_tile_grid(batch, kRows, batch.heads), kThreads,
            shared_bytes<kHeadSize>(2), stream, call);
-    launch(attention_backward_key_f32_kernel<kHeadSize>,
-           row_tile_grid(batch, kRows, batch.heads / batch.group), kThreads, shared_bytes<kHeadSize>(2),
-           stream, call);
+    launch(attention_backward_key_f32_kernel<kHeadSize>, row_tile_grid(batch, kRows, batch.key_heads),
+           kThreads, shared_bytes<kHeadSize>(2), stream, call);
   });
 }
 

@@ -64,7 +64,8 @@ struct HeadRows {
 };
 template <int kHeadSize, class T>
 __device__ __forceinline__ HeadRows<T> head_rows(T* qkv, const AttentionBatch& batch, int first, int head) {
-  const int64_t hidden = static_cast<int64_t>(batch.heads) * kHeadSize, key_hidden = hidden / batch.group;
+  const int64_t hidden = static_cast<int64_t>(batch.heads) * kHeadSize;
+  const int64_t key_hidden = static_cast<int64_t>(batch.key_heads) * kHeadSize;
   const int64_t stride = hidden + 2 * key_hidden;
   T* const row = qkv + first * stride;
   T* const keys = row + hidden + head / batch.group * kHeadSize;

@@ -257,6 +257,24 @@ TEST_P(Attention, LargeScoresDoNotOverflow) {
   expect_close(lse.values(), expected.lse, 1e-5, "lse");
 }
 
+// Scores so low that 1 / (sum of their exponentials) is infinite in f32: what lies behind a row's end, whose
+// score is 0, must not take part even with weight 0.
+TEST_P(Attention, VeryLowScoresHaveFiniteGradients) {
+  for (const auto& lengths : {std::vector<int32_t>{19, 31}, {40, 70, 131}}) {
+    const Rows rows(lengths);
+    const AttentionShape shape{1, 32, Masking::bidirectional, {}};
+    Doubles values = random_values(rows.tokens() * 96, 19);
+    for (size_t token = 0; token < values.size(); token += 96) {
+      values[token] = 30.0;        // of the query
+      values[token + 32] = -30.0;  // of the key
+    }
+    const Operand qkv(dtype(), {rows.tokens(), 96}, values), dy(dtype(), {rows.tokens(), 32}, 20);
+    expect_close(gradient(qkv, dy, rows, shape),
+                 reference::attention_gradient(qkv.values(), dy.values(), rows, shape, exact),
+                 dtype() == DType::f32 ? 1e-4 : 3e-2, "dqkv");
+  }
+}
+
 TEST_P(Attention, ARowIsTheSameInAnyBatch) {
   const AttentionShape shape{4, 32, Masking::bidirectional, {0.25f, 99}, 2, 50};
   const std::vector<int32_t> lengths{11, 45, 180};

@@ -72,6 +72,7 @@ struct GradientCase {
   bool dropout;
   const char* family = "bert";
   double language_weight = 0.0;
+  int64_t rank = 0;  // of low-rank updates of all linear layers
 };
 class Gradients : public ::testing::TestWithParam<GradientCase> {};
 
@@ -82,6 +83,7 @@ TEST_P(Gradients, EqualCentralDifferences) {
   ModelConfig config = tiny_family(GetParam().family);
   config.language_weight = GetParam().language_weight;
   config.tied_embeddings = config.family != "llama";
+  if (GetParam().rank > 0) config.lora = {GetParam().rank, 3.0, 0.2f, {"all-linear"}, {}, {}};
   Model model = make_model(*backend, three_heads(), GetParam().input, DType::f32, config);
   shake_weights(model);
   Batch batch = make_batch(lengths, model.config());
@@ -112,6 +114,7 @@ TEST_P(Gradients, EqualCentralDifferences) {
   };
 
   for (const ParamSpec& spec : model.parameters().all()) {
+    if (!spec.trained) break;  // behind all that is
     const auto count = static_cast<size_t>(spec.elements());
     const auto first = gradient.begin() + static_cast<std::ptrdiff_t>(spec.offset);
     const std::vector<double> own(first, first + static_cast<std::ptrdiff_t>(count));
@@ -143,11 +146,15 @@ INSTANTIATE_TEST_SUITE_P(
         GradientCase{HeadInput::last, true, "gpt2"}, GradientCase{HeadInput::mean, true, "llama"},
         GradientCase{HeadInput::last, true, "gpt2", 0.6}, GradientCase{HeadInput::mean, true, "llama", 0.6},
         GradientCase{HeadInput::last, true, "mistral"}, GradientCase{HeadInput::last, true, "qwen3"},
-        GradientCase{HeadInput::pooler, true, "modernbert"}),
+        GradientCase{HeadInput::pooler, true, "modernbert"},
+        GradientCase{HeadInput::pooler, true, "bert", 0.0, 2},
+        GradientCase{HeadInput::last, true, "gpt2", 0.0, 3},
+        GradientCase{HeadInput::last, true, "qwen3", 0.0, 1},
+        GradientCase{HeadInput::pooler, true, "modernbert", 0.0, 2}),
     [](const auto& one) {
       return std::string(one.param.family) + "_" + head_input_name(one.param.input) +
              (one.param.dropout ? "_with_dropout" : "") +
-             (one.param.language_weight > 0 ? "_and_language" : "");
+             (one.param.language_weight > 0 ? "_and_language" : "") + (one.param.rank > 0 ? "_low_rank" : "");
     });
 
 class ModelTest : public ::testing::Test {

@@ -35,8 +35,8 @@ class Results {
  public:
   void add(const std::string& name, const std::vector<int64_t>& dims, std::vector<float> values);
   void add(const std::string& name, const Tensor& tensor);  // f32
-  // Every tensor that a checkpoint of these weights (or gradients) would hold, under Hugging Face's name; `folder`
-  // is for files on the way.
+  // Every tensor that a checkpoint of these weights (or gradients) would hold, under Hugging Face's name;
+  // `folder` is for files on the way.
   void add_parameters(const std::string& prefix, Model& model, const std::vector<float>& flat,
                       const fs::path& folder);
   void erase(const std::string& start);  // all names that start so

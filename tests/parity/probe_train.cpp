@@ -89,8 +89,7 @@ void train(const fs::path& checkpoint, const fs::path& input, const fs::path& ou
   results.add("losses", {steps}, losses);
   results.add("grad_norms", {steps}, norms);
   results.add("learning_rates", {steps}, rates);
-  const std::vector<float> trained =
-      model.download(model.trained_weights());
+  const std::vector<float> trained = model.download(model.trained_weights());
   results.add_parameters("final.", model, trained, fs::absolute(output).parent_path());
   results.write(output);
 }

@@ -58,7 +58,7 @@ def save_adapter(name, base, folder, kind):
     generator = torch.Generator().manual_seed(29)
     with torch.no_grad():
         for parameter in (p for p in model.parameters() if p.requires_grad):
-            parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+            parameter.copy_(0.15 * torch.randn(parameter.shape, generator=generator))
     model.save_pretrained(folder)
     return folder
 

@@ -1,0 +1,49 @@
+"""What texts tell of customers' mean rating in configs/instrument_reviews.yaml, beside a TF-IDF ridge on the same folds, and how often
+recommendations hit. By hand, for a run that read its vectors with a sentence encoder no head was trained on:
+
+    limner prepare CONFIG model.checkpoint=MINILM extract.checkpoint=MINILM …; limner extract …; limner profile …
+    python tests/profile/compare_reviews.py runs/instrument_reviews             # needs h5py, scikit-learn
+
+The penalty of the TF-IDF ridge is chosen within each fold, words and pairs of words in two texts or more count.
+"""
+
+import json
+import pathlib
+import sys
+
+import h5py
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+run = pathlib.Path(sys.argv[1])
+with h5py.File(run / "prepared" / "prepared.h5") as file:
+    offsets, data = file["text/offsets"][:], file["text/bytes"][:].tobytes()
+    of_row = file["customer"][:]
+texts = {}
+for row, customer in enumerate(of_row):
+    texts.setdefault(int(customer), []).append(data[offsets[row]:offsets[row + 1]].decode())
+joined = np.array([" ".join(texts[customer]) for customer in sorted(texts)], dtype=object)
+with h5py.File(run / "profile" / "profiles.h5") as file:
+    group = file["regression/rating"]
+    observed, ours, fold = group["observed"][:], group["predicted"][:], group["fold"][:]
+assert len(observed) == len(joined)
+theirs, mean = np.zeros(len(observed)), np.zeros(len(observed))
+for left_out in sorted(set(fold)):
+    fitting, asked = fold != left_out, fold == left_out
+    search = GridSearchCV(make_pipeline(TfidfVectorizer(min_df=2, ngram_range=(1, 2)), Ridge(solver="lsqr")), {"ridge__alpha": [0.3, 1, 3, 10]}, cv=3)
+    theirs[asked] = search.fit(joined[fitting], observed[fitting]).predict(joined[asked])
+    mean[asked] = observed[fitting].mean()
+
+
+def scores(predicted):
+    error = predicted - observed
+    return {"r2": round(1 - (error**2).sum() / ((mean - observed) ** 2).sum(), 4), "rmse": round(float(np.sqrt((error**2).mean())), 4)}
+
+
+print(json.dumps({"mean": scores(mean), "TF-IDF ridge": scores(theirs), "limner": scores(ours)}))
+found = json.loads((run / "profile" / "recommendation.json").read_text())
+print(json.dumps({entry["method"]: [entry["recall_at_10"], entry["ndcg_at_10"]] for entry in found["methods"]}
+                 | {"gain": found["gain_over_popularity"], "standard error": found["gain_standard_error"]}))
