@@ -271,6 +271,7 @@ TEST(Profile, TopicsOfAnEmptyCorpus) {
 TEST(Profile, ReportInChinese) {
   const TemporaryFolder folder;
   Settings settings = write_run_folder(folder.path(), {.customers = 60, .heads = false});
+  settings.profile.report.language = "auto";
   const auto language = [&] {
     run(settings);
     const std::string report = read_file(folder.path() / "profile/report.html");

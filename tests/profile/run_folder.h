@@ -361,6 +361,7 @@ inline Settings write_run_folder(const fs::path& directory, const RunFolderOptio
   Settings settings;
   settings.run.directory = directory.string();
   settings.profile.report.title = maker.name("Customers of 好店");
+  settings.profile.report.language = "en";
   settings.runtime.threads.value = 1;
   if (options.attributes) {
     RegressionSettings spend, churned;
