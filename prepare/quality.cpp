@@ -210,9 +210,9 @@ std::vector<Warning> find_warnings(const Prepared& prepared) {
   std::vector<Warning> warnings;
   const SourceCounts& counts = prepared.joined.rows.counts;
   if (counts.rejected * 100 > counts.read) {
-    warnings.push_back({"rejected", "", counts.rejected, counts.read,
-                        fmt::format("{} of {} rows were rejected; rejects.jsonl names them", counts.rejected,
-                                    counts.read)});
+    warnings.push_back(
+        {"rejected", "", counts.rejected, counts.read,
+         fmt::format("{} of {} rows were rejected; rejects.jsonl names them", counts.rejected, counts.read)});
   }
   const SplitSettings& split = prepared.settings.split;
   const std::array<double, 3> shares{split.train, split.validation, split.test};
@@ -234,15 +234,17 @@ std::vector<Warning> find_warnings(const Prepared& prepared) {
     } else if (field.field.type == FieldType::category && distinct == 1) {
       warnings.push_back({"one_value", name, 1, known, fmt::format("field {} has one value only", name)});
     } else if (looks_like_text(field)) {
-      warnings.push_back({"looks_like_text", name, distinct, known,
-                          fmt::format("field {} has {} different values in {}: free text or names, no category",
-                                      name, distinct, known)});
+      warnings.push_back(
+          {"looks_like_text", name, distinct, known,
+           fmt::format("field {} has {} different values in {}: free text or names, no category", name,
+                       distinct, known)});
     } else if (field.not_numbers > 0 && field.not_numbers * 10 < known) {
       warnings.push_back(
           {"not_numbers", name, field.not_numbers, known,
-           fmt::format("field {} became a category because {} of its values are no numbers; prepare.types.{}: "
-                       "number rejects them",
-                       name, field.not_numbers, name)});
+           fmt::format(
+               "field {} became a category because {} of its values are no numbers; prepare.types.{}: "
+               "number rejects them",
+               name, field.not_numbers, name)});
     }
   }
   return warnings;

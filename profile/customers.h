@@ -29,13 +29,13 @@ struct Customers {
   std::vector<std::vector<std::pair<int64_t, int64_t>>> rows;  // ranges of rows [first, last], ascending
   std::vector<int64_t> texts, tokens, training_texts;
   std::vector<int64_t> first_time, last_time;  // microseconds; missing_time without a dated text
-  Matrix mean;                // customers x width; of a table without texts, AttributeVectors
-  Matrix recent;              // recency-weighted mean; no rows without times; NaN without a dated text
-  Matrix attention, trend;    // customer_vectors.h; trend has no rows without times
-  std::vector<double> change;  // how far what they write changed: 1 - cosine; empty without times
+  Matrix mean;                    // customers x width; of a table without texts, AttributeVectors
+  Matrix recent;                  // recency-weighted mean; no rows without times; NaN without a dated text
+  Matrix attention, trend;        // customer_vectors.h; trend has no rows without times
+  std::vector<double> change;     // how far what they write changed: 1 - cosine; empty without times
   std::vector<double> sentiment;  // mean of the lexicon's scores; NaN without one; empty without texts
-  double half_life_days = 0;  // of the recency weights; 0: no recency-weighted mean
-  int64_t without_texts = 0;  // customers of the table who wrote nothing: not profiled
+  double half_life_days = 0;      // of the recency weights; 0: no recency-weighted mean
+  int64_t without_texts = 0;      // customers of the table who wrote nothing: not profiled
   std::vector<HeadAverages> heads;
 
   int64_t count() const { return static_cast<int64_t>(ids.size()); }

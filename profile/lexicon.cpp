@@ -7,8 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <vector>
 #include <sstream>
+#include <vector>
 
 #include "runtime/error.h"
 #include "runtime/files.h"
@@ -36,7 +36,8 @@ bool in_word(const std::string& text, size_t at) {
 }
 
 bool ends_sentence(const std::string& text, size_t at, size_t length) {
-  static const std::vector<std::string> ends{".", "!", "?", ";", ",", "\n", "。", "！", "？", "；", "，", "…"};
+  static const std::vector<std::string> ends{".",  "!",  "?",  ";",  ",",  "\n",
+                                             "。", "！", "？", "；", "，", "…"};
   return std::find(ends.begin(), ends.end(), text.substr(at, length)) != ends.end();
 }
 

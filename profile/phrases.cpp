@@ -24,8 +24,7 @@ std::vector<Phrase> read_phrases(std::string_view text) {
   std::vector<Phrase> phrases;
   for (size_t at = 0; at < lines.size(); at += 3)
     phrases.push_back({lines[at], lines[at + 1], lines[at + 2]});
-  std::sort(phrases.begin(), phrases.end(),
-            [](const Phrase& a, const Phrase& b) { return a.name < b.name; });
+  std::sort(phrases.begin(), phrases.end(), [](const Phrase& a, const Phrase& b) { return a.name < b.name; });
   return phrases;
 }
 
@@ -61,8 +60,7 @@ std::string_view Phrases::text(std::string_view name) const {
 std::string Phrases::count(std::string_view name, int64_t count) const {
   std::string_view form = text(name);
   const size_t bar = form.find('|');
-  if (bar != std::string_view::npos)
-    form = count == 1 ? form.substr(0, bar) : form.substr(bar + 1);
+  if (bar != std::string_view::npos) form = count == 1 ? form.substr(0, bar) : form.substr(bar + 1);
   return fmt::vformat(form, fmt::make_format_args(count_text(count)));
 }
 

@@ -261,9 +261,8 @@ void profile_words(const Run& run, const PreparedReader& prepared, const Embeddi
                                                 *settings.words.vectors, place / "word_vectors", ranks);
   }
   if (settings.words.bags) write_words_hdf5(place / "words.h5", prepared, cutter, vocabulary, ranks);
-  results.unknown_tokens =
-      count_unknown_tokens(prepared, checkpoint_of(run), embeddings.provenance().tokenizer_sha256,
-                           run.threads(), ranks);
+  results.unknown_tokens = count_unknown_tokens(
+      prepared, checkpoint_of(run), embeddings.provenance().tokenizer_sha256, run.threads(), ranks);
 }
 
 // Customers by what they wrote. What follows on all ranks is shared work; everything found is kept on rank 0.

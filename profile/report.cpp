@@ -100,14 +100,14 @@ std::string render_report(const ReportInputs& inputs) {
   for (const auto& make :
        {summary_section, quality_section, training_section, evaluation_section, wording_section, map_section,
         heat_section, cards_section, topics_section, regression_section, fairness_section,
-        recommendations_section, actions_section, attention_section, customers_section,
-        provenance_section}) {
+        recommendations_section, actions_section, attention_section, customers_section, provenance_section}) {
     const Section section = make(inputs);
     if (section.body.empty() && section.lead.empty()) continue;
     menu += fmt::format("<a href=\"#{}\">{}</a>", section.id, section.menu);
     body += render_section(section);
   }
-  std::string html = "<!doctype html>\n<html lang=\"" + std::string(lang) + "\">\n<head>\n<meta charset=\"utf-8\">\n";
+  std::string html =
+      "<!doctype html>\n<html lang=\"" + std::string(lang) + "\">\n<head>\n<meta charset=\"utf-8\">\n";
   html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
   html += "<meta name=\"generator\" content=\"Limner\">\n";
   html += "<title>" + title + "</title>\n<style>\n" + report_css + "</style>\n</head>\n<body>\n";

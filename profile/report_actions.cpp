@@ -27,10 +27,10 @@ Section actions_section(const ReportInputs& inputs) {
               escape(rule.action) + "</td><td>" + escape(rule.coupon) + "</td><td>" + escape(rule.channel) +
               "</td></tr>\n";
     }
-    section.body = table_open({say("actions.segment"), ">" + say("actions.customers"),
-                               ">" + say("actions.share"), say("actions.action"), say("actions.coupon"),
-                               say("actions.channel")}) +
-                   rows + table_close();
+    section.body =
+        table_open({say("actions.segment"), ">" + say("actions.customers"), ">" + say("actions.share"),
+                    say("actions.action"), say("actions.coupon"), say("actions.channel")}) +
+        rows + table_close();
   }
   if (actions.audiences.empty()) return section;
   std::string rows;
@@ -41,11 +41,11 @@ Section actions_section(const ReportInputs& inputs) {
             number_cell(nobody ? "–" : number_text(audience.members.front().score)) +
             number_cell(nobody ? "–" : number_text(audience.members.back().score)) + "</tr>\n";
   }
-  section.body += "<h3>" + say("audiences.title") + "</h3>" +
-                  table_open({say("audiences.audience"), say("audiences.score"),
-                              ">" + say("actions.customers"), ">" + say("audiences.highest"),
-                              ">" + say("audiences.lowest")}) +
-                  rows + table_close() + "<p class=\"note\">" + say("audiences.note") + "</p>\n";
+  section.body +=
+      "<h3>" + say("audiences.title") + "</h3>" +
+      table_open({say("audiences.audience"), say("audiences.score"), ">" + say("actions.customers"),
+                  ">" + say("audiences.highest"), ">" + say("audiences.lowest")}) +
+      rows + table_close() + "<p class=\"note\">" + say("audiences.note") + "</p>\n";
   return section;
 }
 

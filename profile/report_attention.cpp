@@ -42,15 +42,14 @@ std::string likely_figure(const ReportInputs& inputs, const Regression& regressi
   });
   std::string rows;
   for (const size_t index : order) {
-    rows += "<tr>" + name_cells(results, index) +
-            number_cell(percent_text(regression.predicted[index], 1)) + "</tr>\n";
+    rows += "<tr>" + name_cells(results, index) + number_cell(percent_text(regression.predicted[index], 1)) +
+            "</tr>\n";
   }
-  return figure(say("attention.likely", escape(regression.target.positive),
-                    escape(regression_title(say, regression))),
-                table_open({say("attention.customer"), say("attention.segment"),
-                            ">" + say("attention.probability")}) +
-                    rows + table_close(),
-                say("attention.likely.note", escape(regression.target.negative)));
+  return figure(
+      say("attention.likely", escape(regression.target.positive), escape(regression_title(say, regression))),
+      table_open({say("attention.customer"), say("attention.segment"), ">" + say("attention.probability")}) +
+          rows + table_close(),
+      say("attention.likely.note", escape(regression.target.negative)));
 }
 
 std::string surprise_figure(const ReportInputs& inputs, const Regression& regression) {
@@ -61,8 +60,7 @@ std::string surprise_figure(const ReportInputs& inputs, const Regression& regres
   });
   std::string rows;
   for (const size_t index : order) {
-    rows += "<tr>" + name_cells(results, index) +
-            number_cell(number_text(regression.target.values[index])) +
+    rows += "<tr>" + name_cells(results, index) + number_cell(number_text(regression.target.values[index])) +
             number_cell(number_text(regression.predicted[index])) + "</tr>\n";
   }
   return figure(say("attention.surprise", escape(regression_title(say, regression))),
@@ -124,18 +122,17 @@ std::string changed_figure(const ReportInputs& inputs) {
 
 Section attention_section(const ReportInputs& inputs) {
   Section section = open_section(inputs, "attention");
-  section.lead =
-      inputs.say(inputs.results.fitted_before() ? "attention.lead.applied" : "attention.lead");
+  section.lead = inputs.say(inputs.results.fitted_before() ? "attention.lead.applied" : "attention.lead");
   std::string figures;
   for (const Regression& regression : inputs.results.regressions) {
-    figures += regression.two_classes() ? likely_figure(inputs, regression)
-                                        : surprise_figure(inputs, regression);
+    figures +=
+        regression.two_classes() ? likely_figure(inputs, regression) : surprise_figure(inputs, regression);
   }
   for (const AppliedModel& model : inputs.results.applied) {
     if (model.classes.empty()) figures += applied_figure(inputs, model);
   }
-  section.body = "<div class=\"grid three\">\n" + figures + unlike_figure(inputs) + changed_figure(inputs) +
-                 "</div>\n";
+  section.body =
+      "<div class=\"grid three\">\n" + figures + unlike_figure(inputs) + changed_figure(inputs) + "</div>\n";
   return section;
 }
 

@@ -37,10 +37,9 @@ Json column_names(const ReportInputs& inputs) {
   if (results.customers.has_time()) add(say("column.last_text"), "t");
   for (const HeadAverages& head : results.customers.heads) {
     const bool two = head.kind == "single_label" && head.classes.size() == 2;
-    add(two ? head.name + " = " + head.classes[1] : head.name,
-        head.kind == "regression" ? "n"
-        : two                     ? "p"
-                                  : "t");
+    add(two ? head.name + " = " + head.classes[1] : head.name, head.kind == "regression" ? "n"
+                                                               : two                     ? "p"
+                                                                                         : "t");
   }
   if (!results.customers.sentiment.empty()) add(say("column.sentiment"), "n");
   for (const Regression& regression : results.regressions) {
@@ -162,9 +161,12 @@ std::string stage_rows(const Phrases& say, const Json& record) {
 
 // What the script says: English forms of counts are kept as they are in the table.
 Json page_words(const Phrases& say) {
-  return {{"segment", say("map.segment", "{0}", "{1}")},  {"unknown", say("map.not_known", "{0}")},
-          {"page", say("customers.page", "{0}", "{1}")},  {"one_text", say.count("count.texts", 1)},
-          {"texts", say.form("count.texts")},             {"one_customer", say.count("count.customers", 1)},
+  return {{"segment", say("map.segment", "{0}", "{1}")},
+          {"unknown", say("map.not_known", "{0}")},
+          {"page", say("customers.page", "{0}", "{1}")},
+          {"one_text", say.count("count.texts", 1)},
+          {"texts", say.form("count.texts")},
+          {"one_customer", say.count("count.customers", 1)},
           {"customers", say.form("count.customers")}};
 }
 
@@ -200,13 +202,11 @@ Json page_data(const ReportInputs& inputs) {
   }
   for (const size_t index : drawn) texts.push_back(results.customers.texts[index]);
   for (const Trait& trait : results.traits) traits.push_back(trait_data(inputs.say, trait, drawn));
-  for (const size_t index : listed_customers(results)) rows.push_back(customer_row(inputs.say, results, index));
-  return {{"segments", segments},
-          {"texts", texts},
-          {"traits", traits},
-          {"columns", column_names(inputs)},
-          {"rows", rows},
-          {"words", page_words(inputs.say)}};
+  for (const size_t index : listed_customers(results))
+    rows.push_back(customer_row(inputs.say, results, index));
+  return {{"segments", segments}, {"texts", texts},
+          {"traits", traits},     {"columns", column_names(inputs)},
+          {"rows", rows},         {"words", page_words(inputs.say)}};
 }
 
 Section provenance_section(const ReportInputs& inputs) {
@@ -232,9 +232,9 @@ Section provenance_section(const ReportInputs& inputs) {
                   say("provenance.half_life.value", number_text(customers.half_life_days)));
   }
   Section section = open_section(inputs, "provenance");
-  section.body =
-      "<table class=\"plain\">" + rows + "</table>\n<p class=\"note\">" +
-      say(customers.have_texts() ? "provenance.note.texts" : "provenance.note.attributes") + "</p>\n";
+  section.body = "<table class=\"plain\">" + rows + "</table>\n<p class=\"note\">" +
+                 say(customers.have_texts() ? "provenance.note.texts" : "provenance.note.attributes") +
+                 "</p>\n";
   return section;
 }
 

@@ -54,9 +54,9 @@ std::string deciles_table(const Phrases& say, const std::vector<LiftGroup>& deci
     if (two_classes) rows += number_cell(percent_text(group.gain, 1));
     rows += "</tr>\n";
   }
-  std::vector<std::string> headings{say("lift.tenth"), ">" + say("lift.customers"), ">" + say("lift.predicted"),
-                                    ">" + say(two_classes ? "lift.conversion" : "lift.observed"),
-                                    ">" + say("lift.lift")};
+  std::vector<std::string> headings{
+      say("lift.tenth"), ">" + say("lift.customers"), ">" + say("lift.predicted"),
+      ">" + say(two_classes ? "lift.conversion" : "lift.observed"), ">" + say("lift.lift")};
   if (two_classes) headings.push_back(">" + say("lift.found"));
   return table_open(headings) + rows + table_close();
 }
@@ -107,17 +107,17 @@ std::string reliability_figure(const Phrases& say, const Regression& regression)
   const bool corrected = regression.settings.calibration != "none";
   std::vector<Series> series;
   if (corrected)
-    series.push_back(reliability_series(say("calibration.none"), "var(--s1)", observed, regression.uncalibrated));
-  series.push_back(
-      reliability_series(corrected
-                             ? say("calibration.after",
-                                   say.word("calibration.", regression.settings.calibration))
-                             : say("reliability.observed"),
-                         "var(--s0)", observed, predicted));
+    series.push_back(
+        reliability_series(say("calibration.none"), "var(--s1)", observed, regression.uncalibrated));
+  series.push_back(reliability_series(
+      corrected ? say("calibration.after", say.word("calibration.", regression.settings.calibration))
+                : say("reliability.observed"),
+      "var(--s0)", observed, predicted));
   double end = 0;
   for (const Series& entry : series) end = std::max(end, entry.points.back().first);
   const std::string key = corrected ? chart_legend(series) : "";
-  series.insert(series.begin(), Series{say("reliability.ideal"), "var(--rule)", {{0, 0}, {end, end}}, Series::Style::line});
+  series.insert(series.begin(),
+                Series{say("reliability.ideal"), "var(--rule)", {{0, 0}, {end, end}}, Series::Style::line});
   ChartOptions options;
   options.language = say.language();
   options.title = say("reliability.chart", regression_title(say, regression));

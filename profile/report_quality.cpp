@@ -55,8 +55,8 @@ std::string rows_figure(const ReportInputs& inputs) {
     if (!count.is_number()) continue;
     const std::string name =
         reason.starts_with("rule ") ? say("reject.rule", reason.substr(5)) : say.word("reject.", reason);
-    reasons += "<tr><td>" + escape(name) + "</td>" +
-               number_cell(count_text(count.get<int64_t>())) + "</tr>\n";
+    reasons +=
+        "<tr><td>" + escape(name) + "</td>" + number_cell(count_text(count.get<int64_t>())) + "</tr>\n";
   }
   if (!reasons.empty()) {
     html += table_open({say("quality.rejected_because"), ">" + say("quality.rows_column")}) + reasons +
@@ -195,14 +195,12 @@ std::string fields_table(const ReportInputs& inputs) {
   for (const Json& field : part_at(quality, "/fields")) {
     const std::string of = text_at(field, "/of");
     const double share = number_at(field, "/missing") / (of == "customer" ? all_customers : all_rows);
-    rows += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td>{}<td>{}</td>{}</tr>\n",
-                        escape(text_at(field, "/name")), say.word("type.", text_at(field, "/type")),
-                        say.word("of.", of),
-                        number_cell(percent_text(share),
-                                    fmt::format("background:{};color:var(--on-color)",
-                                                sequential_color(std::min(1.0, share * 2)))),
-                        field_values(say, field),
-                        treated ? "<td>" + field_treatment(say, field) + "</td>" : "");
+    rows += fmt::format(
+        "<tr><td>{}</td><td>{}</td><td>{}</td>{}<td>{}</td>{}</tr>\n", escape(text_at(field, "/name")),
+        say.word("type.", text_at(field, "/type")), say.word("of.", of),
+        number_cell(percent_text(share), fmt::format("background:{};color:var(--on-color)",
+                                                     sequential_color(std::min(1.0, share * 2)))),
+        field_values(say, field), treated ? "<td>" + field_treatment(say, field) + "</td>" : "");
   }
   if (rows.empty()) return "";
   std::vector<std::string> headings{say("fields.name"), say("fields.type"), say("fields.of"),
@@ -252,14 +250,16 @@ std::string warnings_list(const ReportInputs& inputs) {
   std::string items;
   for (const Json& warning : part_at(inputs.quality, "/warnings")) {
     const std::string kind = text_at(warning, "/kind");
-    const auto count = [&](const char* key) { return count_text(static_cast<int64_t>(number_at(warning, key))); };
+    const auto count = [&](const char* key) {
+      return count_text(static_cast<int64_t>(number_at(warning, key)));
+    };
     const std::string field = escape(text_at(warning, "/field"));
-    items += "<li>" +
-             (kind == "rejected" ? say("warning.rejected", count("/count"), count("/of"))
-              : kind == "empty_part"
-                  ? say("warning.empty_part", say.word("parts.", text_at(warning, "/field")))
-                  : say("warning." + kind, field, count("/count"), count("/of"))) +
-             "</li>\n";
+    items +=
+        "<li>" +
+        (kind == "rejected"     ? say("warning.rejected", count("/count"), count("/of"))
+         : kind == "empty_part" ? say("warning.empty_part", say.word("parts.", text_at(warning, "/field")))
+                                : say("warning." + kind, field, count("/count"), count("/of"))) +
+        "</li>\n";
   }
   std::vector<std::string> dropped;
   for (const Json& column : part_at(inputs.quality, "/dropped_columns"))

@@ -39,16 +39,15 @@ std::string method_table(const Phrases& say, const RankingComparison& comparison
   }
   return "<figure><h3>" + say("methods.title") + "</h3>" +
          table_open({say("methods.by"), ">recall@10", ">NDCG@10"}) + rows + table_close() +
-         "<p class=\"note\">" +
-         say("methods.note", say.count("count.customers", comparison.customers)) + "</p></figure>\n";
+         "<p class=\"note\">" + say("methods.note", say.count("count.customers", comparison.customers)) +
+         "</p></figure>\n";
 }
 
 std::string reason(const Phrases& say, const Recommendations& found, const Recommendation& entry) {
   const std::string customers = say.count("count.customers", entry.customers);
   if (entry.because == Evidence::popularity) return say("reason.popular", customers);
   const std::string own = escape(shorten(found.items[static_cast<size_t>(entry.of_item)], 30));
-  return entry.because == Evidence::texts ? say("reason.texts", own)
-                                          : say("reason.together", customers, own);
+  return entry.because == Evidence::texts ? say("reason.texts", own) : say("reason.together", customers, own);
 }
 
 // The customers with the most items: most is known about them.
@@ -98,10 +97,10 @@ Section recommendations_section(const ReportInputs& inputs) {
   const Phrases& say = inputs.say;
   Section section = open_section(inputs, "recommendations");
   if (found.empty()) return section;
-  section.lead = found.comparison.customers > 0
-                     ? say.join({verdict(say, found.comparison),
-                                 found.by_time ? "" : say("recommendations.no_times")})
-                     : say("recommendations.not_compared");
+  section.lead =
+      found.comparison.customers > 0
+          ? say.join({verdict(say, found.comparison), found.by_time ? "" : say("recommendations.no_times")})
+          : say("recommendations.not_compared");
   section.body = "<div class=\"grid\">\n" +
                  (found.comparison.customers > 0 ? method_table(say, found.comparison) : "") +
                  examples(say, inputs.results) + "</div>\n";

@@ -160,13 +160,11 @@ std::string kind_text(const Phrases& say, const RegressionSettings& settings) {
 }
 
 std::string one_regression(const Phrases& say, const ProfileResults& results, const Regression& regression) {
-  const std::string frame =
-      say("regression.frame", kind_text(say, regression.settings),
-          say.count("count.customers", regression.customers), regression.folds);
+  const std::string frame = say("regression.frame", kind_text(say, regression.settings),
+                                say.count("count.customers", regression.customers), regression.folds);
   const std::string missing =
-      regression.missing > 0
-          ? say("regression.missing", say.count("count.customers", regression.missing))
-          : "";
+      regression.missing > 0 ? say("regression.missing", say.count("count.customers", regression.missing))
+                             : "";
   const std::string positive =
       regression.two_classes() ? say("regression.positive", escape(regression.target.positive)) : "";
   std::string html = "<article class=\"head\"><h3>" + escape(regression_title(say, regression)) +
@@ -211,11 +209,10 @@ std::string one_classification(const Phrases& say, const Classification& model) 
          say("regression.frame", say.word("model_kind.", model.settings.kind),
              say.count("count.customers", model.customers), model.folds) +
          "</p>\n" +
-         (model.head_saw_target ? "<p class=\"warnings\">" +
-                                      say(model.held_out ? "regression.saw_target_checked"
-                                                         : "regression.saw_target") +
-                                      "</p>\n"
-                                : "") +
+         (model.head_saw_target
+              ? "<p class=\"warnings\">" +
+                    say(model.held_out ? "regression.saw_target_checked" : "regression.saw_target") + "</p>\n"
+              : "") +
          table_open({say("sets.known"), ">" + say("sets.right"), ">" + say("metric.macro_f1"),
                      ">" + say("sets.log_loss")}) +
          rows + table_close() + "</article>\n";
@@ -249,17 +246,15 @@ std::string one_comparison(const ReportInputs& inputs, const GroupComparison& co
   std::vector<std::string> headings{escape(comparison.field), ">" + say("lift.customers"),
                                     ">" + say("fairness.outcome"), ">" + say("fairness.prediction")};
   if (comparison.two_classes) {
-    headings.insert(headings.end(),
-                    {">" + say("fairness.selected"), ">" + say("fairness.found"),
-                     ">" + say("fairness.false_alarms"), ">" + say("sets.right"), ">AUC"});
+    headings.insert(headings.end(), {">" + say("fairness.selected"), ">" + say("fairness.found"),
+                                     ">" + say("fairness.false_alarms"), ">" + say("sets.right"), ">AUC"});
   } else {
     headings.insert(headings.end(), {">" + say("fails.bias"), ">RMSE", ">MAE"});
   }
-  std::string html = "<article class=\"head\"><h3>" +
-                     say("fairness.by", escape(title_of_regression(inputs, comparison.target)),
-                         escape(comparison.field)) +
-                     "</h3>\n" +
-                     table_open(headings) + group_rows(comparison) + table_close() + "<ul class=\"facts\">";
+  std::string html =
+      "<article class=\"head\"><h3>" +
+      say("fairness.by", escape(title_of_regression(inputs, comparison.target)), escape(comparison.field)) +
+      "</h3>\n" + table_open(headings) + group_rows(comparison) + table_close() + "<ul class=\"facts\">";
   for (const Gap& gap : comparison.gaps) {
     if (!std::isfinite(gap.value)) continue;
     html += "<li title=\"" + say("fairness.from_to", escape(gap.lowest), escape(gap.highest)) + "\">" +
@@ -319,8 +314,7 @@ Section fairness_section(const ReportInputs& inputs) {
   Section section = open_section(inputs, "fairness");
   if (inputs.results.fitted_before()) return section;
   if (comparisons.empty()) {
-    section.lead =
-        say(inputs.settings.fairness.groups.empty() ? "fairness.no_groups" : "fairness.no_models");
+    section.lead = say(inputs.settings.fairness.groups.empty() ? "fairness.no_groups" : "fairness.no_models");
     return section;
   }
   section.lead = say("fairness.lead", comparisons.front().least_customers);

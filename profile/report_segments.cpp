@@ -95,7 +95,8 @@ std::string map_controls(const ReportInputs& inputs) {
   const Phrases& say = inputs.say;
   std::string options = "<option value=\"\">" + say("map.by_segment") + "</option>";
   for (size_t i = 0; i < inputs.results.traits.size(); ++i) {
-    options += fmt::format("<option value=\"{}\">{}</option>", i, escape(trait_name(say, inputs.results.traits[i])));
+    options +=
+        fmt::format("<option value=\"{}\">{}</option>", i, escape(trait_name(say, inputs.results.traits[i])));
   }
   std::string legend;
   for (size_t segment = 0; segment < inputs.results.segmentation.sizes.size(); ++segment) {
@@ -121,11 +122,12 @@ std::string silhouette_figure(const Phrases& say, const Segmentation& segmentati
   options.low = 0;
   options.marked_x = static_cast<double>(segmentation.count());
   options.mark_label = say("silhouette.chosen");
-  return "<figure class=\"narrow\"><h3>" + say("silhouette.title") + "</h3>" +
-         line_chart({series}, options) + "<p class=\"note\">" + say("silhouette.note") + "</p></figure>\n";
+  return "<figure class=\"narrow\"><h3>" + say("silhouette.title") + "</h3>" + line_chart({series}, options) +
+         "<p class=\"note\">" + say("silhouette.note") + "</p></figure>\n";
 }
 
-std::string term_bars(const Phrases& say, const std::vector<TypicalTerm>& terms, const char* kind, size_t most, int64_t segment) {
+std::string term_bars(const Phrases& say, const std::vector<TypicalTerm>& terms, const char* kind,
+                      size_t most, int64_t segment) {
   double largest = 0;
   for (size_t i = 0; i < std::min(most, terms.size()); ++i) {
     largest = std::max(
@@ -166,8 +168,9 @@ std::string outstanding_traits(const Phrases& say, const ProfileResults& results
     html += fmt::format(
         "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n all\">{}</td><td><i class=\"delta\" "
         "style=\"--d:{:.3f};background:{}\"></i></td></tr>",
-        escape(trait_name(say, trait)), trait_text(trait, trait.by_segment[segment]), trait_text(trait, trait.mean),
-        std::clamp(difference, -1.5, 1.5) / 1.5, difference < 0 ? "var(--low)" : "var(--high)");
+        escape(trait_name(say, trait)), trait_text(trait, trait.by_segment[segment]),
+        trait_text(trait, trait.mean), std::clamp(difference, -1.5, 1.5) / 1.5,
+        difference < 0 ? "var(--low)" : "var(--high)");
   }
   if (html.empty()) return "";
   return "<table class=\"traits\"><tr><th>" + say("traits.stands_out") + "</th><th class=\"n\">" +
@@ -261,13 +264,13 @@ Section map_section(const ReportInputs& inputs) {
   const bool texts = results.customers.have_texts();
   const size_t drawn = drawn_customers(inputs).size();
   const bool all = drawn == results.customers.ids.size();
-  section.lead = say.join(
-      {say(texts ? "map.lead.texts" : "map.lead.attributes"),
-       say(results.map.method == "t-SNE" ? "map.tsne"
-           : texts                       ? "map.principal.texts"
-                                         : "map.principal.attributes"),
-       all ? ""
-           : say("map.drawn", count_text(static_cast<int64_t>(drawn)), count_text(results.customers.count()))});
+  section.lead = say.join({say(texts ? "map.lead.texts" : "map.lead.attributes"),
+                           say(results.map.method == "t-SNE" ? "map.tsne"
+                               : texts                       ? "map.principal.texts"
+                                                             : "map.principal.attributes"),
+                           all ? ""
+                               : say("map.drawn", count_text(static_cast<int64_t>(drawn)),
+                                     count_text(results.customers.count()))});
   section.body = "<div class=\"mapbox\">\n" + map_svg(inputs) + map_controls(inputs) + "</div>\n" +
                  silhouette_figure(say, results.segmentation);
   return section;
@@ -292,7 +295,7 @@ Section heat_section(const ReportInputs& inputs) {
 Section cards_section(const ReportInputs& inputs) {
   const ProfileResults& results = inputs.results;
   Section section = open_section(inputs, "segments");
-  section.lead = inputs.say(!results.customers.have_texts()      ? "segments.lead.attributes"
+  section.lead = inputs.say(!results.customers.have_texts()    ? "segments.lead.attributes"
                             : results.segmentation.count() > 1 ? "segments.lead.several"
                                                                : "segments.lead.one");
   for (size_t segment = 0; segment < results.segmentation.sizes.size(); ++segment)

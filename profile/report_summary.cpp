@@ -129,9 +129,8 @@ std::string describe_regression(const Phrases& say, const Regression& regression
   const NumberScores& scores = set.number;
   if (!(scores.r2 > 0.01))
     return say("summary.regression.nothing", name, known, number_text(scores.r2), judges);
-  return say.join({say("summary.regression.number", capitalised(known),
-                       strong(percent_text(scores.r2)), name, judges, number_text(scores.rmse),
-                       number_text(scores.baseline_rmse)),
+  return say.join({say("summary.regression.number", capitalised(known), strong(percent_text(scores.r2)), name,
+                       judges, number_text(scores.rmse), number_text(scores.baseline_rmse)),
                    strongest(say, regression)});
 }
 

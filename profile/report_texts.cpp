@@ -37,7 +37,8 @@ std::string sentiment_figure(const ReportInputs& inputs) {
   const Sentiment& sentiment = inputs.results.sentiment;
   return "<figure><h3>" + say("wording.sentiment") + "</h3>" + column_chart(bars, options) +
          "<p class=\"note\">" +
-         say("wording.sentiment.note", percent_text(sentiment.share_with_words), number_text(sentiment.mean)) +
+         say("wording.sentiment.note", percent_text(sentiment.share_with_words),
+             number_text(sentiment.mean)) +
          "</p></figure>\n";
 }
 
@@ -51,8 +52,7 @@ std::string baseline_row(const ReportInputs& inputs, const LexiconBaseline& base
   double head = std::nan("");
   std::string part;
   for (const Json& entry : evaluated_heads(inputs.training, part)) {
-    if (text_at(entry, "/name") == baseline.head)
-      head = number_at(entry, number ? "/r2" : "/accuracy");
+    if (text_at(entry, "/name") == baseline.head) head = number_at(entry, number ? "/r2" : "/accuracy");
   }
   return "<tr><td>" +
          say(number ? "wording.baseline.r2" : "wording.baseline.accuracy", escape(baseline.head)) + "</td>" +

@@ -30,12 +30,13 @@ std::string topic_card(const Phrases& say, const ProfileResults& results, size_t
         "<li title=\"{}\"><span>{}</span><i><s "
         "style=\"width:{:.1f}%;background:{}\"></s></i><b>{}</b></li>",
         say("topics.word", percent_text(word.probability, 1), number_text(word.lift)),
-        escape(shorten(word.word, 28)),
-        100 * word.probability / largest, color, percent_text(word.probability, 1));
+        escape(shorten(word.word, 28)), 100 * word.probability / largest, color,
+        percent_text(word.probability, 1));
   }
   return fmt::format(
       "<article class=\"card\" style=\"--c:{}\" id=\"topic-{}\">\n<h3><b class=\"badge\" "
-      "style=\"background:{}\">{}</b>{}</h3>\n<p class=\"size\">{}</p><div class=\"share\"><i style=\"width:{:.1f}%\"></i></div>\n<h4>{}</h4><ul class=\"terms "
+      "style=\"background:{}\">{}</b>{}</h3>\n<p class=\"size\">{}</p><div class=\"share\"><i "
+      "style=\"width:{:.1f}%\"></i></div>\n<h4>{}</h4><ul class=\"terms "
       "words\">{}</ul></article>\n",
       color, index + 1, color, index + 1, topic_title(say, topic),
       say("topics.size", percent_text(topic.share), say.count("count.texts", topic.texts),
@@ -51,7 +52,8 @@ std::string describe_topics(const ReportInputs& inputs) {
   const auto largest = std::max_element(topics.topics.begin(), topics.topics.end(),
                                         [](const Topic& a, const Topic& b) { return a.share < b.share; });
   if (topics.count() == 1) return inputs.say("summary.topics.one", topic_title(inputs.say, *largest));
-  return inputs.say("summary.topics", topics.count(), topic_title(inputs.say, *largest), percent_text(largest->share));
+  return inputs.say("summary.topics", topics.count(), topic_title(inputs.say, *largest),
+                    percent_text(largest->share));
 }
 
 Section topics_section(const ReportInputs& inputs) {
@@ -61,7 +63,8 @@ Section topics_section(const ReportInputs& inputs) {
   if (topics.count() == 0) return section;
   section.lead = say("topics.lead", count_text(topics.texts_with_words), topics.count());
   std::string cards;
-  for (size_t index = 0; index < topics.topics.size(); ++index) cards += topic_card(say, inputs.results, index);
+  for (size_t index = 0; index < topics.topics.size(); ++index)
+    cards += topic_card(say, inputs.results, index);
   section.body = "<div class=\"cards\">\n" + cards + "</div>\n";
   for (const TopicAgreement& agreement : topics.agreements) {
     if (!(agreement.information >= told_about)) continue;

@@ -160,9 +160,9 @@ std::string title_of_traits(const Phrases& say, const std::vector<Trait>& traits
     // "rarely products = 2" says little beside "often products = 1".
     if (parts.size() == 2 || std::find(fields.begin(), fields.end(), field(*trait)) != fields.end()) continue;
     const bool more = trait->difference(segment) > 0;
-    parts.push_back(say(trait->is_share ? (more ? "title.often" : "title.rarely")
-                                        : (more ? "title.high" : "title.low"),
-                        trait_name(say, *trait)));
+    parts.push_back(
+        say(trait->is_share ? (more ? "title.often" : "title.rarely") : (more ? "title.high" : "title.low"),
+            trait_name(say, *trait)));
     fields.push_back(field(*trait));
   }
   return parts.empty() ? say("title.none", segment + 1) : say.list(parts);
@@ -271,20 +271,23 @@ Json texts_json(const ProfileResults& results) {
   const UnknownTokens& tokens = results.unknown_tokens;
   const WordVectorMeans& vectors = results.word_vectors;
   Json json{{"format_version", 1}, {"sources", sources_json(results)}};
-  json["sentiment_by_lexicon"] = {{"share_of_texts_with_its_words", rounded(results.sentiment.share_with_words)},
-                                  {"mean", rounded(results.sentiment.mean)},
-                                  {"baselines", baselines}};
-  json["unknown_tokens"] = tokens.tokens == 0 ? Json()
-                                              : Json{{"tokenizer", tokens.tokenizer},
-                                                     {"tokens", tokens.tokens},
-                                                     {"unknown", tokens.has_unknown ? Json(tokens.unknown) : Json()},
-                                                     {"texts_with_unknown", tokens.texts_with_unknown}};
-  json["word_vectors"] = vectors.width == 0 ? Json()
-                                            : Json{{"width", vectors.width},
-                                                   {"words", vectors.terms},
-                                                   {"words_without_vector", vectors.missing_terms},
-                                                   {"occurrences", vectors.occurrences},
-                                                   {"occurrences_without_vector", vectors.missing_occurrences}};
+  json["sentiment_by_lexicon"] = {
+      {"share_of_texts_with_its_words", rounded(results.sentiment.share_with_words)},
+      {"mean", rounded(results.sentiment.mean)},
+      {"baselines", baselines}};
+  json["unknown_tokens"] = tokens.tokens == 0
+                               ? Json()
+                               : Json{{"tokenizer", tokens.tokenizer},
+                                      {"tokens", tokens.tokens},
+                                      {"unknown", tokens.has_unknown ? Json(tokens.unknown) : Json()},
+                                      {"texts_with_unknown", tokens.texts_with_unknown}};
+  json["word_vectors"] = vectors.width == 0
+                             ? Json()
+                             : Json{{"width", vectors.width},
+                                    {"words", vectors.terms},
+                                    {"words_without_vector", vectors.missing_terms},
+                                    {"occurrences", vectors.occurrences},
+                                    {"occurrences_without_vector", vectors.missing_occurrences}};
   return json;
 }
 

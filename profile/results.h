@@ -31,8 +31,8 @@ namespace limner {
 struct AppliedModel {
   std::string name, positive;
   bool two_classes = false;
-  double threshold = 0.5;  // of two classes: from where on a customer is selected; infinite: nobody
-  std::vector<double> predicted;     // a customer each; of more than two classes empty, and instead:
+  double threshold = 0.5;         // of two classes: from where on a customer is selected; infinite: nobody
+  std::vector<double> predicted;  // a customer each; of more than two classes empty, and instead:
   std::vector<std::string> classes;
   Matrix chances;  // customers x classes
   const std::string& likeliest(size_t customer) const;
@@ -66,7 +66,7 @@ struct ProfileResults {
   bool fitted_before() const { return !titles.empty(); }
   // The earlier run's; else the segment's three most typical words; without words its traits.
   std::string segment_title(size_t segment) const;
-  int64_t customers_of_topic(size_t topic) const;   // whose largest topic it is
+  int64_t customers_of_topic(size_t topic) const;  // whose largest topic it is
 };
 
 // The files of profile/, into an existing folder (docs/report.md describes them).

@@ -24,10 +24,12 @@ void write_segments(const fs::path& path, const ProfileResults& results) {
     const int64_t size = results.segmentation.sizes[segment];
     const SegmentDescription& description = results.descriptions[segment];
     std::vector<std::string> cells{
-        std::to_string(segment + 1),    results.segment_title(segment),
-        std::to_string(size),           cell(static_cast<double>(size) /
-                                             static_cast<double>(results.customers.count())),
-        words_cell(description.words), words_cell(description.items)};
+        std::to_string(segment + 1),
+        results.segment_title(segment),
+        std::to_string(size),
+        cell(static_cast<double>(size) / static_cast<double>(results.customers.count())),
+        words_cell(description.words),
+        words_cell(description.items)};
     for (const Trait& trait : results.traits) cells.push_back(cell(trait.by_segment[segment]));
     file.write(csv_line(cells));
   }
@@ -66,9 +68,9 @@ void write_topics(const fs::path& path, const ProfileResults& results) {
     const Topic& topic = results.topics.topics[index];
     std::string words;
     for (const TopicWord& word : topic.words) words += (words.empty() ? "" : " ") + word.word;
-    file.write(csv_line({std::to_string(index + 1), topic.title(), cell(topic.share),
-                         std::to_string(topic.texts), std::to_string(results.customers_of_topic(index)),
-                         cell(topic.coherence), words}));
+    file.write(
+        csv_line({std::to_string(index + 1), topic.title(), cell(topic.share), std::to_string(topic.texts),
+                  std::to_string(results.customers_of_topic(index)), cell(topic.coherence), words}));
   }
   file.publish();
 }
@@ -83,12 +85,11 @@ void write_models_table(const fs::path& path, const ProfileResults& results) {
                                      set.name, std::to_string(regression.customers)};
       if (regression.two_classes()) {
         const ProbabilityScores& scores = set.probability;
-        cells.insert(cells.end(), {"", "", "", cell(scores.auc), cell(scores.accuracy),
-                                   cell(scores.log_loss), cell(scores.brier)});
+        cells.insert(cells.end(), {"", "", "", cell(scores.auc), cell(scores.accuracy), cell(scores.log_loss),
+                                   cell(scores.brier)});
       } else {
         const NumberScores& scores = set.number;
-        cells.insert(cells.end(),
-                     {cell(scores.r2), cell(scores.rmse), cell(scores.mae), "", "", "", ""});
+        cells.insert(cells.end(), {cell(scores.r2), cell(scores.rmse), cell(scores.mae), "", "", "", ""});
       }
       file.write(csv_line(cells));
     }

@@ -136,8 +136,7 @@ ScoreThreshold learn_threshold(const std::vector<double>& scores, const std::vec
 }
 
 Sentiment measure_sentiment(const PreparedReader& prepared, Customers& customers, const Lexicon& lexicon,
-                            const std::vector<HeadSettings>& heads,
-                            const Communicator& communicator) {
+                            const std::vector<HeadSettings>& heads, const Communicator& communicator) {
   std::vector<double> scores, sums, counts;
   if (communicator.root()) {
     sums.resize(static_cast<size_t>(prepared.customers()));

@@ -23,16 +23,15 @@ struct LexiconBaseline {
 };
 
 struct Sentiment {
-  double share_with_words = 0;         // of all texts
-  double mean = 0;                     // of those texts; NaN without one
+  double share_with_words = 0;  // of all texts
+  double mean = 0;              // of those texts; NaN without one
   std::vector<LexiconBaseline> baselines;
 };
 
 // A collective; the result and Customers::sentiment are on rank 0 (elsewhere empty) and the same for any
 // number of ranks.
 Sentiment measure_sentiment(const PreparedReader& prepared, Customers& customers, const Lexicon& lexicon,
-                            const std::vector<HeadSettings>& heads,
-                            const Communicator& communicator);
+                            const std::vector<HeadSettings>& heads, const Communicator& communicator);
 
 // Learned on the training texts: the threshold and its direction with the most right answers (ties: the
 // lowest threshold). labels: 0 or 1. Scores that are NaN count as 0.

@@ -24,7 +24,8 @@ constexpr double mark_size = 12, label_size = 12.5, name_size = 13;  // as repor
 std::string mark_text(double value, bool share, Language language) {
   if (share) return fmt::format("{:g}%", std::round(value * 1000) / 10);
   using Unit = std::pair<double, const char*>;
-  static const std::vector<Unit> english{{1e9, "bn"}, {1e6, "m"}, {1e3, "k"}}, chinese{{1e8, "亿"}, {1e4, "万"}};
+  static const std::vector<Unit> english{{1e9, "bn"}, {1e6, "m"}, {1e3, "k"}},
+      chinese{{1e8, "亿"}, {1e4, "万"}};
   const double size = std::abs(value);
   std::string text = fmt::format("{:g}", size);
   if (size >= 10000) {
@@ -147,7 +148,7 @@ double text_width(const std::string& text, double size) {
   double width = 0;
   for (const char letter : text) {
     const auto byte = static_cast<unsigned char>(letter);
-    if ((byte & 0xc0) == 0x80) continue;                       // within a character
+    if ((byte & 0xc0) == 0x80) continue;  // within a character
     const bool narrow = byte < 0x80 && std::strchr(" .,;:'|!()[]ijltf", letter) != nullptr;
     const bool wide = byte < 0x80 && (std::isupper(byte) != 0 || std::strchr("mw%@", letter) != nullptr);
     width += byte >= 0xe2 ? 1.02 : narrow ? 0.36 : wide ? 0.82 : 0.6;  // Han, kana, signs: square

@@ -10,8 +10,8 @@
 namespace limner {
 
 struct UnknownTokens {
-  std::string tokenizer;     // WordPiece, BPE, Unigram
-  bool has_unknown = false;  // false: every text can be read
+  std::string tokenizer;            // WordPiece, BPE, Unigram
+  bool has_unknown = false;         // false: every text can be read
   int64_t tokens = 0, unknown = 0;  // of all texts, whole, without special tokens; tokens 0: not measured
   int64_t texts_with_unknown = 0;
 };

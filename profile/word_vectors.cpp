@@ -117,7 +117,8 @@ void WordVectors::read_binary(const std::filesystem::path& path, const Vocabular
          letter = file.get()) {
       if (letter != '\n' || !word.empty()) word += static_cast<char>(letter);
     }
-    file.read(reinterpret_cast<char*>(vector.data()), static_cast<std::streamsize>(vector.size() * sizeof(float)));
+    file.read(reinterpret_cast<char*>(vector.data()),
+              static_cast<std::streamsize>(vector.size() * sizeof(float)));
     if (!file || word.size() > longest_word)
       fail(ExitCode::bad_data, "{}: ends or breaks off at word {} of {}", path.string(), number, words);
     if (!std::all_of(vector.begin(), vector.end(), [](float value) { return std::isfinite(value); }))
@@ -202,8 +203,7 @@ WordVectorMeans average_word_vectors(const PreparedReader& prepared, const Custo
     sums = Matrix::Zero(prepared.customers(), result.width);
     texts = Vector::Zero(prepared.customers());
     result.terms = vocabulary.size();
-    for (int32_t term = 0; term < vocabulary.size(); ++term)
-      result.missing_terms += vectors.of(term) ? 0 : 1;
+    for (int32_t term = 0; term < vocabulary.size(); ++term) result.missing_terms += vectors.of(term) ? 0 : 1;
   }
   const std::vector<std::string> ids =
       communicator.root() ? prepared.customer_ids(0, prepared.customers()) : std::vector<std::string>();

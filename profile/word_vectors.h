@@ -19,9 +19,9 @@ namespace limner {
 class WordVectors {
  public:
   // .bin: word2vec's binary form (a line "words width", then word, blank, width float32, little endian).
-  // Else text, a word and its numbers a line, parted by blanks: after a line "words width" word2vec's, without
-  // it GloVe's. Errors: missing (missing_input); torn, another number of numbers in a line, one that is none
-  // or not finite, no word of the vocabulary (bad_data, with the line or word's place).
+  // Else text, a word and its numbers a line, parted by blanks: after a line "words width" word2vec's,
+  // without it GloVe's. Errors: missing (missing_input); torn, another number of numbers in a line, one that
+  // is none or not finite, no word of the vocabulary (bad_data, with the line or word's place).
   WordVectors(const std::filesystem::path& path, const Vocabulary& vocabulary);
   int64_t width() const { return width_; }
   const float* of(int32_t term) const;  // null: has none
@@ -38,9 +38,9 @@ class WordVectors {
 };
 
 struct WordVectorMeans {
-  int64_t width = 0;  // 0: not asked for
-  Matrix customers;   // mean over the customer's texts that have one; NaN without
-  int64_t terms = 0, missing_terms = 0;              // of the vocabulary
+  int64_t width = 0;                     // 0: not asked for
+  Matrix customers;                      // mean over the customer's texts that have one; NaN without
+  int64_t terms = 0, missing_terms = 0;  // of the vocabulary
   int64_t occurrences = 0, missing_occurrences = 0;  // of its words in all texts
 };
 

@@ -20,7 +20,8 @@ TEST(Lexicon, CountsGoodAndBadWords) {
   EXPECT_EQ(lexicon.score("太难吃了，失望"), -1);
   EXPECT_TRUE(std::isnan(lexicon.score("the 4 strings on Monday")));
   EXPECT_TRUE(std::isnan(lexicon.score("")));
-  EXPECT_TRUE(std::isnan(lexicon.score("goodness café naïveté 第三本 مرحبا")));  // parts of words do not count
+  EXPECT_TRUE(
+      std::isnan(lexicon.score("goodness café naïveté 第三本 مرحبا")));  // parts of words do not count
 }
 
 TEST(Lexicon, NegationTurns) {
@@ -29,7 +30,7 @@ TEST(Lexicon, NegationTurns) {
   EXPECT_EQ(lexicon.score("I don't like it"), -1);
   EXPECT_EQ(lexicon.score("I don’t like it"), -1);
   EXPECT_EQ(lexicon.score("never a problem"), 1);
-  EXPECT_EQ(lexicon.score("No. Great guitar"), 1);         // up to the end of the sentence
+  EXPECT_EQ(lexicon.score("No. Great guitar"), 1);                 // up to the end of the sentence
   EXPECT_EQ(lexicon.score("not that I would say it is good"), 1);  // and three words far
   EXPECT_EQ(lexicon.score("不是很好"), -1);
   EXPECT_EQ(lexicon.score("不错"), 1);  // an entry of its own
@@ -45,8 +46,7 @@ TEST(Lexicon, OfTheUser) {
   EXPECT_EQ(lexicon.score("绝绝子"), 1);
   const auto bad = [&](const std::string& content, const std::vector<std::string>& parts) {
     write_file(folder.path() / "bad.txt", content);
-    expect_error(ExitCode::bad_data, parts,
-                 [&] { Lexicon wrong((folder.path() / "bad.txt").string()); });
+    expect_error(ExitCode::bad_data, parts, [&] { Lexicon wrong((folder.path() / "bad.txt").string()); });
   };
   bad("fine\t1\nno weight\n", {"bad.txt:2", "tab"});
   bad("word\t1.5\n", {"bad.txt:1", "from -1 to 1"});

@@ -1,6 +1,6 @@
 // make_report FOLDER CUSTOMERS KIND: writes a made-up run and profiles it, for report_browser_test. KIND:
-// plain, chinese, hostile (markup in every name), attributes (no texts), texts (nothing but texts), crowded (50
-// segments, one topic, long names, some from right to left).
+// plain, chinese, hostile (markup in every name), attributes (no texts), texts (nothing but texts), crowded
+// (50 segments, one topic, long names, some from right to left).
 #include <cstdio>
 #include <string>
 

@@ -60,9 +60,8 @@ TEST(Phrases, AreUsedAndKnown) {
   for (const Phrase& phrase : phrase_table()) {
     const std::string name(phrase.name);
     heads.insert(name.substr(0, name.find('.')));
-    known[name] = names.contains(name) || std::any_of(prefixes.begin(), prefixes.end(), [&](auto& prefix) {
-                    return name.starts_with(prefix);
-                  });
+    known[name] = names.contains(name) || std::any_of(prefixes.begin(), prefixes.end(),
+                                                      [&](auto& prefix) { return name.starts_with(prefix); });
   }
   for (const auto& [name, used] : known) EXPECT_TRUE(used) << name << " is used nowhere";
   static const std::regex asked("say(?:\\.count)?\\(\"([^\"]+)\"");

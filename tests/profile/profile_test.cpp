@@ -89,7 +89,8 @@ TEST_F(WholeProfile, MeansAreThoseOfTheRows) {
   }
 }
 
-// attention: texts weighted by exp(5 cos to the mean); trend: later half of the customer's time minus the rest.
+// attention: texts weighted by exp(5 cos to the mean); trend: later half of the customer's time minus the
+// rest.
 TEST_F(WholeProfile, AttentionAndTrend) {
   const PreparedReader prepared(folder->path() / "prepared/prepared.h5");
   const EmbeddingsReader embeddings(folder->path() / "embeddings", EmbeddingsReader::Verify::sizes);
@@ -387,7 +388,8 @@ TEST(Profile, NewCustomersOfTexts) {
       EXPECT_NEAR(told[i]["topics"][topic].get<double>(), known[i]["topics"][topic].get<double>(), 1e-5) << i;
   }
   const std::string report = read_file(folder.path() / "profile/report.html");
-  for (const char* id : {"summary", "map", "heat", "segments", "topics", "regression", "attention", "customers"})
+  for (const char* id :
+       {"summary", "map", "heat", "segments", "topics", "regression", "attention", "customers"})
     EXPECT_THAT(report, HasSubstr(std::string("<section id=\"") + id + "\">"));
   EXPECT_THAT(report, Not(HasSubstr("id=\"fairness\"")));
   EXPECT_THAT(read_file(folder.path() / "profile/customers.csv"), HasSubstr("spend predicted"));

@@ -20,8 +20,8 @@ struct RunFolderOptions {
   bool time = true, items = true, attributes = true, heads = true;
   bool training_files = true, quality = true;
   bool identical_vectors = false;
-  bool hostile = false;    // markup in every name and text
-  bool texts = true;       // without: customers of attributes alone, and no embeddings
+  bool hostile = false;     // markup in every name and text
+  bool texts = true;        // without: customers of attributes alone, and no embeddings
   bool long_names = false;  // of customers, fields and items, some written from right to left
 };
 
@@ -54,13 +54,15 @@ struct Maker {
   double normal() { return random.normal(1000000 + drawn++); }
   size_t below(size_t limit) { return static_cast<size_t>(uniform() * static_cast<double>(limit)); }
   std::string name(const std::string& plain) const {
-    if (options.long_names) return plain + "، عميل وفيّ جدا, a name that goes on and on and has no end " + plain;
+    if (options.long_names)
+      return plain + "، عميل وفيّ جدا, a name that goes on and on and has no end " + plain;
     return options.hostile ? plain + "</script><script>alert('" + plain + "')</script>&\"'\\" : plain;
   }
 
   // Names of fields are paths in prepared.h5 and hold no slash.
   std::string field(const std::string& plain) const {
-    if (options.long_names) return plain + " as it was told by the customers in the survey of last year مرحبا";
+    if (options.long_names)
+      return plain + " as it was told by the customers in the survey of last year مرحبا";
     return options.hostile ? plain + "<script>alert('" + plain + "')&\"" : plain;
   }
 
@@ -196,19 +198,24 @@ struct Maker {
 
   static Json text_quality(int64_t rows) {
     return {{"characters", {{"median", 21.0}, {"p95", 61.0}, {"max", 74.0}}},
-              {"histogram",
-               {{{"from", 0}, {"to", 10}, {"count", 12}},
-                {{"from", 10}, {"to", 20}, {"count", rows / 3}},
-                {{"from", 20}, {"to", 50}, {"count", rows / 2}},
-                {{"from", 50}, {"to", nullptr}, {"count", rows / 10}}}},
-              {"languages", {{"han", 0.55}, {"latin", 0.44}, {"other", 0.01}, {"none", 0.0}}}};
+            {"histogram",
+             {{{"from", 0}, {"to", 10}, {"count", 12}},
+              {{"from", 10}, {"to", 20}, {"count", rows / 3}},
+              {{"from", 20}, {"to", 50}, {"count", rows / 2}},
+              {{"from", 50}, {"to", nullptr}, {"count", rows / 10}}}},
+            {"languages", {{"han", 0.55}, {"latin", 0.44}, {"other", 0.01}, {"none", 0.0}}}};
   }
 
   Json quality() const {
     const int64_t rows = std::ssize(table.texts);
     Json text = text_quality(rows);
     return {{"format_version", 1},
-            {"rows", {{"read", rows + 51}, {"prepared", rows}, {"duplicates", 34}, {"near_duplicates", 6}, {"rejected", 17}}},
+            {"rows",
+             {{"read", rows + 51},
+              {"prepared", rows},
+              {"duplicates", 34},
+              {"near_duplicates", 6},
+              {"rejected", 17}}},
             {"rejected", {{"empty text", 9}, {name("rule plausible"), 8}}},
             {"customers", {{"count", options.customers}}},
             {"text", options.texts ? text : Json()},

@@ -36,7 +36,8 @@ class WordVectorFiles : public testing::Test {
 };
 
 TEST_F(WordVectorFiles, AllThreeForms) {
-  expect_vectors(write("glove.txt", "the 9 9\nguitar 1.5 -2\nnew york city 7 7\n吉他 0.25 3.0\nguitar 8 8\n"));
+  expect_vectors(
+      write("glove.txt", "the 9 9\nguitar 1.5 -2\nnew york city 7 7\n吉他 0.25 3.0\nguitar 8 8\n"));
   expect_vectors(write("word2vec.txt", "3 2\nthe 9 9 \nguitar 1.5 -2 \n吉他 2.5e-1 3\n"));
   expect_vectors(write("word2vec.bin", "3 2\nthe " + binary({9, 9}) + "\nguitar " + binary({1.5F, -2}) +
                                            "吉他 " + binary({0.25F, 3})));
