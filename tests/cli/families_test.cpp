@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <map>
 
 #include "runtime/files.h"
 #include "tests/cli/program.h"
@@ -52,7 +53,7 @@ TEST_P(Families, GoThroughAWholeRun) {
 INSTANTIATE_TEST_SUITE_P(Decoders, Families,
                          ::testing::Values(std::pair("gpt2", "GPT2ForSequenceClassification"),
                                            std::pair("llama", "LlamaForSequenceClassification")),
-                         [](const auto& info) { return std::string(info.param.first); });
+                         [](const auto& parameters) { return std::string(parameters.param.first); });
 
 }  // namespace
 }  // namespace limner::testing
