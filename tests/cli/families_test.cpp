@@ -32,8 +32,9 @@ TEST_P(Families, GoThroughAWholeRun) {
   EXPECT_EQ(read_json(scratch / "run/checkpoints/best/config.json")["architectures"][0], classifier);
 
   // Of a hundred test rows' two sentiments and five categories.
+  const Json summary = read_json(scratch / "run/train/summary.json");
   std::map<std::string, double> accuracy;
-  for (const Json& head : read_json(scratch / "run/train/summary.json")["test"]["heads"]) {
+  for (const Json& head : summary["test"]["heads"]) {
     accuracy[head["name"].get<std::string>()] = head["accuracy"].get<double>();
   }
   EXPECT_GT(accuracy["sentiment"], 0.7);
