@@ -16,6 +16,7 @@
 #include "cli/command.h"
 #include "kernels/backend.h"
 #include "kernels/select.h"
+#include "model/flops.h"
 #include "model/model.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
@@ -162,18 +163,9 @@ std::pair<int64_t, int64_t> largest(const std::vector<Batch>& batches) {
   return {tokens, rows};
 }
 
-// Multiply-adds of matrix products and attention, times two.
-double forward_flops(const ModelConfig& config, const std::vector<int32_t>& lengths) {
+double all_forward_flops(const Loaded& loaded) {
   double flops = 0;
-  const AttentionShape shape = config.attention(0, {});
-  const double hidden = static_cast<double>(config.hidden), width = static_cast<double>(shape.width());
-  const double products =
-      static_cast<double>(shape.packed_width() + shape.width() + config.inner_products() + config.inner);
-  for (const int32_t length : lengths) {
-    const double tokens = length;
-    flops +=
-        static_cast<double>(config.layers) * (2 * tokens * hidden * products + 4 * tokens * tokens * width);
-  }
+  for (const int32_t length : loaded.lengths) flops += forward_flops(loaded.model.config(), length);
   return flops;
 }
 
@@ -219,7 +211,7 @@ void bench_extract(const Options& options, Backend& backend, int64_t repeats) {
       loaded.model.pooled(batch, Pooling::mean, true);
     }
   };
-  const double flops = forward_flops(loaded.model.config(), loaded.lengths);
+  const double flops = all_forward_flops(loaded);
   print_line(speed("model", options, backend, loaded, measure(backend, repeats, forward), flops, repeats),
              backend);
   const Timing whole = measure(backend, repeats, [&] {
@@ -258,9 +250,7 @@ void bench_train(const Options& options, Backend& backend, int64_t repeats) {
                      static_cast<float>(std::min(1.0, 1.0 / std::max(norm, 1e-12)))});
     }
   });
-  print_line(speed("step", options, backend, loaded, time, 3 * forward_flops(model.config(), loaded.lengths),
-                   repeats),
-             backend);
+  print_line(speed("step", options, backend, loaded, time, 3 * all_forward_flops(loaded), repeats), backend);
 }
 
 void bench_tokenizer(const Options& options, Backend& backend, int64_t repeats) {

@@ -7,6 +7,7 @@
 #include "profile/k_means.h"
 #include "profile/linear.h"
 #include "runtime/error.h"
+#include "runtime/files.h"
 #include "runtime/hdf5.h"
 #include "runtime/version.h"
 
@@ -34,7 +35,7 @@ void copy_vectors(const hdf5::Reader& file, VectorFile& vectors, int64_t rows) {
   }
 }
 
-Json numbers(const LinearModel& model) {
+Json answer_of(const LinearModel& model) {
   return {{"intercept", model.intercept},
           {"coefficients", std::vector<double>(model.coefficients.begin(), model.coefficients.end())}};
 }
@@ -81,13 +82,13 @@ void bench_customers(const BenchOptions& options) {
     const Vector target = column_of(file, "/target", dims[0]);
     start = std::chrono::steady_clock::now();
     const LinearModel model = fit_ridge(vectors, target, 1, threads);
-    print("ridge", start, numbers(model));
+    print("ridge", start, answer_of(model));
   }
   if (wanted("logistic")) {
     const Vector labels = column_of(file, "/label", dims[0]);
     start = std::chrono::steady_clock::now();
     const LinearModel model = fit_logistic(vectors, labels, 1, threads);
-    print("logistic", start, numbers(model));
+    print("logistic", start, answer_of(model));
   }
 }
 

@@ -31,6 +31,7 @@ int extract_command(const Arguments&, Communicator&);
 int profile_command(const Arguments&, Communicator&);
 int run_command(const Arguments&, Communicator&);
 int check_command(const Arguments&, Communicator&);
+int plan_command(const Arguments&, Communicator&);
 int merge_command(const Arguments&, Communicator&);
 int inspect_command(const Arguments&, Communicator&);
 int verify_command(const Arguments&, Communicator&);

@@ -22,6 +22,8 @@ const std::vector<Command>& commands() {
        "customer profiles, segments, regressions and report.html", profile_command},
       {"check", "limner check CONFIG [key.path=value ...]",
        "predicts parameters, memory, steps and disk; writes nothing", check_command},
+      {"plan", "limner plan CONFIG [--gpus N] [key.path=value ...]",
+       "predicts step time and scaling to many GPUs from one; writes nothing", plan_command},
       {"merge", "limner merge ADAPTER OUT", "adds an adapter's updates to its base: a whole checkpoint",
        merge_command},
       {"inspect", "limner inspect PATH", "describes a checkpoint, tokenizer, prepared set, shard or run",

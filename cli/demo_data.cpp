@@ -309,14 +309,15 @@ std::string events_csv(uint64_t seed, const std::vector<Customer>& customers) {
       const bool buys = draw.chance(buying);
       const double amount = std::round(100 * std::exp(3 + draw.normal())) / 100;
       table += fmt::format("{},{},{},{}\n", customer_id(static_cast<int64_t>(index)), time,
-                           buys                 ? "bought"
+                           buys               ? "bought"
                            : draw.chance(0.3) ? "searched"
                                               : "looked",
                            buys ? fmt::format("{:.2f}", amount) : "");
     }
     if (index % 80 == 30)
       table += customer_id(static_cast<int64_t>(index)) + ",1969-12-31 23:00:00,looked,\n";
-    if (index % 90 == 40) table += customer_id(static_cast<int64_t>(index)) + ",2024-03-01 10:00:00,phoned,\n";
+    if (index % 90 == 40)
+      table += customer_id(static_cast<int64_t>(index)) + ",2024-03-01 10:00:00,phoned,\n";
   }
   return table;
 }

@@ -43,7 +43,7 @@ void print_help(const Command* command) {
 int dispatch(const std::vector<std::string>& words, Communicator& communicator) {
   namespace po = boost::program_options;
   po::options_description options;
-  options.add_options()("help,h", "")("version", "")("print-config", "")(
+  options.add_options()("help,h", "")("version", "")("print-config", "")("gpus", po::value<std::string>())(
       "word", po::value<std::vector<std::string>>());
   po::positional_options_description positions;
   positions.add("word", -1);
@@ -61,9 +61,15 @@ int dispatch(const std::vector<std::string>& words, Communicator& communicator) 
     return 0;
   }
   const Command* command = nullptr;
+  const bool gpus = values.count("gpus") > 0;
   if (!arguments.positional.empty()) {
     command = &command_named(arguments.positional.front());
     arguments.positional.erase(arguments.positional.begin());
+    if (gpus && command->run != plan_command) {
+      fail(ExitCode::usage, "{}: --gpus belongs to limner plan", command->name);
+    }
+    if (gpus && !arguments.positional.empty())
+      arguments.positional.push_back("plan.gpus=" + values["gpus"].as<std::string>());
   }
   if (values.count("help") || !command) {
     if (communicator.root()) print_help(command);
@@ -104,6 +110,7 @@ int main(int argc, char** argv) {
   using namespace limner;
   try {
     watch_signals();  // before anything that takes time
+    begin_start_limit();
     const MpiSession session(argc, argv);
     Communicator communicator = Communicator::world();
     start_log(communicator.rank(), communicator.size(), communicator.host());
@@ -114,6 +121,7 @@ int main(int argc, char** argv) {
           tasks);
     }
     communicator.watch_ranks();
+    end_start_limit();
     try {
       return end_together(communicator, dispatch({argv + 1, argv + argc}, communicator));
     } catch (const Error& error) {

@@ -1,7 +1,7 @@
 // EmbeddingsReader: embeddings/ through its manifest.
 #include <algorithm>
 
-#include "extract/shards.h"
+#include "extract/shard_shapes.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/hdf5.h"
@@ -36,6 +36,14 @@ ShardProvenance read_provenance(const Json& manifest) {
   return provenance;
 }
 
+void check_provenance(const ShardProvenance& provenance, const fs::path& path) {
+  const bool known_dtype = provenance.dtype == "float16" || provenance.dtype == "float32";
+  if (provenance.rows < 0 || provenance.width < 1 || !known_dtype) {
+    fail(ExitCode::bad_data, "{}: {} rows of width {} and type '{}' are no embeddings", path.string(),
+         provenance.rows, provenance.width, provenance.dtype);
+  }
+}
+
 // The shards follow one another without a gap and stay inside the folder.
 std::vector<Shard> read_shards(const Json& manifest, const fs::path& folder, int64_t rows) {
   std::vector<Shard> shards;
@@ -47,7 +55,8 @@ std::vector<Shard> read_shards(const Json& manifest, const fs::path& folder, int
     entry.at("bytes").get_to(shard.bytes);
     entry.at("sha256").get_to(shard.sha256);
     const std::string file = entry.at("file").get<std::string>();
-    if (shard.first != next || shard.rows <= 0 || file != "shards/" + shard_name(shard.first, shard.rows)) {
+    if (shard.first != next || shard.rows <= 0 || shard.rows > rows - next ||
+        file != "shards/" + shard_name(shard.first, shard.rows)) {
       fail(ExitCode::bad_data, "{}: the entry '{}' does not continue at row {}",
            (folder / "manifest.json").string(), file, next);
     }
@@ -101,9 +110,19 @@ struct EmbeddingsReader::State {
   mutable size_t open_index = 0;
   mutable std::unique_ptr<hdf5::Reader> open;  // the shard read last: rows are mostly read in order
 
+  std::unique_ptr<hdf5::Reader> open_shard(const Shard& shard) const {
+    auto file = std::make_unique<hdf5::Reader>(shard.path);
+    try {
+      check_shard_shapes(*file, provenance, shard.rows);
+    } catch (const Error& error) {
+      fail(error.code(), "{}: {}; run `limner extract` again", shard.path.string(), error.what());
+    }
+    return file;
+  }
+
   const hdf5::Reader& file(size_t index) const {
     if (!open || open_index != index) {
-      open = std::make_unique<hdf5::Reader>(shards[index].path);
+      open = open_shard(shards[index]);
       open_index = index;
     }
     return *open;
@@ -138,6 +157,7 @@ EmbeddingsReader::EmbeddingsReader(const fs::path& folder, Verify verify)
       fail(ExitCode::bad_data, "{}: format version {}, this program reads 1", path.string(), version);
     }
     state_->provenance = read_provenance(manifest);
+    check_provenance(state_->provenance, path);
     state_->shards = read_shards(manifest, folder, state_->provenance.rows);
     if (manifest.at("fingerprint") != state_->provenance.fingerprint()) {
       fail(ExitCode::bad_data, "{}: changed since it was written; run `limner extract` again", path.string());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "extract/shard_shapes.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/hdf5.h"
@@ -110,15 +111,7 @@ void write_embedding(hdf5::Writer& file, const ShardProvenance& provenance, cons
 
 // Reads everything, so that HDF5 compares every chunk with its checksum.
 void read_whole(const hdf5::Reader& file, const ShardProvenance& provenance, int64_t first, int64_t rows) {
-  const auto has_dims = [&](const std::string& path, const std::vector<int64_t>& wanted) {
-    if (!file.has(path) || file.dims(path) != wanted) {
-      fail(ExitCode::bad_data, "{} is missing or has another shape", path);
-    }
-  };
-  has_dims("/embedding", {rows, provenance.width});
-  has_dims("/row", {rows});
-  has_dims("/tokens", {rows});
-  has_dims("/customer", {rows});
+  check_shard_shapes(file, provenance, rows);
   const size_t elements = static_cast<size_t>(rows * provenance.width);
   std::vector<float> values(elements);  // float16 needs half of it
   file.read("/embedding", embedding_type(provenance), 0, rows, values.data());
@@ -131,7 +124,6 @@ void read_whole(const hdf5::Reader& file, const ShardProvenance& provenance, int
   }
   file.strings("/customer", 0, rows);
   for (const HeadOutput& head : provenance.heads) {
-    has_dims(prediction_path(head), {rows, outputs(head)});
     values.resize(static_cast<size_t>(rows * outputs(head)));
     file.read(prediction_path(head), hdf5::Type::f32, 0, rows, values.data());
   }
@@ -158,6 +150,19 @@ std::string virtual_image(const ShardProvenance& provenance,
 }
 
 }  // namespace
+
+void check_shard_shapes(const hdf5::Reader& file, const ShardProvenance& provenance, int64_t rows) {
+  const auto has_dims = [&](const std::string& path, const std::vector<int64_t>& wanted) {
+    if (!file.has(path) || file.dims(path) != wanted) {
+      fail(ExitCode::bad_data, "{} is missing or has another shape", path);
+    }
+  };
+  has_dims("/embedding", {rows, provenance.width});
+  has_dims("/row", {rows});
+  has_dims("/tokens", {rows});
+  has_dims("/customer", {rows});
+  for (const HeadOutput& head : provenance.heads) has_dims(prediction_path(head), {rows, outputs(head)});
+}
 
 std::string ShardProvenance::fingerprint() const { return sha256(describe(*this).dump()); }
 

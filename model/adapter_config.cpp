@@ -118,8 +118,9 @@ std::filesystem::path config_folder(const std::filesystem::path& folder) {
 }
 
 bool has_tokenizer(const std::filesystem::path& folder) {
-  static const std::array<const char*, 4> files{"tokenizer.json", "tokenizer_config.json", "vocab.txt",
-                                                "vocab.json"};
+  static const std::array<const char*, 6> files{"tokenizer.json",  "tokenizer_config.json",
+                                                "vocab.txt",       "sentencepiece.bpe.model",
+                                                "tokenizer.model", "vocab.json"};
   return std::any_of(files.begin(), files.end(),
                      [&](const char* file) { return std::filesystem::exists(folder / file); });
 }

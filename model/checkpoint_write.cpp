@@ -93,16 +93,21 @@ void write_adapter(const std::filesystem::path& folder, const ParameterTable& ta
 }
 
 void save_model(Model& model, const std::filesystem::path& folder, const SentenceConfig& sentence) {
+  save_model(model, model.download(model.trained_weights()), folder, sentence);
+}
+
+void save_model(const Model& model, std::vector<float> trained, const std::filesystem::path& folder,
+                const SentenceConfig& sentence) {
   Json config = model.config().to_json();
   const Family& family = family_named(model.config().family);
   record_heads(config, family, model.heads(), model.head_input(), model.config().has_language_head());
   write_json(folder / "config.json", config);
   if (model.config().lora.active()) {
     write_adapter(folder, model.parameters(), model.config(), model.heads(), model.head_input(),
-                  model.download(model.trained_weights()));
+                  std::move(trained));
   } else {
     write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
-                  model.config().has_language_head(), model.download_weights());
+                  model.config().has_language_head(), std::move(trained));  // all are
   }
   sentence.write(folder, model.config().hidden);
 }

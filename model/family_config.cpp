@@ -10,6 +10,8 @@
 namespace limner {
 namespace {
 
+constexpr int64_t most_layers = 10000;
+
 constexpr std::array<std::pair<const char*, Activation>, 9> activation_names{{
     {"gelu", Activation::gelu},  // the first name of an activation is the one that is written
     {"gelu_python", Activation::gelu},
@@ -230,6 +232,7 @@ ModelConfig read_family(const ConfigReader& reader) {
   ModelConfig config = new_family(reader.text("model_type"));
   const FamilyKeys& keys = family_named(config.family).keys;
   config.layers = reader.count(keys.layers);
+  if (config.layers > most_layers) reader.refuse(keys.layers, "no model has so many layers");
   config.hidden = reader.count(keys.hidden);
   config.heads = reader.count(keys.heads);
   config.inner =

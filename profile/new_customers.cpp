@@ -65,8 +65,9 @@ AppliedModel predict(const SavedModel& model, const FeatureSources& from, const 
   const Matrix fixed = same_features(model.features, from, wanted_by);
   Matrix features(fixed.rows(), fixed.cols() + model.components);
   features << fixed, components.leftCols(model.components);
-  AppliedModel applied{model.name, model.positive, model.outcome == Outcome::two_classes, model.threshold,
-                       {},         model.classes,  Matrix()};
+  AppliedModel applied{
+      model.name,    model.positive, model.outcome == Outcome::two_classes, model.threshold, {},
+      model.classes, Matrix()};
   if (model.outcome == Outcome::classes) {
     applied.chances = predict_class_rows(*model.model, MatrixRows(features));
   } else {
@@ -137,8 +138,8 @@ void describe_texts(const Run& run, const PreparedReader& prepared, const Embedd
   const ProfileSettings& settings = run.settings.profile;
   results.descriptions = describe_segments(prepared, embeddings, results.customers, results.segmentation,
                                            settings.report.show_texts, cutter, run.communicator);
-  results.sentiment = measure_sentiment(prepared, results.customers, Lexicon(settings.words.lexicon), {},
-                                        run.communicator);
+  results.sentiment =
+      measure_sentiment(prepared, results.customers, Lexicon(settings.words.lexicon), {}, run.communicator);
 }
 
 Json record(const ProfileResults& results, size_t index) {
@@ -198,8 +199,8 @@ void profile_new_customers(const Run& run) {
     results.customers = read_customers(prepared, *embeddings, run.settings.profile.half_life_days, ranks);
     const fs::path topics = folder.parent_path() / "topics.h5";
     if (fs::exists(topics)) {
-      results.topics = apply_topics(prepared, results.customers, cutter, read_topics_hdf5(topics),
-                                    run.directory(), ranks);
+      results.topics =
+          apply_topics(prepared, results.customers, cutter, read_topics_hdf5(topics), run.directory(), ranks);
     }
   }
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
@@ -220,7 +221,8 @@ void profile_new_customers(const Run& run) {
     results.columns = customer_columns(prepared, results.customers);
     results.traits = describe_traits(results.customers, results.columns, results.segmentation);
     heartbeat.beat();
-    results.map = map_customers(principal_components(points, 50).scores, run.threads());
+    results.map =
+        map_customers(principal_components(MatrixRows(points), 50, run.threads()).scores, run.threads());
     publish(run, results);
   });
 }

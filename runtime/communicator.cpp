@@ -20,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 // MPI counts are int; longer messages go in pieces.
 constexpr int64_t piece_bytes = int64_t{1} << 30;
+constexpr size_t piece_floats = size_t{piece_bytes} / sizeof(float);
 constexpr int gather_tag = 32767;  // the highest that every MPI has; callers' tags lie below
 
 constexpr unsigned seconds_to_end = 15;
@@ -349,6 +350,37 @@ void Communicator::receive(std::span<int64_t> values, int from, int tag) const {
                           state_->comm, &request),
                 "receive");
   state_->wait(request, "receive");
+}
+
+void Communicator::send(std::span<const float> values, int to, int tag, const char* what) const {
+  require(to != rank() && to >= 0 && to < size() && tag >= 0 && tag < gather_tag,
+          "'{}' from rank {} to rank {} with tag {}", what, rank(), to, tag);
+  while (!values.empty()) {
+    const auto piece = values.first(std::min(values.size(), piece_floats));
+    MPI_Request request = MPI_REQUEST_NULL;
+    state_->check(
+        MPI_Isend(piece.data(), static_cast<int>(piece.size()), MPI_FLOAT, to, tag, state_->comm, &request),
+        what);
+    state_->wait(request, what);
+    values = values.subspan(piece.size());
+  }
+}
+
+void Communicator::receive(std::span<float> values, int from, int tag, const char* what) const {
+  require(from != rank() && from >= 0 && from < size(), "'{}' at rank {} from rank {}", what, rank(), from);
+  while (!values.empty()) {
+    const auto piece = values.first(std::min(values.size(), piece_floats));
+    MPI_Request request = MPI_REQUEST_NULL;
+    state_->check(
+        MPI_Irecv(piece.data(), static_cast<int>(piece.size()), MPI_FLOAT, from, tag, state_->comm, &request),
+        what);
+    state_->wait(request, what);
+    values = values.subspan(piece.size());
+  }
+}
+
+void Communicator::broadcast(std::span<float> values, int root, const char* what) const {
+  broadcast_bytes(values.data(), static_cast<int64_t>(values.size_bytes()), root, what, Patience::limited);
 }
 
 int Communicator::poll(int tag) const {

@@ -73,6 +73,10 @@ class Communicator {
   // Point to point, for the work queue. `tag` >= 0.
   void send(std::span<const int64_t> values, int to, int tag) const;
   void receive(std::span<int64_t> values, int from, int tag) const;
+  // The same for long vectors, between different ranks.
+  void send(std::span<const float> values, int to, int tag, const char* what) const;
+  void receive(std::span<float> values, int from, int tag, const char* what) const;
+  void broadcast(std::span<float> values, int root, const char* what) const;
   int poll(int tag) const;  // the rank of a waiting message with this tag, or -1; does not block
 
  private:

@@ -4,6 +4,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 namespace limner::config {
@@ -123,6 +124,19 @@ class TreeBuilder : public YAML::EventHandler {
   }
 };
 
+// Text in another encoding would be read here and could not be written into config.yaml and run.json later.
+void refuse_other_encodings(const std::string& yaml, const std::shared_ptr<const std::string>& name) {
+  std::istringstream lines(yaml);
+  int number = 1;
+  for (std::string line; std::getline(lines, line); ++number) {
+    try {
+      nlohmann::json(line).dump();
+    } catch (const nlohmann::json::exception&) {
+      fail_at({name, number, 1}, "not UTF-8; convert the file (iconv -f GB18030 -t UTF-8)");
+    }
+  }
+}
+
 // Marks a value of an override: it has no line.
 void move_to(Node& node, const Place& place) {
   node.place = place;
@@ -189,6 +203,7 @@ Node parse_tree(const std::string& yaml, const std::string& name) {
     fail(ExitCode::bad_config, "{}: {} bytes; a configuration has at most 1 MiB", name, yaml.size());
   }
   const auto shared_name = std::make_shared<const std::string>(name);
+  refuse_other_encodings(yaml, shared_name);
   try {
     std::istringstream stream(yaml);
     YAML::Parser parser(stream);

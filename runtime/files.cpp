@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "runtime/error.h"
+#include "runtime/json_limit.h"
 #include "runtime/log.h"
 
 namespace limner {
@@ -285,7 +286,10 @@ Json read_json(const fs::path& path) {
   const std::string text = read_file(path);
   // nlohmann/json keeps the last of two equal keys without a word.
   std::vector<std::set<std::string>> open_objects;
-  const auto refuse_duplicates = [&](int, Json::parse_event_t event, Json& value) {
+  const auto refuse_duplicates = [&](int depth, Json::parse_event_t event, Json& value) {
+    if (depth > deepest_json) {
+      fail(ExitCode::bad_data, "{}: nested more than {} deep", path.string(), deepest_json);
+    }
     if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
     if (event == Json::parse_event_t::object_end) open_objects.pop_back();
     if (event == Json::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second) {

@@ -34,6 +34,13 @@ struct Reader::State {
     if (H5Tget_class(type.get()) != wanted) fail(site.code, "{}: {} is not {}", site.file, object, words);
   }
 
+  void want_single(const Handle& attribute, const std::string& object) const {
+    const Handle space(check(H5Aget_space(attribute.get()), site, "read", object), H5Sclose);
+    if (check(H5Sget_simple_extent_npoints(space.get()), site, "read", object) != 1) {
+      fail(site.code, "{}: {} is not a single value", site.file, object);
+    }
+  }
+
   void want_string(const Handle& type, const std::string& object) const {
     if (H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) <= 0) {
       fail(site.code, "{}: {} does not hold variable-length strings", site.file, object);
@@ -173,6 +180,9 @@ std::vector<std::string> Reader::strings(const std::string& path, int64_t first,
   const Handle type(check(H5Dget_type(dataset.get()), state_->site, "read the type of", path), H5Tclose);
   state_->want_string(type, path);
   require(count >= 0, "{} rows of {}", count, path);
+  if (state_->extents(dataset, path).size() != 1) {
+    fail(ExitCode::bad_data, "{}: {} is no list of strings", state_->site.file, path);
+  }
   std::vector<char*> values(static_cast<size_t>(count), nullptr);
   state_->read_rows(dataset, make_string_type(), path, first, count, values.data());
   return take_strings(values);
@@ -210,6 +220,7 @@ int64_t Reader::attribute_int(const std::string& object, const std::string& name
   const Handle attribute = state_->open_attribute(object, name);
   const Handle type(check(H5Aget_type(attribute.get()), state_->site, "read", where), H5Tclose);
   state_->want_class(type, H5T_INTEGER, "a whole number", where);
+  state_->want_single(attribute, where);
   int64_t value = 0;
   check(H5Aread(attribute.get(), H5T_NATIVE_INT64, &value), state_->site, "read", where);
   return value;
@@ -220,6 +231,7 @@ double Reader::attribute_double(const std::string& object, const std::string& na
   const Handle attribute = state_->open_attribute(object, name);
   const Handle type(check(H5Aget_type(attribute.get()), state_->site, "read", where), H5Tclose);
   state_->want_class(type, H5T_FLOAT, "a number", where);
+  state_->want_single(attribute, where);
   double value = 0;
   check(H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &value), state_->site, "read", where);
   return value;

@@ -483,6 +483,9 @@ struct TrainSettings {
   std::string metric_for_best_model = "auto";
   std::string bad_step = "stop";
   double spike_factor = 0.0;
+  std::string deterministic = "same_ranks";
+  int64_t micro_batches = 8;
+  bool save_in_background = true;
   template <class V>
   void visit(V& v) {
     v.field("heads", heads, "What the model learns to predict; several at once.");
@@ -564,6 +567,16 @@ struct TrainSettings {
         "spike_factor", spike_factor,
         "A gradient norm beyond this many times the running mean of the norms before is a spike; 0: never.",
         Range{0, 1e9});
+    v.field("deterministic", deterministic,
+            "same_ranks: the same bits again for the same number of ranks. across_ranks: for any number of "
+            "ranks, by summing the gradients of micro_batches in a fixed order.",
+            OneOf{{"same_ranks", "across_ranks"}});
+    v.field("micro_batches", micro_batches,
+            "across_ranks: pieces of each global batch, whatever the ranks; ranks beyond that number have "
+            "nothing to do.",
+            Range{1, 4096});
+    v.field("save_in_background", save_in_background,
+            "Checkpoints are written from a copy of the state while training goes on.");
   }
 };
 
@@ -804,6 +817,48 @@ struct ProfileSettings {
   }
 };
 
+struct PlanSettings {
+  int64_t gpus = 8;
+  int64_t gpus_per_node = 8;
+  std::optional<std::string> measured;
+  Auto<double> train_tokens_per_second;
+  Auto<double> extract_tokens_per_second;
+  double teraflops = 989;
+  double utilization = 0.35;
+  double memory_bandwidth = 3350;
+  double node_bandwidth = 450;
+  double network_bandwidth = 400;
+  double latency = 10;
+  double overlap = 0.8;
+  double writer_bandwidth = 0.6;
+  double disk_bandwidth = 10;
+  template <class V>
+  void visit(V& v) {
+    v.field("gpus", gpus, "Most GPUs of the table; `limner plan CONFIG --gpus N` sets it.", Range{1, 1e6});
+    v.field("gpus_per_node", gpus_per_node, "GPUs of one node.", Range{1, 1024});
+    v.field("measured", measured,
+            "JSON lines of `limner bench train` and `limner bench extract` on one device of that cluster.");
+    v.field("train_tokens_per_second", train_tokens_per_second,
+            "Of one device. auto: as measured says, else from teraflops and utilization.", Range{1e-3, 1e12});
+    v.field("extract_tokens_per_second", extract_tokens_per_second, "Of one device, in the same way.",
+            Range{1e-3, 1e12});
+    v.field("teraflops", teraflops, "Peak of one device in 10^12 operations a second (H100 SXM, bf16).",
+            Range{1e-3, 1e6});
+    v.field("utilization", utilization, "Share of that peak that a model reaches.", Range{0.001, 1});
+    v.field("memory_bandwidth", memory_bandwidth, "Of one device's memory, GB/s.", Range{1e-3, 1e6});
+    v.field("node_bandwidth", node_bandwidth, "Between the devices of a node, GB/s a device and direction.",
+            Range{1e-3, 1e6});
+    v.field("network_bandwidth", network_bandwidth, "Of a node to others, GB/s and direction.",
+            Range{1e-3, 1e6});
+    v.field("latency", latency, "Of one message, microseconds.", Range{0, 1e6});
+    v.field("overlap", overlap, "Share of the backward pass that can hide sums of gradients.", Range{0, 1});
+    v.field("writer_bandwidth", writer_bandwidth, "HDF5 shards that one rank writes, GB/s.",
+            Range{1e-6, 1e6});
+    v.field("disk_bandwidth", disk_bandwidth, "What the file system takes from all ranks, GB/s.",
+            Range{1e-6, 1e6});
+  }
+};
+
 struct Settings {
   RunSettings run;
   RuntimeSettings runtime;
@@ -812,6 +867,7 @@ struct Settings {
   TrainSettings train;
   ExtractSettings extract;
   ProfileSettings profile;
+  PlanSettings plan;
   template <class V>
   void visit(V& v) {
     v.field("run", run, "Where the run lives.");
@@ -821,6 +877,7 @@ struct Settings {
     v.field("train", train, "Fine-tuning.");
     v.field("extract", extract, "Vectors and predictions of every row.");
     v.field("profile", profile, "Customer profiles, segments, regressions, report.");
+    v.field("plan", plan, "The cluster that limner plan predicts for.");
   }
 };
 

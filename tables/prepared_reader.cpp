@@ -50,6 +50,20 @@ struct PreparedReader::State {
     }
   }
 
+  // Elements of a dataset of one dimension.
+  int64_t length_of(const std::string& name) const {
+    const std::vector<int64_t> dims = file.has(name) ? file.dims(name) : std::vector<int64_t>();
+    if (dims.size() != 1) fail_torn(fmt::format("{} is missing or no list", name));
+    return dims.front();
+  }
+
+  int64_t count_attribute(const char* name) const {
+    constexpr int64_t most = int64_t{1} << 48;
+    const int64_t count = file.attribute_int("/", name);
+    if (count < 0 || count > most) fail_torn(fmt::format("it says to have {} {}", count, name));
+    return count;
+  }
+
   void check_range(int64_t first, int64_t count, int64_t limit) const {
     require(first >= 0 && count >= 0 && first + count <= limit, "{}: rows {} to {} of {} asked for",
             path.string(), first, first + count, limit);
@@ -66,7 +80,7 @@ struct PreparedReader::State {
   }
 
   std::vector<std::string> read_strings(const std::string& group, int64_t first, int64_t count) const {
-    const auto offsets = read_offsets(group + "/offsets", first, count, file.dims(group + "/bytes").at(0));
+    const auto offsets = read_offsets(group + "/offsets", first, count, length_of(group + "/bytes"));
     const auto bytes = read_column<char>(file, group + "/bytes", Type::u8, offsets.front(),
                                          offsets.back() - offsets.front());
     std::vector<std::string> values(static_cast<size_t>(count));
@@ -99,7 +113,7 @@ struct PreparedReader::State {
         break;
       case FieldType::multi_category: {
         const auto offsets =
-            read_offsets(prepared_schema::offsets_path(field), first, count, file.dims(name).at(0));
+            read_offsets(prepared_schema::offsets_path(field), first, count, length_of(name));
         const auto codes =
             read_column<int32_t>(file, name, Type::i32, offsets.front(), offsets.back() - offsets.front());
         check_codes(field, codes, 0);
@@ -132,7 +146,7 @@ struct PreparedReader::State {
     }
     if (field.type != FieldType::number) {
       const std::string categories = prepared_schema::categories_path(field);
-      field.categories = file.strings(categories, 0, file.dims(categories).at(0));
+      field.categories = file.strings(categories, 0, length_of(categories));
     }
     return field;
   }
@@ -153,8 +167,8 @@ PreparedReader::PreparedReader(const std::filesystem::path& path) {
     fail(ExitCode::bad_data, "{}: has format version {}, this program reads {}; run limner prepare again",
          path.string(), version, prepared_schema::format_version);
   }
-  state.rows = state.file.attribute_int("/", "rows");
-  state.customers = state.file.attribute_int("/", "customers");
+  state.rows = state.count_attribute("rows");
+  state.customers = state.count_attribute("customers");
   state.source_names = state.file.attribute_strings("/", "sources");
   state.time = state.file.has("/time");
   state.items = state.file.has("/item");
@@ -174,7 +188,7 @@ PreparedReader::~PreparedReader() = default;
 
 int64_t PreparedReader::rows() const { return state_->rows; }
 int64_t PreparedReader::customers() const { return state_->customers; }
-bool PreparedReader::has_texts() const { return state_->file.dims("/text/bytes").at(0) > 0; }
+bool PreparedReader::has_texts() const { return state_->length_of("/text/bytes") > 0; }
 bool PreparedReader::has_time() const { return state_->time; }
 bool PreparedReader::has_items() const { return state_->items; }
 const std::vector<std::string>& PreparedReader::source_names() const { return state_->source_names; }
@@ -269,7 +283,9 @@ std::vector<std::string> PreparedReader::customer_ids(int64_t first, int64_t cou
 }
 
 std::string PreparedReader::fitted() const {
-  return state_->file.has("/fitted") ? state_->file.strings("/fitted", 0, 1).front() : std::string();
+  if (!state_->file.has("/fitted")) return {};
+  if (state_->length_of("/fitted") != 1) state_->fail_torn("/fitted is not one text");
+  return state_->file.strings("/fitted", 0, 1).front();
 }
 
 FieldValues PreparedReader::customer_values(const std::string& name) const {

@@ -64,4 +64,8 @@ class AddedTokenSet {
   }
 };
 
+// contents[id] = content; an id without one is empty. An id far beyond the number of entries is bad_data: the
+// table has a place for each id up to the largest.
+void put_content(std::vector<std::string>& contents, size_t entries, int32_t id, const std::string& content);
+
 }  // namespace limner

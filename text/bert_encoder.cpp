@@ -52,13 +52,9 @@ int32_t id_of(const TokenizerParts& parts, const std::string& content) {
 // The contents by id; an id without one is empty.
 std::vector<std::string> contents_by_id(const TokenizerParts& parts) {
   std::vector<std::string> contents;
-  const auto put = [&contents](int32_t id, const std::string& content) {
-    const auto index = static_cast<size_t>(id);
-    if (index >= contents.size()) contents.resize(index + 1);
-    contents[index] = content;
-  };
-  for (const auto& [entry, id] : parts.vocabulary) put(id, entry);
-  for (const AddedToken& token : parts.added_tokens) put(token.id, token.content);
+  const size_t entries = parts.vocabulary.size() + parts.added_tokens.size();
+  for (const auto& [entry, id] : parts.vocabulary) put_content(contents, entries, id, entry);
+  for (const AddedToken& token : parts.added_tokens) put_content(contents, entries, token.id, token.content);
   return contents;
 }
 

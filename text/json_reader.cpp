@@ -7,6 +7,7 @@
 
 #include "runtime/error.h"
 #include "runtime/files.h"
+#include "runtime/json_limit.h"
 
 namespace limner {
 
@@ -17,7 +18,8 @@ nlohmann::json read_sorted_json(const std::filesystem::path& path) {
 nlohmann::json parse_sorted_json(std::string_view text, const std::string& file) {
   using Value = nlohmann::json;
   std::vector<std::set<std::string>> open_objects;
-  const auto refuse_duplicates = [&](int, Value::parse_event_t event, Value& value) {
+  const auto refuse_duplicates = [&](int depth, Value::parse_event_t event, Value& value) {
+    if (depth > deepest_json) fail(ExitCode::bad_data, "{}: nested more than {} deep", file, deepest_json);
     if (event == Value::parse_event_t::object_start) open_objects.emplace_back();
     if (event == Value::parse_event_t::object_end) open_objects.pop_back();
     if (event == Value::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second) {

@@ -145,12 +145,6 @@ Vocabulary read_model(const JsonObject& model, Pipeline& pipeline) {
   model.refuse("type", "is not supported");
 }
 
-void put_content(std::vector<std::string>& contents, int32_t id, const std::string& content) {
-  const auto index = static_cast<size_t>(id);
-  if (index >= contents.size()) contents.resize(index + 1);
-  contents[index] = content;
-}
-
 }  // namespace
 
 std::vector<AddedToken> read_added_tokens(const JsonObject& file, const Ids& ids, size_t entries) {
@@ -202,11 +196,12 @@ Pipeline read_pipeline(const Value& value, std::string document, const std::stri
   Ids ids;
   for (const auto& [entry, id] : vocabulary) {
     ids[entry] = id;
-    put_content(pipeline.contents, id, entry);
+    put_content(pipeline.contents, vocabulary.size(), id, entry);
   }
   pipeline.added_tokens = read_added_tokens(file, ids, vocabulary.size());
+  const size_t entries = vocabulary.size() + pipeline.added_tokens.size();
   for (const AddedToken& token : pipeline.added_tokens)
-    put_content(pipeline.contents, token.id, token.content);
+    put_content(pipeline.contents, entries, token.id, token.content);
   pipeline.post_processing = read_post_processing(file);
   if (pipeline.kind == "Unigram" && !pipeline.post_processing.trims.empty())
     file.refuse("post_processor", "trim_offsets is not supported for Unigram");

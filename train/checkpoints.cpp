@@ -78,25 +78,17 @@ void read_flat(const SafetensorsFile& file, const char* name, Model& model, cons
   model.upload(flat, values);
 }
 
-// A flat f32 tensor where it can be written to a file: itself, or a copy of what lies on a GPU.
-class OnHost {
- public:
-  OnHost(const Model& model, const Tensor& tensor) : tensor_(tensor) {
-    if (tensor.device == Device::cpu) return;
-    copy_ = model.download(tensor);
-    tensor_ = Tensor(copy_.data(), DType::f32, {tensor.elements()});
-  }
-  const Tensor& tensor() const { return tensor_; }
-
- private:
-  std::vector<float> copy_;
-  Tensor tensor_;
-};
-
 }  // namespace
 
-Checkpoints::Checkpoints(fs::path folder, const Contents& contents, int64_t total_limit)
-    : folder_(std::move(folder)), contents_(contents), total_limit_(total_limit) {}
+// What a checkpoint is written from, apart from the training that goes on.
+struct Checkpoints::Snapshot {
+  int64_t step;
+  std::vector<float> weights, first, second;  // of what is trained
+  std::vector<float> average;                 // empty: there is none
+};
+
+Checkpoints::Checkpoints(fs::path folder, const Contents& contents, int64_t total_limit, Writing writing)
+    : folder_(std::move(folder)), contents_(contents), total_limit_(total_limit), writing_(writing) {}
 
 fs::path Checkpoints::step_folder(int64_t step) const { return folder_ / fmt::format("step-{:08}", step); }
 
@@ -151,37 +143,71 @@ void Checkpoints::remove_others() const {
   for (const fs::path& folder : folders) fs::remove_all(folder);
 }
 
-void Checkpoints::write_model(const fs::path& folder, const TrainState& state) {
-  contents_.average.lend([&] { save_model(contents_.model, folder, contents_.sentence); });
+void Checkpoints::save(const TrainState& state) { start(state, &Checkpoints::write_step); }
+void Checkpoints::save_best(const TrainState& state) { start(state, &Checkpoints::write_best); }
+
+// One copy of the state at most: a step's best/ and its own folder share it, the next step waits for both.
+void Checkpoints::start(const TrainState& state,
+                        void (Checkpoints::*write)(const Snapshot&, const TrainState&) const) {
+  if (!snapshot_ || snapshot_->step != state.step) {
+    finish();
+    snapshot_ = std::make_shared<const Snapshot>(take_snapshot(state.step));
+  }
+  pending_ = std::async(std::launch::async,
+                        [this, write, state, snapshot = snapshot_, before = std::move(pending_)]() mutable {
+                          if (before.valid()) before.get();
+                          (this->*write)(*snapshot, state);
+                        });
+  if (writing_ == Writing::at_once) finish();
+}
+
+void Checkpoints::finish() {
+  snapshot_.reset();
+  if (pending_.valid()) pending_.get();
+}
+
+Checkpoints::Snapshot Checkpoints::take_snapshot(int64_t step) const {
+  Model& model = contents_.model;
+  Snapshot snapshot{step,
+                    model.download(model.trained_weights()),
+                    model.download(contents_.optimizer.first()),
+                    model.download(contents_.optimizer.second()),
+                    {}};
+  if (contents_.average.present()) snapshot.average = model.download(contents_.average.average());
+  return snapshot;
+}
+
+void Checkpoints::write_model(const fs::path& folder, const Snapshot& snapshot,
+                              const TrainState& state) const {
+  const std::vector<float>& published = snapshot.average.empty() ? snapshot.weights : snapshot.average;
+  save_model(contents_.model, published, folder, contents_.sentence);
   contents_.tokenizer.save(folder, contents_.sentence.max_length);
   make_folder(folder / "limner_state");
   write_json(state_path(folder), state_json(state, contents_.fingerprint));
 }
 
-void Checkpoints::save(const TrainState& state) {
+void Checkpoints::write_step(const Snapshot& snapshot, const TrainState& state) const {
   make_folder(folder_);
   FolderWriter folder(step_folder(state.step));
-  write_model(folder.path(), state);
-  const Model& model = contents_.model;
-  const OnHost weights(model, contents_.model.trained_weights()), first(model, contents_.optimizer.first()),
-      second(model, contents_.optimizer.second());
-  std::vector<NamedTensor> tensors{
-      {flat_weights, weights.tensor()}, {first_moment, first.tensor()}, {second_moment, second.tensor()}};
-  std::optional<OnHost> average;
-  if (contents_.average.present()) {
-    average.emplace(model, contents_.average.average());
-    tensors.push_back({weight_average, average->tensor()});
-  }
+  write_model(folder.path(), snapshot, state);
+  // Written from, not to: a NamedTensor knows one kind of tensor only.
+  const auto tensor = [](const std::vector<float>& values) {
+    return Tensor(const_cast<float*>(values.data()), DType::f32, {static_cast<int64_t>(values.size())});
+  };
+  std::vector<NamedTensor> tensors{{flat_weights, tensor(snapshot.weights)},
+                                   {first_moment, tensor(snapshot.first)},
+                                   {second_moment, tensor(snapshot.second)}};
+  if (!snapshot.average.empty()) tensors.push_back({weight_average, tensor(snapshot.average)});
   write_safetensors(optimizer_path(folder.path()), tensors);
   folder.publish();
   const std::vector<fs::path> all = step_folders();
   for (size_t i = static_cast<size_t>(total_limit_); i < all.size(); ++i) fs::remove_all(all[i]);
 }
 
-void Checkpoints::save_best(const TrainState& state) {
+void Checkpoints::write_best(const Snapshot& snapshot, const TrainState& state) const {
   make_folder(folder_);
   FolderWriter folder(best());
-  write_model(folder.path(), state);
+  write_model(folder.path(), snapshot, state);
   folder.publish();
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,7 +50,8 @@ class Checkpoints {
     SentenceConfig sentence;
     std::string fingerprint;
   };
-  Checkpoints(std::filesystem::path folder, const Contents& contents, int64_t total_limit);
+  enum class Writing : uint8_t { at_once, in_background };
+  Checkpoints(std::filesystem::path folder, const Contents& contents, int64_t total_limit, Writing writing);
 
   // The newest whole checkpoint with our fingerprint; torn ones are passed over with a warning.
   std::optional<std::filesystem::path> newest() const;
@@ -60,10 +63,12 @@ class Checkpoints {
   void remove_others() const;
 
   // A Hugging Face folder or a PEFT adapter, of the average where there is one, with limner_state/, published
-  // whole. Older ones beyond the limit are removed.
+  // whole. Older ones beyond the limit are removed. In the background: from a copy of weights and moments,
+  // one at a time; what goes wrong is thrown by the next call or by finish().
   void save(const TrainState& state);
   // The same without the optimizer's tensors: best/ is to be used, not gone on from.
   void save_best(const TrainState& state);
+  void finish();  // everything begun stands
   void load_best();
   std::filesystem::path best() const { return folder_ / "best"; }
   std::filesystem::path step_folder(int64_t step) const;
@@ -73,8 +78,18 @@ class Checkpoints {
   Contents contents_;
   int64_t total_limit_;
 
+  struct Snapshot;
+  Writing writing_;
+  std::shared_ptr<const Snapshot> snapshot_;  // of the step saved last, for best/ and the step's own folder
+  std::future<void> pending_;
+
   std::vector<std::filesystem::path> step_folders() const;  // newest first
-  void write_model(const std::filesystem::path& folder, const TrainState& state);
+  void start(const TrainState& state, void (Checkpoints::*write)(const Snapshot&, const TrainState&) const);
+  Snapshot take_snapshot(int64_t step) const;
+  void write_step(const Snapshot& snapshot, const TrainState& state) const;
+  void write_best(const Snapshot& snapshot, const TrainState& state) const;
+  void write_model(const std::filesystem::path& folder, const Snapshot& snapshot,
+                   const TrainState& state) const;
 };
 
 }  // namespace limner

@@ -2,9 +2,11 @@
 #include <algorithm>
 
 #include "model/adapter_config.h"
+#include "model/flops.h"
 #include "runtime/error.h"
 #include "runtime/process.h"
 #include "tables/preview.h"
+#include "train/fixed_tree_sum.h"
 #include "train/labels.h"
 #include "train/model_plan.h"
 #include "train/optimizer.h"
@@ -92,10 +94,11 @@ int64_t published_elements(const ParameterTable& parameters, const ModelPlan& pl
   return plan.config.lora.active() ? parameters.trained_elements() : parameters.elements();
 }
 
-// Weights, gradients, moments, activations, and the copy from which a checkpoint is written: of all weights
-// or, for an adapter, of what is trained.
+// Weights, gradients, moments, activations, the copies from which a checkpoint is written (of what is
+// trained, its moments and average, and of the weights as others read them), and what sums gradients in a
+// fixed order.
 int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits,
-                    double weight_average) {
+                    const TrainSettings& train, int ranks) {
   const ParameterTable parameters(plan.config, heads, plan.head_input);
   const int64_t arena = std::max(Model::predict_bytes(plan.config, heads, plan.precision, Purpose::training,
                                                       limits.train_tokens, limits.train_rows),
@@ -104,9 +107,15 @@ int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, c
   const bool halves = plan.precision == DType::bf16;
   const int64_t weights = f32_bytes(halves ? parameters.f32_elements() : parameters.elements());
   const int64_t shadow = halves ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
-  return weights + shadow + f32_bytes(parameters.trained_elements()) +
-         f32_bytes(published_elements(parameters, plan)) + Optimizer::bytes(parameters) +
-         WeightAverage::bytes(parameters, weight_average) + arena;
+  const int64_t trained = f32_bytes(parameters.trained_elements());
+  const int64_t snapshot = trained + Optimizer::bytes(parameters) + (train.weight_average > 0 ? trained : 0);
+  const int64_t tree =
+      train.deterministic == "across_ranks"
+          ? FixedTreeSum::bytes(parameters.trained_elements(),
+                                train.micro_batches * train.gradient_accumulation_steps, ranks)
+          : 0;
+  return weights + shadow + trained + snapshot + f32_bytes(published_elements(parameters, plan)) +
+         Optimizer::bytes(parameters) + WeightAverage::bytes(parameters, train.weight_average) + tree + arena;
 }
 
 TrainForecast forecast(const Run& run) {
@@ -129,8 +138,8 @@ TrainForecast forecast(const Run& run) {
   if (rows.train.count() == 0) fail(ExitCode::bad_data, "no training rows; raise prepare.split.train");
 
   const ParameterTable parameters(plan.config, heads, plan.head_input);
-  const BatchLimits limits =
-      batch_limits(settings.train, rows.train, {&rows.others}, run.communicator.size());
+  const int ranks = run.communicator.size();
+  const BatchLimits limits = batch_limits(settings.train, rows.train, {&rows.others}, ranks);
   const int64_t tokens_file = (rows.train.tokens + rows.others.tokens) * 4 + preview.rows * 8;
   // Of a row: part, prepared row, length, place in a batch, a label a head, and a place among those to pair
   // with.
@@ -146,19 +155,25 @@ TrainForecast forecast(const Run& run) {
   const auto seed = static_cast<uint64_t>(settings.run.seed);
   // By every row once: what train.balance repeats is not known here, but is as many rows.
   forecast.steps = count_steps(settings.train, Sampler(rows.train, settings.train, seed));
-  int64_t model_memory = model_bytes(plan, heads, limits, settings.train.weight_average);
+  int64_t model_memory = model_bytes(plan, heads, limits, settings.train, ranks);
   if (settings.train.pretraining.num_train_epochs > 0) {
     const Settings pretraining = pretraining_settings(settings);
     forecast.pretraining_steps = count_steps(pretraining.train, Sampler(rows.train, pretraining.train, seed));
     ModelPlan pretrained = plan_model(pretraining);
     pretrained.config.vocabulary = plan.config.vocabulary;
-    const BatchLimits pretraining_limits =
-        batch_limits(pretraining.train, rows.train, {&rows.others}, run.communicator.size());
-    model_memory = std::max(
-        model_memory, model_bytes(pretrained, {}, pretraining_limits, pretraining.train.weight_average));
+    const BatchLimits pretraining_limits = batch_limits(pretraining.train, rows.train, {&rows.others}, ranks);
+    model_memory =
+        std::max(model_memory, model_bytes(pretrained, {}, pretraining_limits, pretraining.train, ranks));
   }
   forecast.bytes_per_rank = base_bytes + model_memory + tokens_file + preview.rows * row_bytes +
-                            product_bytes + (run.communicator.size() > 1 ? exchange_bytes : 0);
+                            product_bytes + (ranks > 1 ? exchange_bytes : 0);
+  forecast.tokens_per_step = std::min(
+      rows.train.tokens, settings.train.max_tokens_per_batch * settings.train.gradient_accumulation_steps);
+  forecast.gradient_bytes = f32_bytes(parameters.trained_elements());
+  forecast.last_gradient_bytes = f32_bytes(parameters.layer_range(0).elements);
+  double flops = 0.0;
+  for (const int32_t length : rows.train.lengths) flops += forward_flops(plan.config, length);
+  forecast.flops_per_token = flops / static_cast<double>(rows.train.tokens);
   // For others, and to go on from.
   const int64_t averages = settings.train.weight_average > 0 ? 1 : 0;
   forecast.checkpoint_bytes = f32_bytes(published_elements(parameters, plan)) +

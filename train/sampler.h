@@ -21,11 +21,11 @@ class Sampler {
  public:
   // classes: with train.balance, the class of each row of the part, -1 missing; else empty. An epoch has as
   // many draws as the part has rows: without classes each row once; with them every class that occurs equally
-  // often (but for one), its rows as equally as that allows, and rows without a class once.
+  // often (but for one), its rows as equally as that allows, and rows without a class once. A row drawn twice
+  // into one batch meets the same dropout twice.
   Sampler(const SplitRows& part, const TrainSettings& settings, uint64_t seed,
           std::vector<int32_t> classes = {});
   EpochPlan epoch(int64_t epoch) const;
-  bool repeats() const { return pairs_ || !classes_.empty(); }  // a row may be in a batch several times
 
  private:
   const SplitRows& part_;

@@ -31,7 +31,8 @@ BatchLimits batch_limits(const TrainSettings& settings, const SplitRows& train,
   const int64_t longest = (pairs ? 2 : 1) * int64_t{train.longest};
   const int64_t global = std::max(settings.max_tokens_per_batch, longest);
   BatchLimits limits;
-  limits.train_tokens = std::min(global, rounded_up(global, ranks) + longest);
+  const int64_t pieces = settings.deterministic == "across_ranks" ? settings.micro_batches : ranks;
+  limits.train_tokens = std::min(global, rounded_up(global, pieces) + longest);
   // Where rows repeat, all of a batch may be the shortest.
   const auto rows_within = [](int64_t tokens, int32_t shortest) {
     return std::max<int64_t>(2, tokens / std::max(1, shortest));

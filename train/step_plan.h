@@ -19,8 +19,8 @@ struct BatchLimits {
   int64_t train_tokens = 0, train_rows = 0;
   int64_t evaluation_tokens = 0, evaluation_rows = 0;
 };
-// Shares differ between ranks by one row (or pair) at most, so a rank's is bounded by an even share and the
-// longest row.
+// A global batch is cut into shares of ranks or micro-batches that differ by one row (or pair) at most, so
+// each is bounded by an even share and the longest row.
 BatchLimits batch_limits(const TrainSettings& settings, const SplitRows& train,
                          const std::vector<const SplitRows*>& evaluated, int ranks);
 

@@ -35,6 +35,12 @@ void check_settings(const Settings& settings) {
          "train.masked_language_model, train.causal_language_model or train.contrastive a value, or set "
          "train.num_train_epochs to 0 to publish the model as it is");
   }
+  if (train.deterministic == "across_ranks" && train.contrastive.weight > 0) {
+    fail(ExitCode::bad_config,
+         "train.deterministic: across_ranks goes without train.contrastive, whose pairs are told apart from "
+         "those "
+         "of all ranks; set same_ranks");
+  }
 }
 
 void check_rows(const TrainingData& data, const TrainSettings& settings, const fs::path& prepared) {
@@ -94,6 +100,7 @@ std::string fingerprint_of(const Run& run, const ModelPlan& plan, const std::str
   settings.train.logging_steps = defaults.logging_steps;
   settings.train.save_steps = defaults.save_steps;
   settings.train.save_total_limit = defaults.save_total_limit;
+  settings.train.save_in_background = defaults.save_in_background;
   std::string joined = fmt::format("seed {}\nprecision {}\ntokenizer {}\nprepared {}\n", settings.run.seed,
                                    dtype_name(plan.precision), tokenizer_sha256, prepared_sha256);
   joined += print_section(settings, "model") + print_section(settings, "train");
@@ -188,7 +195,9 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
   Checkpoints checkpoints(run.checkpoints(),
                           {model, optimizer, average, tokenizer, plan.sentence,
                            fingerprint_of(run, plan, tokenizer.sha256(), prepared_sha256)},
-                          settings.train.save_total_limit);
+                          settings.train.save_total_limit,
+                          settings.train.save_in_background ? Checkpoints::Writing::in_background
+                                                            : Checkpoints::Writing::at_once);
 
   const auto seed = static_cast<uint64_t>(settings.run.seed);
   const Sampler sampler(data.train, settings.train, seed,

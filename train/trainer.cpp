@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "runtime/error.h"
 #include "runtime/interrupt.h"
@@ -30,6 +31,9 @@ Trainer::Trainer(const Parts& parts, const TrainState& state)
       state_(state),
       best_(BestMetric::parse(settings_.metric_for_best_model, parts.model.heads())),
       sync_(parts.backend, ranks_, parts.model.parameters(), parts.model.gradients()) {
+  if (settings_.deterministic == "across_ranks") {
+    tree_ = std::make_unique<FixedTreeSum>(parts.backend, ranks_, parts.model.gradients());
+  }
   // The window of a checkpoint is a sum over ranks: one of them goes on with it.
   if (!ranks_.root() || state_.window.losses.empty()) {
     state_.window.losses.assign(parts_.model.objectives().size(), 0.0);
@@ -60,6 +64,7 @@ void Trainer::run() {
     if (due(settings_.save_steps) || stopped_early()) save();
   }
   progress_.reset();
+  finish_saving();
 }
 
 void Trainer::plan_epoch() {
@@ -68,11 +73,26 @@ void Trainer::plan_epoch() {
   plan_epoch_ = state_.epoch;
 }
 
-Trainer::Share Trainer::share_of(const std::vector<int64_t>& batch) const {
+std::vector<Trainer::Piece> Trainer::own_pieces(int64_t batches) const {
+  std::vector<Piece> pieces;
+  if (tree_) {
+    const FixedTreeSum::Range own = tree_->own(leaves(batches));
+    for (int64_t leaf = own.first; leaf < own.first + own.count; ++leaf) {
+      pieces.push_back({leaf / settings_.micro_batches, static_cast<int>(leaf % settings_.micro_batches),
+                        static_cast<int>(settings_.micro_batches)});
+    }
+    return pieces;
+  }
+  for (int64_t batch = 0; batch < batches; ++batch) pieces.push_back({batch, ranks_.rank(), ranks_.size()});
+  return pieces;
+}
+
+Trainer::Share Trainer::share_of(const Piece& piece) const {
   const TrainingData& data = parts_.data;
+  const std::vector<int64_t>& batch = plan_.batches[static_cast<size_t>(state_.batch + piece.batch)];
   std::vector<int64_t> rows;
   const auto add = [&](int64_t index) { rows.push_back(data.train.rows[static_cast<size_t>(index)]); };
-  for (const int64_t draw : rank_share(batch, plan_.lengths, ranks_.rank(), ranks_.size())) {
+  for (const int64_t draw : rank_share(batch, plan_.lengths, piece.part, piece.parts)) {
     add(plan_.rows[static_cast<size_t>(draw)]);
     if (data.pairs) add(plan_.partners[static_cast<size_t>(draw)]);
   }
@@ -81,6 +101,34 @@ Trainer::Share Trainer::share_of(const std::vector<int64_t>& batch) const {
   data.set_targets(share.batch, stable_hash(fmt::format("mask {}", state_.epoch),
                                             static_cast<uint64_t>(parts_.run.settings.run.seed)));
   return share;
+}
+
+// One small sum tells every rank the weight of all labels, whether a rank wants to stop, and whether all
+// judged the steps so far alike. With tree_ each leaf has its own slots, so that no weight depends on who
+// computed it.
+Trainer::Agreement Trainer::agree(int64_t batches, const std::vector<Share>& shares) {
+  const size_t objectives = parts_.model.objectives().size();
+  const size_t slots = tree_ ? static_cast<size_t>(leaves(batches)) : 1;
+  const size_t first = tree_ ? static_cast<size_t>(tree_->own(leaves(batches)).first) : 0;
+  std::vector<double> summed(slots * objectives + 2, 0.0);
+  for (size_t i = 0; i < shares.size(); ++i) {
+    const std::vector<double> weights = parts_.model.loss_weights(shares[i].batch, shares[i].labels);
+    const size_t slot = tree_ ? first + i : 0;
+    for (size_t objective = 0; objective < objectives; ++objective) {
+      summed[slot * objectives + objective] += weights[objective];
+    }
+  }
+  double& wishes = summed[slots * objectives];
+  double& bad_steps = summed[slots * objectives + 1];
+  wishes = parts_.stop() ? 1.0 : 0.0;
+  bad_steps = static_cast<double>(state_.bad_steps);
+  ranks_.sum(std::span(summed), "agree on a step");
+  require(bad_steps == static_cast<double>(state_.bad_steps * ranks_.size()),
+          "rank {} skipped {} steps in a row before step {}, other ranks did not", ranks_.rank(),
+          state_.bad_steps, state_.step + 1);
+  Agreement agreement{wishes > 0.0, std::vector<double>(objectives, 0.0)};
+  for (size_t i = 0; i < slots * objectives; ++i) agreement.label_weight[i % objectives] += summed[i];
+  return agreement;
 }
 
 // All ranks together, after the forward of their parts of one batch.
@@ -108,24 +156,18 @@ Trainer::StepEnd Trainer::step() {
   const auto started = Clock::now();
   const int64_t left = static_cast<int64_t>(plan_.batches.size()) - state_.batch;
   const int64_t count = std::min(settings_.gradient_accumulation_steps, left);
-  std::vector<Share> shares;
   int64_t tokens = 0;
-  // One small sum tells every rank the weight of all labels, and whether a rank wants to stop.
-  std::vector<double> agreed(parts_.model.objectives().size() + 1, 0.0);
   for (int64_t i = 0; i < count; ++i) {
-    const std::vector<int64_t>& batch = plan_.batches[static_cast<size_t>(state_.batch + i)];
-    for (const int64_t draw : batch) tokens += plan_.lengths[static_cast<size_t>(draw)];
-    shares.push_back(share_of(batch));
-    const std::vector<double> weights = parts_.model.loss_weights(shares.back().batch, shares.back().labels);
-    for (size_t objective = 0; objective < weights.size(); ++objective)
-      agreed[objective] += weights[objective];
+    for (const int64_t draw : plan_.batches[static_cast<size_t>(state_.batch + i)]) {
+      tokens += plan_.lengths[static_cast<size_t>(draw)];
+    }
   }
-  agreed.back() = parts_.stop() ? 1.0 : 0.0;
-  ranks_.sum(std::span(agreed), "agree on a step");
-  if (agreed.back() > 0.0) return StepEnd::stop;
+  std::vector<Share> shares;
+  for (const Piece& piece : own_pieces(count)) shares.push_back(share_of(piece));
+  const Agreement agreement = agree(count, shares);
+  if (agreement.stop) return StepEnd::stop;
 
-  agreed.pop_back();
-  const std::vector<double> losses = compute_gradients(shares, agreed);
+  const std::vector<double> losses = compute_gradients(count, shares, agreement.label_weight);
   last_norm_ = parts_.optimizer.gradient_norm();
   last_rate_ = learning_rate(settings_, state_.step, parts_.total_steps);
   if (is_bad_step()) {
@@ -148,33 +190,38 @@ Trainer::StepEnd Trainer::step() {
   return StepEnd::done;
 }
 
-std::vector<double> Trainer::compute_gradients(const std::vector<Share>& shares,
+std::vector<double> Trainer::compute_gradients(int64_t batches, const std::vector<Share>& shares,
                                                const std::vector<double>& total_weight) {
   std::vector<double> losses(total_weight.size(), 0.0);
-  parts_.backend.fill_zero(parts_.model.gradients());
   const uint64_t dropout_key = stable_hash(fmt::format("dropout {}", state_.step),
                                            static_cast<uint64_t>(parts_.run.settings.run.seed));
   std::vector<double> divisor =
       total_weight;  // an objective without labels in this step has nothing to divide
   for (double& weight : divisor) weight = weight > 0.0 ? weight : 1.0;
-  for (size_t i = 0; i < shares.size(); ++i) {
-    const bool last = i + 1 == shares.size();
-    const Batch& batch = shares[i].batch;
-    const bool empty = batch.row_count() == 0;
-    if (!empty) parts_.model.forward(batch, Purpose::training, dropout_key);
+  const auto add_gradients = [&](const Share& share, const std::function<void(int)>& on_layer) {
+    const bool empty = share.batch.row_count() == 0;
+    if (!empty) parts_.model.forward(share.batch, Purpose::training, dropout_key);
     PairVectors pairs;
-    if (parts_.data.pairs) pairs = gather_pairs(batch);
-    if (empty) {
-      if (last) sync_.all_layers_done();
-      continue;
-    }
-    const auto layer_done = [&](int layer) {
-      if (last) sync_.layer_done(layer);
-    };
-    const Model::Loss loss = parts_.model.backward(batch, shares[i].labels, divisor, layer_done, &pairs);
+    if (parts_.data.pairs) pairs = gather_pairs(share.batch);
+    if (empty) return;
+    const Model::Loss loss = parts_.model.backward(share.batch, share.labels, divisor, on_layer, &pairs);
     for (size_t objective = 0; objective < divisor.size(); ++objective) {
       losses[objective] += loss.sum[objective] / divisor[objective];
     }
+  };
+  if (tree_) {
+    size_t next = 0;
+    tree_->sum(leaves(batches),
+               [&](int64_t /*leaf*/) { add_gradients(shares[next++], [](int /*layer*/) {}); });
+    return losses;
+  }
+  parts_.backend.fill_zero(parts_.model.gradients());
+  for (size_t i = 0; i < shares.size(); ++i) {
+    const bool last = i + 1 == shares.size();
+    add_gradients(shares[i], [&](int layer) {
+      if (last) sync_.layer_done(layer);
+    });
+    if (last && shares[i].batch.row_count() == 0) sync_.all_layers_done();
   }
   sync_.finish();
   return losses;
@@ -199,6 +246,7 @@ void Trainer::refuse_step() {
     if (ranks_.root()) log_warning("train: {}; the step is skipped", what);
     return;
   }
+  finish_saving();
   fail(ExitCode::bad_config,
        "train: {} (learning rate {:.3g}, {} bad steps in a row); lower train.learning_rate, raise "
        "train.warmup_ratio, set train.max_grad_norm or runtime.precision=f32, then run the same command "
@@ -303,14 +351,21 @@ void Trainer::evaluate() {
 void Trainer::save() {
   sum_window();
   if (ranks_.root()) parts_.checkpoints.save(state_);
-  // No rank may end the job before the checkpoint stands.
+  // Rank 0 may have waited for the checkpoint before.
   ranks_.barrier("save a checkpoint", Patience::unlimited);
   saved_step_ = state_.step;
+}
+
+// No rank may end the job before the last checkpoint stands.
+void Trainer::finish_saving() {
+  if (ranks_.root()) parts_.checkpoints.finish();
+  ranks_.barrier("finish the last checkpoint", Patience::unlimited);
 }
 
 void Trainer::save_and_stop() {
   if (saved_step_ != state_.step || state_.evaluation_due) save();
   progress_.reset();
+  finish_saving();
   interrupted("train");
 }
 

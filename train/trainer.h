@@ -11,6 +11,7 @@
 #include "train/best_metric.h"
 #include "train/checkpoints.h"
 #include "train/evaluation.h"
+#include "train/fixed_tree_sum.h"
 #include "train/gradient_sync.h"
 #include "train/optimizer.h"
 #include "train/sampler.h"
@@ -45,9 +46,17 @@ class Trainer {
 
  private:
   enum class StepEnd : uint8_t { done, stop };
-  struct Share {  // this rank's rows of one global batch
+  struct Piece {  // part `part` of `parts` of the step's global batch `batch`
+    int64_t batch;
+    int part, parts;
+  };
+  struct Share {  // a piece's rows
     Batch batch;
     std::vector<HeadLabels> labels;
+  };
+  struct Agreement {
+    bool stop = false;
+    std::vector<double> label_weight;  // of the whole step, one an objective
   };
 
   Parts parts_;
@@ -56,6 +65,7 @@ class Trainer {
   TrainState state_;
   BestMetric best_;
   GradientSync sync_;
+  std::unique_ptr<FixedTreeSum> tree_;      // in its place with train.deterministic: across_ranks
   std::unique_ptr<MetricsWriter> metrics_;  // rank 0
   std::unique_ptr<Progress> progress_;
   EpochPlan plan_;
@@ -67,10 +77,14 @@ class Trainer {
   int64_t saved_step_ = -1;
 
   StepEnd step();
-  Share share_of(const std::vector<int64_t>& batch) const;
+  // This rank's pieces of the next `batches` global batches; tree_: its leaves, in order.
+  std::vector<Piece> own_pieces(int64_t batches) const;
+  int64_t leaves(int64_t batches) const { return batches * settings_.micro_batches; }
+  Share share_of(const Piece& piece) const;
+  Agreement agree(int64_t batches, const std::vector<Share>& shares);
   PairVectors gather_pairs(const Batch& batch);
   // Returns this rank's part of the step's mean loss, one a head.
-  std::vector<double> compute_gradients(const std::vector<Share>& shares,
+  std::vector<double> compute_gradients(int64_t batches, const std::vector<Share>& shares,
                                         const std::vector<double>& total_weight);
   bool is_bad_step() const;
   void refuse_step();
@@ -81,6 +95,7 @@ class Trainer {
   void log();
   void evaluate();
   void save();
+  void finish_saving();
   [[noreturn]] void save_and_stop();
 };
 

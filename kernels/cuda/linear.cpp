@@ -44,7 +44,9 @@ void CudaBackend::linear_forward(Tensor y, Tensor pre, Tensor x, Tensor weight, 
   }
   const Tensor product = pre.absent() ? y : pre;
   products_->multiply(shape, {product.data, x.data, weight.data, bias.data});
-  if (!pre.absent() || activation != Activation::none) activation_forward(stream_, y, product, activation);
+  if (!pre.absent() || activation != Activation::none) {
+    limner::activation_forward(stream_, y, product, activation);
+  }
 }
 
 void CudaBackend::linear_backward_input(Tensor dx, Write write, Tensor dy, Tensor weight) {

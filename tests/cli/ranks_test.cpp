@@ -97,6 +97,60 @@ TEST(Run, SkipsWhatHasNotChanged) {
   EXPECT_THAT(torn.output, ::testing::HasSubstr("rows-"));
 }
 
+TEST(Ranks, AcrossRanksTrainsToTheSameBytes) {
+  Scratch scratch;
+  scratch.write("reviews.csv", small_reviews(40, 300));
+  scratch.write("config.yaml", small_config());
+  ASSERT_EQ(limner::testing::limner(scratch.path(), "prepare config.yaml run.directory=one").exit_code, 0);
+  std::string expected;
+  for (const auto& [ranks, name] : {std::pair{1, "one"}, {2, "two"}, {4, "four"}, {8, "eight"}}) {
+    if (ranks > 1) {
+      fs::create_directories(scratch / name);
+      fs::copy(scratch / "one/prepared", scratch / name / "prepared", fs::copy_options::recursive);
+    }
+    const Outcome outcome = limner::testing::limner(
+        scratch.path(),
+        std::string("train config.yaml train.deterministic=across_ranks train.max_steps=5 run.directory=") +
+            name,
+        ranks);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+    const std::string state =
+        read(scratch / name / "checkpoints/step-00000005/limner_state/optimizer.safetensors");
+    ASSERT_FALSE(state.empty());
+    if (expected.empty()) expected = state;
+    EXPECT_TRUE(state == expected) << ranks << " ranks have other weights or moments than one";
+  }
+}
+
+TEST(Plan, PredictsFromTheRateOfOneDevice) {
+  Scratch scratch;
+  scratch.write("reviews.csv", small_reviews(40, 300));
+  scratch.write("config.yaml", small_config());
+  scratch.write("bench.jsonl", R"({"scope": "step", "tokens_per_second": 1024}
+{"scope": "model", "tokens_per_second": 5}
+{"scope": "encode", "tokens_per_second": 2048}
+)");
+  const Outcome outcome =
+      limner::testing::limner(scratch.path(), "plan config.yaml --gpus 4 plan.measured=bench.jsonl");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  // 512 tokens a global batch at 1,024 a second, alone, on two and on four.
+  for (const char* milliseconds : {" 500.000 ", " 250.000 ", " 125.000 "}) {
+    EXPECT_THAT(outcome.output, ::testing::HasSubstr(milliseconds));
+  }
+  EXPECT_THAT(outcome.output, ::testing::HasSubstr("one device 2048 tokens/s (measured, bench.jsonl)"));
+  EXPECT_FALSE(fs::exists(scratch / "run")) << "a plan writes nothing";
+  const auto refused = [&](const std::string& arguments, int code, const char* word) {
+    const Outcome wrong = limner::testing::limner(scratch.path(), arguments);
+    EXPECT_EQ(wrong.exit_code, code) << wrong.output;
+    EXPECT_THAT(wrong.output, ::testing::HasSubstr(word));
+  };
+  scratch.write("extract_only.jsonl", R"({"scope": "encode", "tokens_per_second": 2048})");
+  refused("plan config.yaml plan.measured=extract_only.jsonl", 65, "'step'");
+  refused("plan config.yaml plan.measured=none.jsonl", 66, "none.jsonl");
+  refused("plan config.yaml --gpus 0", 78, "plan.gpus");
+  refused("check config.yaml --gpus 4", 64, "limner plan");
+}
+
 TEST(Sweep, GridCountsAndNamesCombinations) {
   Scratch scratch;
   scratch.write("grid.yaml", "train.learning_rate: [1e-4, 3e-4]\nrun.seed: [1, 2, 3]\n");
@@ -133,8 +187,8 @@ TEST(Sweep, CompareShowsWhatDiffersAndWhatWasReached) {
 
 TEST(Help, EveryCommandHasAPage) {
   Scratch scratch;
-  for (const char* name : {"run", "prepare", "train", "extract", "profile", "check", "inspect", "verify",
-                           "grid", "compare", "bench", "demo-data", "reference"}) {
+  for (const char* name : {"run", "prepare", "train", "extract", "profile", "check", "plan", "inspect",
+                           "verify", "grid", "compare", "bench", "demo-data", "reference"}) {
     const Outcome outcome = limner::testing::limner(scratch.path(), std::string(name) + " --help");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
     EXPECT_THAT(outcome.output, ::testing::HasSubstr(std::string("limner ") + name));

@@ -103,6 +103,31 @@ TEST(Shards, RoundTripAcrossShards) {
   }
 }
 
+// A shard of a wider model under the right name: what it holds would not fit where it is read to.
+TEST(Shards, RefusesAShardOfAnotherShape) {
+  TemporaryFolder folder, wider_folder;
+  write_all(folder.path(), provenance());
+  ShardProvenance wider = provenance();
+  wider.width = 64;
+  ShardData data = shard(10, 10);
+  data.embedding.assign(64 * 10, 1.0f);
+  write_shard(wider_folder.path(), wider, data);
+  const fs::path name = fs::path("shards") / shard_name(10, 10);
+  fs::remove(folder.path() / name);
+  fs::copy(wider_folder.path() / name, folder.path() / name);
+  Json manifest = read_json(folder.path() / "manifest.json");
+  manifest["shards"][1]["bytes"] = fs::file_size(folder.path() / name);
+  write_json(folder.path() / "manifest.json", manifest);
+  const EmbeddingsReader reader(folder.path(), EmbeddingsReader::Verify::sizes);
+  std::vector<float> values(static_cast<size_t>(rows * width));
+  expect_error(ExitCode::bad_data, {"rows-000000010", "/embedding"},
+               [&] { reader.embeddings(0, rows, values.data()); });
+  manifest["shards"][1]["rows"] = std::numeric_limits<int64_t>::max();
+  write_json(folder.path() / "manifest.json", manifest);
+  expect_error(ExitCode::bad_data, {"manifest.json"},
+               [&] { EmbeddingsReader(folder.path(), EmbeddingsReader::Verify::sizes); });
+}
+
 TEST(Shards, TheSameDataIsTheSameBytes) {
   TemporaryFolder a, b;
   write_all(a.path(), provenance());

@@ -77,6 +77,7 @@ TEST(ModelConfig, RefusesByKeyAndValue) {
   expect_refused("num_attention_heads", 5);
   expect_refused("hidden_size", 0);
   expect_refused("hidden_size", -12);
+  expect_refused("num_hidden_layers", 2000000000);
   expect_refused("hidden_size", 12.5);
   expect_refused("hidden_size", "12");
   expect_refused("vocab_size", int64_t{1} << 40);

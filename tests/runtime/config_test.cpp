@@ -138,6 +138,12 @@ TEST(Config, YamlTricksAreRefused) {
   refuse("# " + std::string(1 << 20, 'x'), {"1 MiB"});
 }
 
+// What is read is written into config.yaml and run.json, which are UTF-8.
+TEST(Config, OtherEncodingsAreRefused) {
+  refuse("run:\n  directory: caf\xe9\n", {"UTF-8", ":2:1"});
+  refuse("", {"UTF-8"}, {"run.directory=caf\xe9"});
+}
+
 TEST(Config, OverridesComeLast) {
   const std::string yaml = "run: {seed: 1}\ntrain:\n  heads: [{name: a, field: f}, {name: b, field: g}]\n";
   const Settings settings =

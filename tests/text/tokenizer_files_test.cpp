@@ -111,6 +111,19 @@ TEST_F(TokenizerFiles, FollowsTheRulesOfAddedTokens) {
               ElementsAre(Pair(0, 0), Pair(0, 4), Pair(4, 7), Pair(0, 0)));
 }
 
+// Sixty bytes must not ask for gigabytes, nor a nested document for the whole stack.
+TEST_F(TokenizerFiles, RefusesWhatWouldFillMemory) {
+  Json json = tokenizer_json();
+  json["model"]["vocab"]["b"] = 2147483647;
+  EXPECT_THAT(refusal_of([&] { load(json); }, ExitCode::bad_data), HasSubstr("2147483647"));
+  std::string text = tokenizer_json().dump();
+  const std::string padding = R"("padding":null)";
+  text.replace(text.find(padding), padding.size(),
+               R"("padding":)" + std::string(20000, '[') + std::string(20000, ']'));
+  write_file(folder_.path() / "tokenizer.json", text);
+  EXPECT_THAT(refusal_of([&] { Tokenizer::load(folder_.path()); }, ExitCode::bad_data), HasSubstr("nested"));
+}
+
 TEST_F(TokenizerFiles, SavesWhatItLoaded) {
   Json json = tokenizer_json();
   json["added_tokens"].push_back(added_token(9, "Né", {{"normalized", true}, {"lstrip", true}}));

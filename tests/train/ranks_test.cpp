@@ -3,6 +3,7 @@
 
 #include "model/safetensors.h"
 #include "tests/train/shared_folder.h"
+#include "train/fixed_tree_sum.h"
 #include "train/gradient_sync.h"
 #include "train/train.h"
 #include "train/training_run.h"
@@ -127,6 +128,46 @@ TEST(TrainRanks, StopOfOneRankIsStopOfAllAndResumeIsBitEqual) {
   EXPECT_EQ(sha256(weights(whole)), sha256(weights(parts)));
 }
 
+std::string last_state(const limner::Run& run) {
+  const fs::path checkpoint =
+      run.directory() / read_json(run.train_folder() / "summary.json")["last_checkpoint"].get<std::string>();
+  return sha256_file(checkpoint / "limner_state" / "optimizer.safetensors");
+}
+
+TEST(TrainRanks, AcrossRanksGivesTheBitsOfOneRank) {
+  ASSERT_GT(world().size(), 1) << "this test is for several ranks";
+  SharedFolder folder;
+  limner::Run fixed = shared_run(folder.path() / "fixed"), usual = shared_run(folder.path() / "usual");
+  for (limner::Run* run : {&fixed, &usual}) {
+    run->settings.train.max_steps = 6;
+    run->settings.train.gradient_accumulation_steps = 2;
+    run->settings.train.heads.push_back({.name = "stars", .field = "stars", .kind = "regression"});
+    run->settings.train.heads[0].class_weight = "auto";
+    run->settings.train.masked_language_model.weight = 0.3;
+  }
+  fixed.settings.train.deterministic = "across_ranks";
+  fixed.settings.train.micro_batches = 5;  // no multiple of the ranks
+  train(fixed);
+  train(usual);
+  world().barrier("trained");
+  if (!world().root()) return;
+  for (limner::Run* run : {&fixed, &usual}) {
+    SyntheticRun one(folder.path() / ("one-" + run->directory().filename().string()));
+    const std::string directory = one.settings().run.directory;
+    one.settings() = run->settings;
+    one.settings().run.directory = directory;
+    one.settings().runtime.threads.value = 2;
+    train(one.run());
+    if (run == &fixed) {
+      EXPECT_EQ(last_state(fixed), last_state(one.run()));
+      EXPECT_EQ(read_file(fixed.checkpoints() / "best" / "model.safetensors"),
+                read_file(one.run().checkpoints() / "best" / "model.safetensors"));
+    } else {
+      EXPECT_NE(last_state(usual), last_state(one.run())) << "then the test above shows nothing";
+    }
+  }
+}
+
 TEST(TrainRanks, ErrorsReachEveryRank) {
   SharedFolder folder;
   limner::Run run = shared_run(folder.path() / "bad");
@@ -134,6 +175,49 @@ TEST(TrainRanks, ErrorsReachEveryRank) {
   run.settings.train.warmup_ratio = 0.0;
   run.settings.train.max_grad_norm = 0.0;
   expect_error(ExitCode::bad_config, {"learning_rate"}, [&] { train(run); });
+}
+
+// Values whose sum depends on the order of addition.
+float leaf_value(int64_t leaf, int64_t element) {
+  const Random random(7, "leaf", static_cast<uint64_t>(leaf));
+  const double exponent = 12.0 * random.uniform(static_cast<uint64_t>(element)) - 6.0;
+  return static_cast<float>((element % 2 == 0 ? 1.0 : -1.0) * std::pow(10.0, exponent));
+}
+
+float tree_value(int64_t begin, int64_t end, int64_t element) {
+  if (end - begin == 1) return leaf_value(begin, element);
+  int64_t left = 1;
+  while (2 * left < end - begin) left *= 2;
+  return tree_value(begin, begin + left, element) + tree_value(begin + left, end, element);
+}
+
+TEST(FixedTreeSum, AddsInTheOrderOfItsTreeWhateverTheRanks) {
+  constexpr int64_t elements = 40;
+  std::vector<float> values(elements);
+  const auto backend = make_cpu_backend(1);
+  const Tensor gradients(values.data(), DType::f32, {elements});
+  FixedTreeSum shared(*backend, world(), gradients);
+  int64_t other_order = 0;
+  for (int64_t leaves = 1; leaves <= 9; ++leaves) {
+    int64_t computed = 0;
+    shared.sum(leaves, [&](int64_t leaf) {
+      for (int64_t i = 0; i < elements; ++i) {
+        EXPECT_EQ(values[static_cast<size_t>(i)], 0.0f);
+        values[static_cast<size_t>(i)] += leaf_value(leaf, i);
+      }
+      ++computed;
+    });
+    EXPECT_EQ(computed, shared.own(leaves).count);
+    EXPECT_EQ(world().sum(computed, "count leaves"), leaves);
+    for (int64_t i = 0; i < elements; ++i) {
+      ASSERT_EQ(values[static_cast<size_t>(i)], tree_value(0, leaves, i))
+          << leaves << " leaves, element " << i;
+      float in_order = 0.0f;
+      for (int64_t leaf = 0; leaf < leaves; ++leaf) in_order += leaf_value(leaf, i);
+      other_order += in_order != values[static_cast<size_t>(i)];
+    }
+  }
+  EXPECT_GT(other_order, 0) << "these values do not show an order";
 }
 
 TEST(GradientSync, SumsEveryElementOnce) {

@@ -351,12 +351,39 @@ TEST(Train, TokenizerThatDoesNotFit) {
 }
 
 TEST(Train, CheckpointsThatCannotBeWritten) {
-  TemporaryFolder folder;
-  SyntheticRun synthetic(folder.path(), {.rows = 45});
-  synthetic.settings().train.max_steps = 1;
-  std::ofstream(synthetic.run().checkpoints()) << "a file where a folder should be";
-  expect_error(ExitCode::io, {"checkpoints"}, [&] { train(synthetic.run()); });
-  EXPECT_FALSE(fs::exists(synthetic.run().train_folder() / "summary.json"));
+  for (const bool in_background : {false, true}) {
+    TemporaryFolder folder;
+    SyntheticRun synthetic(folder.path(), {.rows = 45});
+    synthetic.settings().train.max_steps = 1;
+    synthetic.settings().train.save_in_background = in_background;
+    std::ofstream(synthetic.run().checkpoints()) << "a file where a folder should be";
+    expect_error(ExitCode::io, {"checkpoints"}, [&] { train(synthetic.run()); });
+    EXPECT_FALSE(fs::exists(synthetic.run().train_folder() / "summary.json"));
+  }
+}
+
+// A copy that training changed while it was written would differ from what stands when training waits.
+TEST(Train, SavingInTheBackgroundWritesTheSameFiles) {
+  TemporaryFolder waiting_folder, going_folder;
+  SyntheticRun waiting(waiting_folder.path()), going(going_folder.path());
+  for (SyntheticRun* run : {&waiting, &going}) {
+    run->settings().train.max_steps = 12;
+    run->settings().train.save_steps = run->settings().train.eval_steps = 1;
+    run->settings().train.save_total_limit = 20;
+    run->settings().train.save_in_background = run == &going;
+    train(run->run());
+  }
+  std::vector<std::string> names = names_in(waiting.run().checkpoints());
+  EXPECT_EQ(names.size(), 13u);
+  EXPECT_EQ(names_in(going.run().checkpoints()), names);
+  for (const std::string& name : names) {
+    for (const char* file : {"model.safetensors", "limner_state/optimizer.safetensors"}) {
+      if (name == "best" && std::string(file) != "model.safetensors") continue;
+      EXPECT_EQ(read_file(waiting.run().checkpoints() / name / file),
+                read_file(going.run().checkpoints() / name / file))
+          << name << " " << file;
+    }
+  }
 }
 
 }  // namespace

@@ -1,0 +1,17 @@
+// CSV, or TSV where the first byte is a tab, plain or gzip.
+#include "tables/reader.h"
+#include "tests/fuzz/fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace limner;
+  const std::filesystem::path path = fuzz::put("table", fuzz::view(data, size));
+  const TableFormat format = size > 0 && data[0] == '\t' ? TableFormat::tsv : TableFormat::csv;
+  fuzz::hold(size, [&] {
+    const auto table = open_table(path, format, {{"customer", "a"}, {"text", "b + c"}}, 100);
+    Record record;
+    while (table->next(record)) {
+      if (record.problem.none() && record.values.size() != 2) std::abort();
+    }
+  });
+  return 0;
+}
