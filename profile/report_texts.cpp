@@ -1,6 +1,7 @@
 // What the words of the texts tell by themselves: sentiment by lexicon, beside the model; word vectors.
 #include <array>
 #include <cmath>
+#include <cstdlib>
 
 #include "profile/html.h"
 #include "profile/report_sections.h"
@@ -22,8 +23,8 @@ std::string sentiment_figure(const ReportInputs& inputs) {
   if (all == 0) return "";
   std::vector<Bar> bars;
   for (size_t bin = 0; bin < bins; ++bin) {
-    const double from = -1 + 0.2 * static_cast<double>(bin);
-    bars.push_back({number_text(std::round(from * 10) / 10),
+    const auto from = static_cast<int>(2 * bin) - 10;  // in tenths
+    bars.push_back({fmt::format("{}{:.1f}", from < 0 ? "−" : "", std::abs(from) / 10.0),
                     say.count("count.customers", static_cast<int64_t>(counts[bin])), counts[bin] / all,
                     bin < bins / 2 ? "var(--low)" : "var(--high)"});
   }
