@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <map>
 
 #include "runtime/files.h"
 #include "tests/cli/program.h"
@@ -31,8 +32,9 @@ TEST_P(Families, GoThroughAWholeRun) {
   EXPECT_EQ(read_json(scratch / "run/checkpoints/best/config.json")["architectures"][0], classifier);
 
   // Of a hundred test rows' two sentiments and five categories.
+  const Json summary = read_json(scratch / "run/train/summary.json");
   std::map<std::string, double> accuracy;
-  for (const Json& head : read_json(scratch / "run/train/summary.json")["test"]["heads"]) {
+  for (const Json& head : summary["test"]["heads"]) {
     accuracy[head["name"].get<std::string>()] = head["accuracy"].get<double>();
   }
   EXPECT_GT(accuracy["sentiment"], 0.7);
@@ -52,7 +54,7 @@ TEST_P(Families, GoThroughAWholeRun) {
 INSTANTIATE_TEST_SUITE_P(Decoders, Families,
                          ::testing::Values(std::pair("gpt2", "GPT2ForSequenceClassification"),
                                            std::pair("llama", "LlamaForSequenceClassification")),
-                         [](const auto& info) { return std::string(info.param.first); });
+                         [](const auto& parameters) { return std::string(parameters.param.first); });
 
 }  // namespace
 }  // namespace limner::testing

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 
 #include "tests/parity/probe.h"
 
@@ -52,6 +53,15 @@ class Optimizer {
   Buffer first_memory_, second_memory_;
 };
 
+// Of this process's resident memory, so far.
+float peak_mebibytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stof(line.substr(line.find_first_of("0123456789"))) / 1024.0f;
+  }
+  fail(ExitCode::internal, "/proc/self/status has no VmHWM");
+}
+
 }  // namespace
 
 void train(const fs::path& checkpoint, const fs::path& input, const fs::path& output) {
@@ -89,6 +99,7 @@ void train(const fs::path& checkpoint, const fs::path& input, const fs::path& ou
   results.add("losses", {steps}, losses);
   results.add("grad_norms", {steps}, norms);
   results.add("learning_rates", {steps}, rates);
+  if (plan.value("peak", false)) results.add("peak_mebibytes", {1}, {peak_mebibytes()});
   const std::vector<float> trained = model.download(model.trained_weights());
   results.add_parameters("final.", model, trained, fs::absolute(output).parent_path());
   results.write(output);
