@@ -144,9 +144,9 @@ def test_adapter_of_another_base_is_refused(limner, workspace):
     path = adapter / "adapter_config.json"
     config = json.loads(path.read_text())
     for change, words in (
-        (dict(base_model_name_or_path=str(other)), ["lora_A.weight", "[3, 36]", "[3, 40]"]),
+        (dict(base_model_name_or_path=str(other)), ["down_proj.lora_A.weight", "[3, 70]", "[3, 97]"]),
         (dict(base_model_name_or_path="nobody/nothing"), ["base_model_name_or_path", "nobody/nothing"]),
-        (dict(r=4), ["lora_A.weight", "[3, 36]", "[4, 36]"]),
+        (dict(r=4), ["down_proj.lora_A.weight", "[3, 70]", "[4, 70]"]),
         (dict(use_dora=True), ["use_dora", "true"]),
         (dict(peft_type="IA3"), ["peft_type", "IA3"]),
         (dict(alpha_pattern={"q_proj": 3}), ["alpha_pattern", "q_proj"]),
