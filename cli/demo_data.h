@@ -8,7 +8,8 @@ namespace limner {
 
 // Writes folder/reviews.csv (customer_id, review, created_at, product, category, label),
 // folder/customers.jsonl (id, region, age, member_since, spend_next_quarter, churned) and folder/events.csv
-// (customer_id, at, what, amount); about ten reviews and twenty events a customer. The same seed gives the same bytes.
+// (customer_id, at, what, amount); about ten reviews and twenty events a customer. The same seed gives the
+// same bytes.
 //
 // Causes, to be found again:
 // - category (electronics, food, clothing, books, hotel): three of five reviews are of the customer's
