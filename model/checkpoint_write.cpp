@@ -93,10 +93,11 @@ void write_adapter(const std::filesystem::path& folder, const ParameterTable& ta
 }
 
 void save_model(Model& model, const std::filesystem::path& folder, const SentenceConfig& sentence) {
-  save_model(model, model.download(model.trained_weights()), folder, sentence);
+  const bool adapter = model.config().lora.active();
+  save_model(model, model.download(adapter ? model.trained_weights() : model.weights()), folder, sentence);
 }
 
-void save_model(const Model& model, std::vector<float> trained, const std::filesystem::path& folder,
+void save_model(const Model& model, std::vector<float> weights, const std::filesystem::path& folder,
                 const SentenceConfig& sentence) {
   Json config = model.config().to_json();
   const Family& family = family_named(model.config().family);
@@ -104,10 +105,10 @@ void save_model(const Model& model, std::vector<float> trained, const std::files
   write_json(folder / "config.json", config);
   if (model.config().lora.active()) {
     write_adapter(folder, model.parameters(), model.config(), model.heads(), model.head_input(),
-                  std::move(trained));
+                  std::move(weights));
   } else {
     write_weights(folder, model.parameters(), family, model.heads(), model.head_input(),
-                  model.config().has_language_head(), std::move(trained));  // all are
+                  model.config().has_language_head(), std::move(weights));
   }
   sentence.write(folder, model.config().hidden);
 }

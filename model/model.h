@@ -117,8 +117,8 @@ std::vector<HeadSpec> read_heads(const std::filesystem::path& folder, HeadInput&
 // updates it is a PEFT adapter: adapter_config.json and adapter_model.safetensors in place of the model.
 void save_model(Model& model, const std::filesystem::path& folder, const SentenceConfig& sentence);
 // The same with these weights in place of those that the model holds now, such as a copy of earlier ones:
-// trained_weights() on the host. Reads nothing that training changes.
-void save_model(const Model& model, std::vector<float> trained, const std::filesystem::path& folder,
+// weights() on the host, of an adapter trained_weights() alone. Reads nothing that training changes.
+void save_model(const Model& model, std::vector<float> weights, const std::filesystem::path& folder,
                 const SentenceConfig& sentence);
 
 // SHA-256 of what decides the outputs: config.json, weights (an adapter's and its base's), dense layers

@@ -2,24 +2,35 @@
 
 #include <cblas.h>
 
+#include <mutex>
+
 namespace limner {
 namespace {
 
-// Threads are ours: a product on several would add in another order for another number of them.
-void use_one_thread() {
-  static const bool done = [] {
-    openblas_set_num_threads(1);
-    return true;
-  }();
-  static_cast<void>(done);
-}
+// Threads are ours: a product on several would add in another order for another number of them. OpenBLAS that
+// was built for one thread (Debian's libopenblas0-serial, whichever the system prefers) shares its buffers
+// between callers without a lock and gives wrong numbers to two of them at once: there we take turns.
+class Turn {
+ public:
+  Turn() {
+    static const bool sequential = [] {
+      openblas_set_num_threads(1);
+      return openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
+    }();
+    static std::mutex mutex;
+    if (sequential) lock_ = std::unique_lock(mutex);
+  }
+
+ private:
+  std::unique_lock<std::mutex> lock_;
+};
 
 blasint size_of(int64_t count) { return static_cast<blasint>(count); }
 
 }  // namespace
 
 Matrix product_with_transposed(const Matrix& left, const Matrix& right) {
-  use_one_thread();
+  const Turn turn;
   Matrix result(left.rows(), right.rows());
   if (result.size() == 0 || left.cols() == 0) {
     result.setZero();
@@ -32,7 +43,7 @@ Matrix product_with_transposed(const Matrix& left, const Matrix& right) {
 }
 
 Matrix transposed_product(const Matrix& left, const Matrix& right) {
-  use_one_thread();
+  const Turn turn;
   Matrix result(left.cols(), right.cols());
   if (result.size() == 0 || left.rows() == 0) {
     result.setZero();
@@ -45,7 +56,7 @@ Matrix transposed_product(const Matrix& left, const Matrix& right) {
 }
 
 void add_gram(Matrix& sum, const Matrix& rows) {
-  use_one_thread();
+  const Turn turn;
   if (rows.size() == 0) return;
   cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, size_of(rows.cols()), size_of(rows.rows()), 1.0,
               rows.data(), size_of(rows.cols()), 1.0, sum.data(), size_of(sum.cols()));

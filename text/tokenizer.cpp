@@ -99,16 +99,26 @@ void Tokenizer::set_prompt(std::string words) { prompt_ = std::move(words); }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, int64_t max_length) const {
   std::vector<int32_t> ids;
-  Encoder(state_->bert, state_->pipeline, PipelineEncoder::Use::one_text)
-      .encode(prompt_ + std::string(text), max_length, ids, nullptr);
+  Encoder encoder(state_->bert, state_->pipeline, PipelineEncoder::Use::one_text);
+  std::string prompted;
+  encoder.encode(with_prompt(text, prompted), max_length, ids, nullptr);
   return ids;
 }
 
 Encoding Tokenizer::encode_with_offsets(std::string_view text, int64_t max_length) const {
   Encoding encoding;
-  Encoder(state_->bert, state_->pipeline, PipelineEncoder::Use::one_text)
-      .encode(prompt_ + std::string(text), max_length, encoding.ids, &encoding.offsets);
+  Encoder encoder(state_->bert, state_->pipeline, PipelineEncoder::Use::one_text);
+  std::string prompted;
+  encoder.encode(with_prompt(text, prompted), max_length, encoding.ids, &encoding.offsets);
   return encoding;
+}
+
+// Without a prompt nothing is copied: of a long text no more is read than fills the row.
+std::string_view Tokenizer::with_prompt(std::string_view text, std::string& prompted) const {
+  if (prompt_.empty()) return text;
+  prompted = prompt_;
+  prompted += text;
+  return prompted;
 }
 
 std::vector<std::vector<int32_t>> Tokenizer::encode_all(const std::vector<std::string>& texts,
@@ -123,11 +133,11 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_all(const std::vector<std::s
     std::unique_ptr<Encoder> encoder = pool.take([&] {
       return std::make_unique<Encoder>(state_->bert, state_->pipeline, PipelineEncoder::Use::many_texts);
     });
+    std::string prompted;
     const int64_t end = std::min(count, (block + 1) * texts_per_block);
     for (int64_t index = block * texts_per_block; index < end; ++index) {
       const auto i = static_cast<size_t>(index);
-      const bool is_cut = prompt_.empty() ? encoder->encode(texts[i], max_length, ids[i], nullptr)
-                                          : encoder->encode(prompt_ + texts[i], max_length, ids[i], nullptr);
+      const bool is_cut = encoder->encode(with_prompt(texts[i], prompted), max_length, ids[i], nullptr);
       cut[static_cast<size_t>(block)] += is_cut ? 1 : 0;
     }
     pool.give_back(std::move(encoder));

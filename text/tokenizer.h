@@ -67,6 +67,8 @@ class Tokenizer {
   explicit Tokenizer(std::shared_ptr<const State> state);
   std::shared_ptr<const State> state_;
   std::string prompt_;
+
+  std::string_view with_prompt(std::string_view text, std::string& prompted) const;
 };
 
 // Learns a WordPiece vocabulary: the frequent characters, then the most frequent pairs merged (as BPE does),

@@ -166,8 +166,13 @@ void Checkpoints::finish() {
   if (pending_.valid()) pending_.get();
 }
 
-Checkpoints::Snapshot Checkpoints::take_snapshot(int64_t step) const {
+Checkpoints::Snapshot Checkpoints::take_snapshot(int64_t step) {
   Model& model = contents_.model;
+  // An adapter leaves out what is frozen, and it never changes: one copy serves every checkpoint.
+  if (frozen_.empty() && !model.config().lora.active()) {
+    const int64_t trained = model.parameters().trained_elements();
+    frozen_ = model.download(model.weights().slice_rows(trained, model.parameters().elements() - trained));
+  }
   Snapshot snapshot{step,
                     model.download(model.trained_weights()),
                     model.download(contents_.optimizer.first()),
@@ -179,8 +184,9 @@ Checkpoints::Snapshot Checkpoints::take_snapshot(int64_t step) const {
 
 void Checkpoints::write_model(const fs::path& folder, const Snapshot& snapshot,
                               const TrainState& state) const {
-  const std::vector<float>& published = snapshot.average.empty() ? snapshot.weights : snapshot.average;
-  save_model(contents_.model, published, folder, contents_.sentence);
+  std::vector<float> published = snapshot.average.empty() ? snapshot.weights : snapshot.average;
+  published.insert(published.end(), frozen_.begin(), frozen_.end());
+  save_model(contents_.model, std::move(published), folder, contents_.sentence);
   contents_.tokenizer.save(folder, contents_.sentence.max_length);
   make_folder(folder / "limner_state");
   write_json(state_path(folder), state_json(state, contents_.fingerprint));

@@ -80,12 +80,13 @@ class Checkpoints {
 
   struct Snapshot;
   Writing writing_;
+  std::vector<float> frozen_;                 // what a full checkpoint holds beside the trained weights
   std::shared_ptr<const Snapshot> snapshot_;  // of the step saved last, for best/ and the step's own folder
   std::future<void> pending_;
 
   std::vector<std::filesystem::path> step_folders() const;  // newest first
   void start(const TrainState& state, void (Checkpoints::*write)(const Snapshot&, const TrainState&) const);
-  Snapshot take_snapshot(int64_t step) const;
+  Snapshot take_snapshot(int64_t step);
   void write_step(const Snapshot& snapshot, const TrainState& state) const;
   void write_best(const Snapshot& snapshot, const TrainState& state) const;
   void write_model(const std::filesystem::path& folder, const Snapshot& snapshot,

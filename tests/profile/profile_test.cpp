@@ -170,7 +170,7 @@ TEST_F(WholeProfile, TablesSayWhatTheJsonSays) {
   EXPECT_EQ(lines_of(file("models.csv")), 1 + 3 * 3);
   const Json segment = read_json(file("segments.json"))["segments"][0];
   EXPECT_THAT(read_file(file("segments.csv")),
-              HasSubstr("\n1," + segment["title"].get<std::string>() + "," +
+              HasSubstr("\n1,\"" + segment["title"].get<std::string>() + "\"," +  // it has commas
                         std::to_string(segment["customers"].get<int64_t>())));
 }
 
