@@ -52,7 +52,7 @@ void bench_customers(const BenchOptions& options) {
   if (dims.size() != 2 || k > dims[0]) {
     fail(ExitCode::bad_data, "{}: /vectors is no table with {} rows or more", path.string(), k);
   }
-  const auto print = [&](const char* task, std::chrono::steady_clock::time_point start, Json answer) {
+  const auto print = [&](const char* task, std::chrono::steady_clock::time_point start, const Json& answer) {
     Json line{{"bench", "customers"},
               {"contestant", "limner"},
               {"task", task},
