@@ -42,7 +42,9 @@ bool leaves_base(const Json& initialization) {
 void refuse_unsupported(const ConfigReader& reader) {
   reader.expect("peft_type", "LORA", "only LoRA adapters are supported");
   reader.expect("bias", "none", "trained biases are not supported");
-  for (const auto& [key, value] : reader.json().items()) {
+  for (const auto& item : reader.json().items()) {
+    const std::string& key = item.key();
+    const Json& value = item.value();
     const auto is_key = [&](const char* other) { return key == other; };
     if (key == "bias" || std::any_of(others.begin(), others.end(), is_key)) continue;
     if (key == "init_lora_weights" ? leaves_base(value) : is_unset(value)) continue;
