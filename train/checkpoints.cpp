@@ -169,9 +169,10 @@ void Checkpoints::finish() {
 Checkpoints::Snapshot Checkpoints::take_snapshot(int64_t step) {
   Model& model = contents_.model;
   // An adapter leaves out what is frozen, and it never changes: one copy serves every checkpoint.
-  if (frozen_.empty() && !model.config().lora.active()) {
-    const int64_t trained = model.parameters().trained_elements();
-    frozen_ = model.download(model.weights().slice_rows(trained, model.parameters().elements() - trained));
+  const int64_t trained = model.parameters().trained_elements();
+  const int64_t frozen = model.config().lora.active() ? 0 : model.parameters().elements() - trained;
+  if (frozen > static_cast<int64_t>(frozen_.size())) {
+    frozen_ = model.download(model.weights().slice_rows(trained, frozen));
   }
   Snapshot snapshot{step,
                     model.download(model.trained_weights()),
