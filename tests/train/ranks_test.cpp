@@ -230,8 +230,8 @@ TEST(GradientSync, SumsEveryElementOnce) {
   std::vector<float> values(static_cast<size_t>(table.elements()));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(i % 97) + static_cast<float>(world().rank());
-  const auto backend = make_cpu_backend(1);
-  GradientSync sync(*backend, world(), table, Tensor(values.data(), DType::f32, {table.elements()}));
+  const auto reducer = make_mpi_reducer(world());
+  GradientSync sync(*reducer, table, Tensor(values.data(), DType::f32, {table.elements()}));
   const float ranks = static_cast<float>(world().size());
   for (int round = 0; round < 2; ++round) {
     if (world().rank() == 0) {
