@@ -87,9 +87,9 @@ class Backend {
   virtual void upload(Tensor device, const void* host) = 0;
   virtual void download(void* host, Tensor device) = 0;
   virtual void synchronize() = 0;  // the CPU backend is always done
-  // Scratch memory of the operations below for batches up to this size, before the first step: nothing is
-  // taken in a step. OutOfMemory, also where a GPU has too little left for the code that it loads when a
-  // kernel is first launched; a smaller batch may then be tried.
+  // Scratch memory of the operations below for batches up to this size, before the first step: a GPU backend
+  // takes nothing in a step. OutOfMemory, also where a GPU has too little left for the code that it loads
+  // when a kernel is first launched; a smaller batch may then be tried.
   virtual void reserve(int64_t tokens, int64_t widest) = 0;
 
   // --- Linear layers. weight [out, in] as Hugging Face stores it, bias [out] or absent.

@@ -171,6 +171,7 @@ TrainForecast forecast(const Run& run) {
   forecast.tokens_per_step = std::min(
       rows.train.tokens, settings.train.max_tokens_per_batch * settings.train.gradient_accumulation_steps);
   forecast.gradient_bytes = f32_bytes(parameters.trained_elements());
+  forecast.gathered_bytes = settings.train.shard_optimizer_state ? forecast.gradient_bytes : 0;
   forecast.last_gradient_bytes = f32_bytes(parameters.layer_range(0).elements);
   double flops = 0.0;
   for (const int32_t length : rows.train.lengths) flops += forward_flops(plan.config, length);
