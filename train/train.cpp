@@ -139,7 +139,8 @@ BatchLimits plan_batches(const Run& run, Model& model, const TrainingData& data,
   const auto limits = [&](int64_t most_tokens) {
     return batch_limits(train, data.train, {&data.validation, &data.test}, ranks.size(), most_tokens);
   };
-  const int64_t whole = limits(state.share_tokens.value_or(std::numeric_limits<int64_t>::max())).train_tokens;
+  BatchLimits fitting = limits(state.share_tokens.value_or(std::numeric_limits<int64_t>::max()));
+  const int64_t whole = fitting.train_tokens;
   const MemoryFit fit = plan_within_memory(
       ranks, model, whole,
       data.pairs ? LeastBatch{whole, "train: a rank's share of a batch of pairs, which cannot be cut",
@@ -147,9 +148,10 @@ BatchLimits plan_batches(const Run& run, Model& model, const TrainingData& data,
                  : LeastBatch{data.train.longest, "train: the longest row",
                               "lower model.max_length or set train.gradient_checkpointing"},
       [&](int64_t tokens) {
-        const BatchLimits part = limits(tokens);
-        model.plan(Purpose::training, part.train_tokens, part.train_rows);
-        model.plan(Purpose::inference, part.evaluation_tokens, part.evaluation_rows);
+        // Evaluation's batches are those of any number of ranks, until memory says otherwise.
+        if (tokens < whole) fitting = limits(tokens);
+        model.plan(Purpose::training, fitting.train_tokens, fitting.train_rows);
+        model.plan(Purpose::inference, fitting.evaluation_tokens, fitting.evaluation_rows);
       });
   if (!fit.lack.empty()) {
     state.share_tokens = fit.tokens;
@@ -164,7 +166,7 @@ BatchLimits plan_batches(const Run& run, Model& model, const TrainingData& data,
   } else if (state.share_tokens) {
     log_info("train: shares in pieces of at most {} tokens, as before the interruption", *state.share_tokens);
   }
-  return limits(fit.tokens);
+  return fitting;
 }
 
 void log_start(const Run& run, const Model& model, const Backend& backend, const TrainingData& data,

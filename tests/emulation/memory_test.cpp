@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <regex>
 
 #include "extract/shards.h"
 #include "runtime/files.h"
@@ -15,15 +15,15 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// In f32, so that losses can be compared closely. Activations are large beside all else: 13 KB a token.
+// In f32, so that losses can be compared closely; activations are large beside all else.
 constexpr const char* kSettings =
     " config.yaml runtime.device=cuda runtime.precision=f32 train.logging_steps=1 train.num_train_epochs=4 "
     "train.max_tokens_per_batch=1024 train.save_steps=4 train.save_total_limit=9 train.weight_average=0.9 "
     "extract.max_tokens_per_batch=1024 "
     "model.architecture='{layers: 1, hidden: 64, heads: 2, inner: 768, max_positions: 64}' ";
 
-// Of rank 1. Beside what every run takes there is room for about half the activations of its share.
-constexpr int64_t kShort = 0, kShortInExtraction = 0, kTooShort = 0;
+// Room for everything but the code of kernels, which the program keeps free.
+constexpr int64_t kTooShort = 60'000'000;
 
 int64_t count_of(const std::string& text, const std::string& part) {
   int64_t count = 0;
@@ -43,6 +43,8 @@ class Memory : public ::testing::Test {
     for (const char* folder : {"pieces", "parts", "short_parts", "nothing"})
       copy("whole", folder, "prepared");
     whole = run("train", "whole");
+    too_short = run("train", "nothing", {}, kTooShort);
+    scarce = bytes_for(0.7, whole.output, too_short.output);
   }
   static void TearDownTestSuite() { delete scratch; }
 
@@ -59,6 +61,19 @@ class Memory : public ::testing::Test {
                  "LIMNER_EMULATION_DEVICES=2 LIMNER_CUDA_MODULE=" +
                  LIMNER_EMULATED_MODULE + " && mpirun --oversubscribe --bind-to none -n 1 " + command +
                  " : -n 1 " + limit + command);
+  }
+  // A GPU with this share of the memory that `plenty` had for activations, and all else that it wants: the
+  // program tells, where it has too little, what is left beside the smallest batch and what it keeps free.
+  static int64_t bytes_for(double share, const std::string& plenty, const std::string& too_short) {
+    std::smatch activations, left;
+    if (!std::regex_search(plenty, activations, std::regex("([0-9.]+) MiB of activations")) ||
+        !std::regex_search(too_short, left,
+                           std::regex("([0-9]+) of [0-9]+ bytes are free, and ([0-9]+) are"))) {
+      ADD_FAILURE() << plenty << too_short;
+      return 0;
+    }
+    return kTooShort - std::stoll(left[1]) + std::stoll(left[2]) +
+           static_cast<int64_t>(share * std::stod(activations[1]) * (1 << 20));
   }
   static void copy(const std::string& from, const std::string& to, const char* folder) {
     fs::create_directories(*scratch / to);
@@ -81,10 +96,12 @@ class Memory : public ::testing::Test {
     return values;
   }
   static Scratch* scratch;
-  static Outcome whole;
+  static Outcome whole, too_short;
+  static int64_t scarce;  // bytes of rank 1
 };
 Scratch* Memory::scratch = nullptr;
-Outcome Memory::whole;
+Outcome Memory::whole, Memory::too_short;
+int64_t Memory::scarce = 0;
 
 TEST_F(Memory, StateInPartsGivesTheBitsOfWholeState) {
   ASSERT_EQ(whole.exit_code, 0) << whole.output;
@@ -97,7 +114,7 @@ TEST_F(Memory, StateInPartsGivesTheBitsOfWholeState) {
 
 // Rank 1 alone lacks memory. Both make pieces, say so once, and train as whole shares do.
 TEST_F(Memory, SharesAreCutOnAllRanksWhereOneLacksMemory) {
-  const Outcome pieces = run("train", "pieces", {}, kShort);
+  const Outcome pieces = run("train", "pieces", {}, scarce);
   ASSERT_EQ(pieces.exit_code, 0) << pieces.output;
   EXPECT_EQ(count_of(pieces.output, "do not fit into memory (rank 1 on "), 1) << pieces.output;
   EXPECT_THAT(pieces.output, HasSubstr("out of GPU memory: "));
@@ -115,7 +132,7 @@ TEST_F(Memory, SharesAreCutOnAllRanksWhereOneLacksMemory) {
 
   // Rank 1 updates half of the weights here, and gives them to rank 0, which writes: had the ranks come to
   // different weights or gradients, these would not be the same bits.
-  const Outcome parts = run("train", "short_parts", "train.shard_optimizer_state=true", kShort);
+  const Outcome parts = run("train", "short_parts", "train.shard_optimizer_state=true", scarce);
   ASSERT_EQ(parts.exit_code, 0) << parts.output;
   EXPECT_EQ(state_hash("short_parts"), state_hash("pieces"));
 
@@ -136,17 +153,16 @@ TEST_F(Memory, SharesAreCutOnAllRanksWhereOneLacksMemory) {
 }
 
 TEST_F(Memory, ARowThatDoesNotFitIsAnError) {
-  const Outcome nothing = run("train", "nothing", {}, kTooShort);
-  EXPECT_EQ(nothing.exit_code, 70) << nothing.output;
+  EXPECT_EQ(too_short.exit_code, 70) << too_short.output;
   for (const char* part : {"train: the longest row, ", "does not fit into memory (rank 1 on ",
                            "lower model.max_length or set train.gradient_checkpointing"}) {
-    EXPECT_THAT(nothing.output, HasSubstr(part));
+    EXPECT_THAT(too_short.output, HasSubstr(part));
   }
 }
 
 // Pairs are told from all others of their batch: no pieces.
 TEST_F(Memory, SharesOfPairsAreNotCut) {
-  const Outcome pairs = run("train", "nothing", "train.contrastive.weight=1", kShort);
+  const Outcome pairs = run("train", "nothing", "train.contrastive.weight=1", scarce);
   EXPECT_EQ(pairs.exit_code, 70) << pairs.output;
   EXPECT_THAT(pairs.output, HasSubstr("share of a batch of pairs, which cannot be cut"));
   EXPECT_THAT(pairs.output, HasSubstr("lower train.max_tokens_per_batch"));
@@ -157,10 +173,16 @@ TEST_F(Memory, ExtractionTakesSmallerBatches) {
   ASSERT_EQ(plenty.exit_code, 0) << plenty.output;
   const std::vector<float> expected = embedding("whole");
   fs::remove_all(*scratch / "whole/embeddings");
-  const Outcome scarce = run("extract", "whole", {}, kShortInExtraction);
-  ASSERT_EQ(scarce.exit_code, 0) << scarce.output;
-  EXPECT_EQ(count_of(scarce.output, "extract: batches of 1024 tokens do not fit into memory (rank 1 on "), 1)
-      << scarce.output;
+  const Outcome nothing = run("extract", "whole", {}, kTooShort);
+  EXPECT_EQ(nothing.exit_code, 70);
+  EXPECT_THAT(nothing.output,
+              HasSubstr("extract: the longest row that there may be, 64 tokens, does not fit"));
+  // A quarter of a batch: less than the rows of a shard.
+  const Outcome cut = run("extract", "whole", {}, bytes_for(0.3, plenty.output, nothing.output));
+  ASSERT_EQ(cut.exit_code, 0) << cut.output;
+  EXPECT_EQ(count_of(cut.output, "extract: batches of 1024 tokens do not fit into memory (rank 1 on "), 1)
+      << cut.output;
+  EXPECT_THAT(cut.output, HasSubstr("All ranks take 256 tokens"));
   EXPECT_THAT(plenty.output, Not(HasSubstr("do not fit into memory")));
   const std::vector<float> found = embedding("whole");
   ASSERT_EQ(found.size(), expected.size());
