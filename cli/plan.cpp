@@ -96,6 +96,7 @@ void print_training(const Settings& settings, const TrainForecast& forecast) {
                           static_cast<double>(forecast.parameters),
                           static_cast<double>(forecast.gradient_bytes),
                           static_cast<double>(forecast.last_gradient_bytes),
+                          static_cast<double>(forecast.gathered_bytes),
                           rate.tokens_per_second};
   fmt::print("training   {} parameters, {:.4g} GFLOP a token, {:.1f} MB of gradients summed a step\n",
              forecast.parameters, 3.0 * forecast.flops_per_token / giga, load.gradient_bytes / 1e6);
@@ -141,8 +142,10 @@ void print_assumptions(const PlanSettings& plan) {
       "pass hides them,\n"
       "  the embeddings' part is never hidden; backward is two thirds of the computation\n",
       100.0 * plan.overlap);
-  fmt::print("  AdamW moves 30 bytes a parameter at {:.4g} GB/s, on top of the rate of one device\n",
-             plan.memory_bandwidth);
+  fmt::print(
+      "  AdamW moves 30 bytes a parameter at {:.4g} GB/s, on top of the rate of one device; in parts "
+      "(train.shard_optimizer_state) an even share of it, and the gather of weights, which nothing hides\n",
+      plan.memory_bandwidth);
   fmt::print(
       "  a device has its even share of a batch's tokens, at least one row; its rate is the same for any "
       "share\n");

@@ -31,6 +31,10 @@ StepTime step_time(const Cluster& cluster, const TrainingLoad& load, int64_t gpu
   const double even = load.tokens_per_step / static_cast<double>(gpus);
   time.compute = std::max(even, load.tokens_per_row * load.batches_per_step) / load.tokens_per_second;
   time.update = update_bytes_per_parameter * load.parameters / cluster.memory_bandwidth;
+  if (load.gathered_bytes > 0.0) {  // a sum is a reduce-scatter and a gather of as much
+    time.update = time.update / static_cast<double>(gpus) +
+                  all_reduce_seconds(cluster, load.gathered_bytes, gpus) / 2.0;
+  }
   time.all_reduce = all_reduce_seconds(cluster, load.gradient_bytes, gpus);
   const double hiding = cluster.overlap * backward_share * time.compute / load.batches_per_step;
   const double last = time.all_reduce * load.last_gradient_bytes / load.gradient_bytes;

@@ -25,6 +25,7 @@ struct TrainingLoad {
   double parameters = 0.0;
   double gradient_bytes = 0.0;       // summed in each step
   double last_gradient_bytes = 0.0;  // of them, made last: never hidden
+  double gathered_bytes = 0.0;       // of weights that the devices update in parts; 0: each updates all
   double tokens_per_second = 0.0;    // of one device
 };
 

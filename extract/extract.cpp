@@ -8,6 +8,7 @@
 #include "extract/work_queue.h"
 #include "kernels/select.h"
 #include "model/adapter_config.h"
+#include "model/memory_fit.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/interrupt.h"
@@ -154,18 +155,38 @@ void log_plan(const ExtractionPlan& plan, const ShardProvenance& provenance, siz
   }
 }
 
-void compute_missing(const Run& run, const ExtractionPlan& plan, const ShardProvenance& provenance,
+// Lays out the largest batches for which every rank has memory, and returns the plan with them.
+ExtractionPlan plan_batches(const Run& run, Model& model, ExtractionPlan plan) {
+  const auto rows_of = [&](int64_t tokens) { return most_batch_rows(tokens, run.settings.extract); };
+  const MemoryFit fit = plan_within_memory(
+      run.communicator, model, plan.max_tokens,
+      {plan.max_length, "extract: the longest row that there may be", "lower model.max_length"},
+      [&](int64_t tokens) { model.plan(Purpose::inference, tokens, rows_of(tokens)); });
+  if (!fit.lack.empty() && run.communicator.root()) {
+    log_warning(
+        "extract: batches of {} tokens do not fit into memory ({}). All ranks take {} tokens: the same "
+        "vectors up to rounding. Set extract.max_tokens_per_batch to {} to have the same bytes wherever it "
+        "runs",
+        plan.max_tokens, fit.lack, fit.tokens, fit.tokens);
+  }
+  plan.max_tokens = fit.tokens;
+  plan.max_rows = rows_of(fit.tokens);
+  return plan;
+}
+
+void compute_missing(const Run& run, const ExtractionPlan& wanted, const ShardProvenance& provenance,
                      const std::vector<ShardRange>& missing, const Tokenizer& tokenizer,
                      const PreparedReader& prepared) {
   const auto started = std::chrono::steady_clock::now();
   const std::unique_ptr<Backend> backend =
       select_backend(run.settings.runtime, run.threads(), run.communicator);
-  Model model(*backend, plan.config, plan.heads, plan.head_input, plan.precision);
-  load_weights(model, plan.checkpoint);
-  const int64_t arena = model.plan(Purpose::inference, plan.max_tokens, plan.max_rows);
-  log_plan(plan, provenance, missing.size(), arena, model);
+  Model model(*backend, wanted.config, wanted.heads, wanted.head_input, wanted.precision);
+  load_weights(model, wanted.checkpoint);
+  SentenceVectors vectors(*backend, wanted.sentence, wanted.config.hidden, wanted.dimensions,
+                          wanted.max_rows);
+  const ExtractionPlan plan = plan_batches(run, model, wanted);
+  log_plan(plan, provenance, missing.size(), model.planned_bytes(), model);
 
-  SentenceVectors vectors(*backend, plan.sentence, plan.config.hidden, plan.dimensions, plan.max_rows);
   Extractor extractor(plan, model, vectors, tokenizer, prepared, run.threads());
   const int64_t done =
       run.communicator.sum(work(run, provenance, missing, extractor), "count the shards done");

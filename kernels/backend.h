@@ -83,11 +83,13 @@ class Backend {
   virtual ~Backend() = default;
   virtual Device device() const = 0;
   virtual std::string description() const = 0;  // "cpu: AVX-512 (bf16), 2 threads, oneDNN 2.6.3"
-  virtual Buffer allocate(int64_t bytes) = 0;   // zeroed
+  virtual Buffer allocate(int64_t bytes) = 0;   // zeroed; OutOfMemory, with what is free where that is known
   virtual void upload(Tensor device, const void* host) = 0;
   virtual void download(void* host, Tensor device) = 0;
   virtual void synchronize() = 0;  // the CPU backend is always done
-  // Scratch memory of the operations below for batches up to this size; called once before the first step.
+  // Scratch memory of the operations below for batches up to this size, before the first step: a GPU backend
+  // takes nothing in a step. OutOfMemory, also where a GPU has too little left for the code that it loads
+  // when a kernel is first launched; a smaller batch may then be tried.
   virtual void reserve(int64_t tokens, int64_t widest) = 0;
 
   // --- Linear layers. weight [out, in] as Hugging Face stores it, bias [out] or absent.

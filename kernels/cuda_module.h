@@ -26,7 +26,7 @@ struct CudaModule {
   std::unique_ptr<DeviceReducer> (*make_reducer)(Backend& backend, const Communicator& ranks,
                                                  std::string* note);
 };
-inline constexpr int kCudaModuleVersion = 2;
+inline constexpr int kCudaModuleVersion = 3;
 inline constexpr const char* kCudaModuleEntry = "limner_cuda_module";
 using CudaModuleEntry = const CudaModule* (*)();
 

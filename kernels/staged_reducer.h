@@ -1,4 +1,4 @@
-// Gradient sums of a device whose memory MPI cannot read.
+// Sums and gathers of a device whose memory MPI cannot read.
 #pragma once
 
 #include <memory>
@@ -8,8 +8,8 @@
 
 namespace limner {
 
-// start_sum() copies the tensor to host memory and starts the sum there, finish() copies the sums back. The
-// backend outlives the reducer.
+// start_…() copies the tensor to host memory and starts there, finish() copies the results back. The backend
+// outlives the reducer.
 std::unique_ptr<DeviceReducer> make_staged_reducer(Backend& backend, const Communicator& ranks);
 
 }  // namespace limner

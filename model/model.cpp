@@ -269,6 +269,16 @@ int64_t Model::plan(Purpose purpose, int64_t max_tokens, int64_t max_rows) {
   return s.arena_memory.bytes();
 }
 
+int64_t Model::planned_bytes() const { return state_->arena_memory.bytes(); }
+void Model::make_gradients() { state_->make_gradients(); }
+
+void Model::release_plan() {
+  State& s = *state_;
+  s.arena_memory = {};
+  s.limits = {};
+  s.tokens = s.rows = -1;
+}
+
 Model::Output Model::forward(const Batch& batch, Purpose purpose, std::optional<uint64_t> dropout_key) {
   State& s = *state_;
   s.check_fits(batch, purpose);

@@ -45,7 +45,7 @@ class Model {
   Tensor weights();          // f32 [elements], in bf16 [f32_elements]
   Tensor trained_weights();  // the part of them that has gradients, f32 [trained_elements]
   Tensor shadow();           // bf16 [elements], absent in f32
-  Tensor gradients();        // f32 [trained_elements], absent until plan(training)
+  Tensor gradients();        // f32 [trained_elements], absent until make_gradients()
   void refresh_shadow();     // after weights were changed by hand
   std::vector<float> download_weights() const;
   // Copies between the host and an f32 tensor where this model computes.
@@ -55,8 +55,11 @@ class Model {
   // Lays out the arena for batches up to this size (measured by a counting arena first). Returns its bytes. A
   // plan for training serves inference on batches of that size too; a second plan adds to the first. Weights
   // (4 bytes a parameter, 2 more for the shadow) and gradients (4 more for what is trained) are not in the
-  // sum.
+  // sum. OutOfMemory: a smaller plan may be tried after release_plan().
   int64_t plan(Purpose purpose, int64_t max_tokens, int64_t max_rows);
+  int64_t planned_bytes() const;
+  void release_plan();    // as before the first plan, but for the gradients
+  void make_gradients();  // of zero; plan(training) does it too
   static int64_t predict_bytes(const ModelConfig& config, const std::vector<HeadSpec>& heads, DType precision,
                                Purpose purpose, int64_t max_tokens, int64_t max_rows);
 

@@ -19,8 +19,8 @@ Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
   const auto whole = static_cast<size_t>(std::max(aligned(bytes), alignment_bytes));
   void* memory = std::aligned_alloc(static_cast<size_t>(alignment_bytes), whole);
   if (memory == nullptr) {
-    fail(ExitCode::internal,
-         "out of memory: {} bytes wanted; lower max_tokens_per_batch or run fewer ranks on this host", bytes);
+    throw OutOfMemory(fmt::format(
+        "out of memory: {} bytes wanted; run fewer ranks on this host, or a smaller model", bytes));
   }
   std::memset(memory, 0, whole);
   memory_ = {memory, [](void* pointer) { std::free(pointer); }};

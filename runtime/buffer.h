@@ -13,7 +13,7 @@ namespace limner {
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(int64_t bytes);  // host memory
+  explicit Buffer(int64_t bytes);  // host memory, or OutOfMemory
   Buffer(void* memory, int64_t bytes, Device device, void (*release)(void*));
   void* data() const { return memory_.get(); }
   int64_t bytes() const { return bytes_; }

@@ -1,5 +1,5 @@
 // Ranks. `Communicator` is MPI on host memory; `DeviceReducer` is the second communicator that sums gradients
-// where they lie (MPI on host memory here; kernels/cuda/nccl_reducer.h on GPUs).
+// and gathers weights where they lie (MPI on host memory here; kernels/cuda/nccl_reducer.h on GPUs).
 #pragma once
 
 #include <chrono>
@@ -94,15 +94,20 @@ void Communicator::broadcast_value(T& value, int root, const char* what, Patienc
   broadcast_bytes(&value, static_cast<int64_t>(sizeof(T)), root, what, patience);
 }
 
-// Sums tensors over ranks in the background: start() returns at once, finish() waits for everything started.
-// Sums are in f32 (the gradients' dtype); the order of addition is fixed for a given rank count. With one
-// rank nothing happens.
+// Works on f32 tensors of all ranks in the background: start_…() returns at once, finish() waits for
+// everything started. The order of addition is fixed for a given rank count. With one rank nothing happens.
 class DeviceReducer {
  public:
   virtual ~DeviceReducer() = default;
   virtual void start_sum(Tensor in_place, const char* what) = 0;
+  // The tensor is as many equal parts as there are ranks, one after the other. Part r is rank r's: it gives
+  // its own and receives the others'.
+  virtual void start_gather(Tensor in_place, const char* what) = 0;
   virtual void progress() = 0;  // Open MPI moves data only inside MPI calls: call between layers
   virtual void finish() = 0;
+
+ protected:
+  static int64_t part_elements(const Tensor& whole, int ranks, const char* what);  // of start_gather()
 };
 std::unique_ptr<DeviceReducer> make_mpi_reducer(const Communicator& communicator);
 

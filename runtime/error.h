@@ -31,6 +31,12 @@ class Error : public std::runtime_error {
   ExitCode code_;
 };
 
+// Memory that is not there. Whoever can do with less may catch it; else it ends the run as any other.
+class OutOfMemory : public Error {
+ public:
+  explicit OutOfMemory(const std::string& message) : Error(ExitCode::internal, message) {}
+};
+
 template <class... Arguments>
 [[noreturn]] void fail(ExitCode code, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
   throw Error(code, fmt::format(format, std::forward<Arguments>(arguments)...));

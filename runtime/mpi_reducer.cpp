@@ -1,5 +1,6 @@
-// Gradient sums on host memory: one nonblocking MPI sum per call, on a communicator of its own.
+// Sums and gathers of host memory: one nonblocking MPI operation per call, on a communicator of its own.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "runtime/communicator_state.h"
@@ -10,6 +11,12 @@ namespace {
 constexpr int64_t piece_elements = int64_t{1} << 28;  // MPI counts are int
 
 }  // namespace
+
+int64_t DeviceReducer::part_elements(const Tensor& whole, int ranks, const char* what) {
+  require(whole.elements() % ranks == 0, "'{}': {} elements are not {} equal parts", what, whole.elements(),
+          ranks);
+  return whole.elements() / ranks;
+}
 
 class MpiReducer : public DeviceReducer {
  public:
@@ -28,15 +35,28 @@ class MpiReducer : public DeviceReducer {
     }
   }
 
+  void start_gather(Tensor in_place, const char* what) override {
+    require(in_place.device == Device::cpu, "the MPI reducer gathers host memory only ({})", what);
+    float* values = in_place.as<float>();
+    const int64_t part = part_elements(in_place, communicator_.size(), what);
+    if (communicator_.size() == 1) return;
+    require(part <= std::numeric_limits<int>::max(), "'{}': parts of {} elements; MPI counts them in int",
+            what, part);
+    pending_.push_back({MPI_REQUEST_NULL, what});
+    state().check(MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, static_cast<int>(part),
+                                 MPI_FLOAT, state().comm, &pending_.back().request),
+                  what);
+  }
+
   void progress() override {
-    for (Pending& sum : pending_) {
+    for (Pending& operation : pending_) {
       int done = 0;
-      state().check(MPI_Test(&sum.request, &done, MPI_STATUS_IGNORE), sum.what);
+      state().check(MPI_Test(&operation.request, &done, MPI_STATUS_IGNORE), operation.what);
     }
   }
 
   void finish() override {
-    for (Pending& sum : pending_) state().wait(sum.request, sum.what);
+    for (Pending& operation : pending_) state().wait(operation.request, operation.what);
     pending_.clear();
   }
 

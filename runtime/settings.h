@@ -485,6 +485,7 @@ struct TrainSettings {
   double spike_factor = 0.0;
   std::string deterministic = "same_ranks";
   int64_t micro_batches = 8;
+  bool shard_optimizer_state = false;
   bool save_in_background = true;
   template <class V>
   void visit(V& v) {
@@ -575,6 +576,10 @@ struct TrainSettings {
             "across_ranks: pieces of each global batch, whatever the ranks; ranks beyond that number have "
             "nothing to do.",
             Range{1, 4096});
+    v.field(
+        "shard_optimizer_state", shard_optimizer_state,
+        "Each rank keeps AdamW's moments of its own part of the parameters, updates that part and gets the "
+        "rest from the others (ZeRO, stage 1): the same bits in less memory, for more traffic.");
     v.field("save_in_background", save_in_background,
             "Checkpoints are written from a copy of the state while training goes on.");
   }

@@ -1,6 +1,7 @@
 #include "text/batcher.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <numeric>
 
@@ -15,24 +16,23 @@ constexpr int64_t batches_per_window = 16;
 
 int64_t length_of(std::span<const int32_t> lengths, int64_t row) { return lengths[static_cast<size_t>(row)]; }
 
-// Appends batches of `rows`, filled in this order.
-void fill(std::span<const int64_t> rows, std::span<const int32_t> lengths, int64_t max_tokens,
-          std::vector<std::vector<int64_t>>& batches) {
-  std::vector<int64_t> batch;
+}  // namespace
+
+std::vector<std::vector<int64_t>> cut_batches(std::span<const int64_t> rows, std::span<const int32_t> lengths,
+                                              int64_t max_tokens) {
+  require(max_tokens > 0, "batches of at most {} tokens", max_tokens);
+  std::vector<std::vector<int64_t>> batches;
   int64_t tokens = 0;
   for (const int64_t row : rows) {
-    if (!batch.empty() && tokens + length_of(lengths, row) > max_tokens) {
-      batches.push_back(std::move(batch));
-      batch.clear();
+    if (batches.empty() || tokens + length_of(lengths, row) > max_tokens) {
+      batches.emplace_back();
       tokens = 0;
     }
-    batch.push_back(row);
+    batches.back().push_back(row);
     tokens += length_of(lengths, row);
   }
-  if (!batch.empty()) batches.push_back(std::move(batch));
+  return batches;
 }
-
-}  // namespace
 
 std::vector<std::vector<int64_t>> epoch_batches(std::span<const int32_t> lengths, int64_t max_tokens,
                                                 uint64_t seed, int64_t epoch) {
@@ -48,7 +48,7 @@ std::vector<std::vector<int64_t>> epoch_batches(std::span<const int32_t> lengths
     const std::span<int64_t> window(rows.data() + begin, end - begin);
     std::stable_sort(window.begin(), window.end(),
                      [&](int64_t a, int64_t b) { return length_of(lengths, a) < length_of(lengths, b); });
-    fill(window, lengths, max_tokens, batches);
+    std::ranges::move(cut_batches(window, lengths, max_tokens), std::back_inserter(batches));
   }
   std::vector<std::vector<int64_t>> shuffled;
   for (const int64_t index :
@@ -81,14 +81,11 @@ std::vector<int64_t> rank_share(const std::vector<int64_t>& batch, std::span<con
 }
 
 std::vector<std::vector<int64_t>> range_batches(std::span<const int32_t> lengths, int64_t max_tokens) {
-  require(max_tokens > 0, "batches of at most {} tokens", max_tokens);
   std::vector<int64_t> rows(lengths.size());
   std::iota(rows.begin(), rows.end(), int64_t{0});
   std::stable_sort(rows.begin(), rows.end(),
                    [&](int64_t a, int64_t b) { return length_of(lengths, a) > length_of(lengths, b); });
-  std::vector<std::vector<int64_t>> batches;
-  fill(rows, lengths, max_tokens, batches);
-  return batches;
+  return cut_batches(rows, lengths, max_tokens);
 }
 
 Batch pack(const std::vector<int64_t>& indices, const std::vector<std::span<const int32_t>>& tokens,

@@ -20,6 +20,10 @@ std::vector<std::vector<int64_t>> epoch_batches(std::span<const int32_t> lengths
 std::vector<int64_t> rank_share(const std::vector<int64_t>& batch, std::span<const int32_t> lengths, int rank,
                                 int size);
 
+// The rows in this order, in batches of at most `max_tokens` tokens (a longer row is alone). None: no batch.
+std::vector<std::vector<int64_t>> cut_batches(std::span<const int64_t> rows, std::span<const int32_t> lengths,
+                                              int64_t max_tokens);
+
 // Extraction: the batches of a row range, longest rows first, by token budget; depends on the lengths only.
 // Indices into `lengths`.
 std::vector<std::vector<int64_t>> range_batches(std::span<const int32_t> lengths, int64_t max_tokens);

@@ -31,6 +31,7 @@ Json state_json(const TrainState& state, const std::string& fingerprint) {
           {"evaluation_due", state.evaluation_due},
           {"usual_norm", state.usual_norm},
           {"bad_steps", state.bad_steps},
+          {"share_tokens", state.share_tokens ? Json(*state.share_tokens) : Json(nullptr)},
           {"window", {{"steps", state.window.steps}, {"losses", state.window.losses}}}};
 }
 
@@ -47,6 +48,7 @@ TrainState parse_state(const Json& json) {
   json.at("evaluation_due").get_to(state.evaluation_due);
   json.at("usual_norm").get_to(state.usual_norm);
   json.at("bad_steps").get_to(state.bad_steps);
+  if (!json.at("share_tokens").is_null()) state.share_tokens = json.at("share_tokens").get<int64_t>();
   json.at("window").at("steps").get_to(state.window.steps);
   json.at("window").at("losses").get_to(state.window.losses);
   return state;
@@ -68,23 +70,23 @@ std::optional<int64_t> step_of(const fs::path& folder) {
   return error == std::errc() && stopped == end ? std::optional(step) : std::nullopt;
 }
 
-void read_flat(const SafetensorsFile& file, const char* name, Model& model, const Tensor& flat) {
+std::vector<float> read_flat(const SafetensorsFile& file, const char* name, int64_t elements) {
   const TensorEntry* entry = file.find(name);
-  if (entry == nullptr || entry->elements() != flat.elements()) {
-    fail(ExitCode::bad_data, "{}: no {} of {} elements", file.path().string(), name, flat.elements());
+  if (entry == nullptr || entry->elements() != elements) {
+    fail(ExitCode::bad_data, "{}: no {} of {} elements", file.path().string(), name, elements);
   }
-  std::vector<float> values(static_cast<size_t>(flat.elements()));
+  std::vector<float> values(static_cast<size_t>(elements));
   file.read(*entry, values);
-  model.upload(flat, values);
+  return values;
 }
 
 }  // namespace
 
 // What a checkpoint is written from, apart from the training that goes on.
 struct Checkpoints::Snapshot {
-  int64_t step;
-  std::vector<float> weights, first, second;  // of what is trained
-  std::vector<float> average;                 // empty: there is none
+  std::vector<float> weights;  // of what is trained
+  Optimizer::Moments moments;
+  std::vector<float> average;  // empty: there is none
 };
 
 Checkpoints::Checkpoints(fs::path folder, const Contents& contents, int64_t total_limit, Writing writing)
@@ -124,13 +126,15 @@ std::optional<fs::path> Checkpoints::newest() const {
 
 TrainState Checkpoints::restore(const fs::path& checkpoint) {
   const SafetensorsFile file(optimizer_path(checkpoint));
-  read_flat(file, flat_weights, contents_.model, contents_.model.trained_weights());
-  read_flat(file, first_moment, contents_.model, contents_.optimizer.first());
-  read_flat(file, second_moment, contents_.model, contents_.optimizer.second());
+  Model& model = contents_.model;
+  const int64_t elements = model.parameters().trained_elements();
+  model.upload(model.trained_weights(), read_flat(file, flat_weights, elements));
+  contents_.optimizer.upload_moments(
+      {read_flat(file, first_moment, elements), read_flat(file, second_moment, elements)});
   if (contents_.average.present()) {
-    read_flat(file, weight_average, contents_.model, contents_.average.average());
+    model.upload(contents_.average.average(), read_flat(file, weight_average, elements));
   }
-  contents_.model.refresh_shadow();
+  model.refresh_shadow();
   return parse_state(read_json(state_path(checkpoint)));
 }
 
@@ -149,24 +153,30 @@ void Checkpoints::save_best(const TrainState& state) { start(state, &Checkpoints
 // One copy of the state at most: a step's best/ and its own folder share it, the next step waits for both.
 void Checkpoints::start(const TrainState& state,
                         void (Checkpoints::*write)(const Snapshot&, const TrainState&) const) {
-  if (!snapshot_ || snapshot_->step != state.step) {
+  const bool root = contents_.ranks.root();
+  if (snapshot_step_ != state.step) {
     finish();
-    snapshot_ = std::make_shared<const Snapshot>(take_snapshot(state.step));
+    Optimizer::Moments moments = contents_.optimizer.download_moments();
+    if (root) snapshot_ = std::make_shared<const Snapshot>(take_snapshot(std::move(moments)));
+    snapshot_step_ = state.step;
   }
-  pending_ = std::async(std::launch::async,
-                        [this, write, state, snapshot = snapshot_, before = std::move(pending_)]() mutable {
-                          if (before.valid()) before.get();
-                          (this->*write)(*snapshot, state);
-                        });
+  if (root) {
+    pending_ = std::async(std::launch::async,
+                          [this, write, state, snapshot = snapshot_, before = std::move(pending_)]() mutable {
+                            if (before.valid()) before.get();
+                            (this->*write)(*snapshot, state);
+                          });
+  }
   if (writing_ == Writing::at_once) finish();
 }
 
 void Checkpoints::finish() {
+  snapshot_step_ = -1;
   snapshot_.reset();
   if (pending_.valid()) pending_.get();
 }
 
-Checkpoints::Snapshot Checkpoints::take_snapshot(int64_t step) {
+Checkpoints::Snapshot Checkpoints::take_snapshot(Optimizer::Moments moments) {
   Model& model = contents_.model;
   // An adapter leaves out what is frozen, and it never changes: one copy serves every checkpoint.
   const int64_t trained = model.parameters().trained_elements();
@@ -174,11 +184,7 @@ Checkpoints::Snapshot Checkpoints::take_snapshot(int64_t step) {
   if (frozen > static_cast<int64_t>(frozen_.size())) {
     frozen_ = model.download(model.weights().slice_rows(trained, frozen));
   }
-  Snapshot snapshot{step,
-                    model.download(model.trained_weights()),
-                    model.download(contents_.optimizer.first()),
-                    model.download(contents_.optimizer.second()),
-                    {}};
+  Snapshot snapshot{model.download(model.trained_weights()), std::move(moments), {}};
   if (contents_.average.present()) snapshot.average = model.download(contents_.average.average());
   return snapshot;
 }
@@ -202,8 +208,8 @@ void Checkpoints::write_step(const Snapshot& snapshot, const TrainState& state) 
     return Tensor(const_cast<float*>(values.data()), DType::f32, {static_cast<int64_t>(values.size())});
   };
   std::vector<NamedTensor> tensors{{flat_weights, tensor(snapshot.weights)},
-                                   {first_moment, tensor(snapshot.first)},
-                                   {second_moment, tensor(snapshot.second)}};
+                                   {first_moment, tensor(snapshot.moments.first)},
+                                   {second_moment, tensor(snapshot.moments.second)}};
   if (!snapshot.average.empty()) tensors.push_back({weight_average, tensor(snapshot.average)});
   write_safetensors(optimizer_path(folder.path()), tensors);
   folder.publish();

@@ -32,12 +32,15 @@ struct TrainState {
   std::optional<double> best_metric;
   int64_t best_step = -1;
   int64_t evaluations_without_better = 0;
-  bool evaluation_due = false;  // the evaluation after this step was interrupted
-  double usual_norm = 0.0;      // running mean of the gradient norms; 0: none yet
-  int64_t bad_steps = 0;        // skipped one after the other, up to here
+  bool evaluation_due = false;          // the evaluation after this step was interrupted
+  double usual_norm = 0.0;              // running mean of the gradient norms; 0: none yet
+  int64_t bad_steps = 0;                // skipped one after the other, up to here
+  std::optional<int64_t> share_tokens;  // that memory allowed to be computed at once; absent: whole shares
   LossWindow window;
 };
 
+// Rank 0 reads and writes folders, unless stated; save(), save_best() and finish() are called by all ranks
+// together, since each may hold a part of the optimizer's state.
 class Checkpoints {
  public:
   // fingerprint: of everything that decides the course of training; a checkpoint of another one is never
@@ -46,6 +49,7 @@ class Checkpoints {
     Model& model;
     Optimizer& optimizer;
     WeightAverage& average;
+    const Communicator& ranks;
     const Tokenizer& tokenizer;
     SentenceConfig sentence;
     std::string fingerprint;
@@ -55,9 +59,9 @@ class Checkpoints {
 
   // The newest whole checkpoint with our fingerprint; torn ones are passed over with a warning.
   std::optional<std::filesystem::path> newest() const;
-  // What is trained, its average, moments and state of that folder, bit for bit: model.safetensors is made
-  // for other readers (a regression head's unit is folded in there), so the flat weights are in limner_state/
-  // too.
+  // Every rank: what is trained, its average, moments and state of that folder, bit for bit:
+  // model.safetensors is made for other readers (a regression head's unit is folded in there), so the flat
+  // weights are in limner_state/ too.
   TrainState restore(const std::filesystem::path& checkpoint);
   // Checkpoints of other settings: the run starts anew and replaces them.
   void remove_others() const;
@@ -80,13 +84,14 @@ class Checkpoints {
 
   struct Snapshot;
   Writing writing_;
+  int64_t snapshot_step_ = -1;
   std::vector<float> frozen_;                 // what a full checkpoint holds beside the trained weights
   std::shared_ptr<const Snapshot> snapshot_;  // of the step saved last, for best/ and the step's own folder
   std::future<void> pending_;
 
   std::vector<std::filesystem::path> step_folders() const;  // newest first
   void start(const TrainState& state, void (Checkpoints::*write)(const Snapshot&, const TrainState&) const);
-  Snapshot take_snapshot(int64_t step);
+  Snapshot take_snapshot(Optimizer::Moments moments);
   void write_step(const Snapshot& snapshot, const TrainState& state) const;
   void write_best(const Snapshot& snapshot, const TrainState& state) const;
   void write_model(const std::filesystem::path& folder, const Snapshot& snapshot,

@@ -108,14 +108,15 @@ int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, c
   const int64_t weights = f32_bytes(halves ? parameters.f32_elements() : parameters.elements());
   const int64_t shadow = halves ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
   const int64_t trained = f32_bytes(parameters.trained_elements());
-  const int64_t snapshot = trained + Optimizer::bytes(parameters) + (train.weight_average > 0 ? trained : 0);
+  const int64_t snapshot = 3 * trained + (train.weight_average > 0 ? trained : 0);  // with both moments
   const int64_t tree =
       train.deterministic == "across_ranks"
           ? FixedTreeSum::bytes(parameters.trained_elements(),
                                 train.micro_batches * train.gradient_accumulation_steps, ranks)
           : 0;
   return weights + shadow + trained + snapshot + f32_bytes(published_elements(parameters, plan)) +
-         Optimizer::bytes(parameters) + WeightAverage::bytes(parameters, train.weight_average) + tree + arena;
+         Optimizer::bytes(parameters, train, ranks) + WeightAverage::bytes(parameters, train.weight_average) +
+         tree + arena;
 }
 
 TrainForecast forecast(const Run& run) {
@@ -170,6 +171,7 @@ TrainForecast forecast(const Run& run) {
   forecast.tokens_per_step = std::min(
       rows.train.tokens, settings.train.max_tokens_per_batch * settings.train.gradient_accumulation_steps);
   forecast.gradient_bytes = f32_bytes(parameters.trained_elements());
+  forecast.gathered_bytes = settings.train.shard_optimizer_state ? forecast.gradient_bytes : 0;
   forecast.last_gradient_bytes = f32_bytes(parameters.layer_range(0).elements);
   double flops = 0.0;
   for (const int32_t length : rows.train.lengths) flops += forward_flops(plan.config, length);
@@ -177,8 +179,7 @@ TrainForecast forecast(const Run& run) {
   // For others, and to go on from.
   const int64_t averages = settings.train.weight_average > 0 ? 1 : 0;
   forecast.checkpoint_bytes = f32_bytes(published_elements(parameters, plan)) +
-                              (1 + averages) * f32_bytes(parameters.trained_elements()) +
-                              Optimizer::bytes(parameters);
+                              (3 + averages) * f32_bytes(parameters.trained_elements());
   return forecast;
 }
 

@@ -1,6 +1,5 @@
 #include "train/gradient_sync.h"
 
-#include "kernels/select.h"
 #include "runtime/error.h"
 
 namespace limner {
@@ -10,9 +9,8 @@ constexpr int64_t bucket_elements = 256 * 1024;  // 1 MiB of f32: beyond it, ban
 
 }  // namespace
 
-GradientSync::GradientSync(Backend& backend, const Communicator& ranks, const ParameterTable& parameters,
-                           Tensor gradients)
-    : reducer_(select_reducer(backend, ranks)), layers_(parameters.layer_count()) {
+GradientSync::GradientSync(DeviceReducer& reducer, const ParameterTable& parameters, Tensor gradients)
+    : reducer_(reducer), layers_(parameters.layer_count()) {
   int64_t end = parameters.trained_elements();
   for (int layer = layers_ - 1; layer >= 0; --layer) {
     const int64_t begin = parameters.layer_range(layer).offset;
@@ -24,10 +22,10 @@ GradientSync::GradientSync(Backend& backend, const Communicator& ranks, const Pa
 
 void GradientSync::layer_done(int layer) {
   if (next_ < buckets_.size() && buckets_[next_].lowest_layer == layer) {
-    reducer_->start_sum(buckets_[next_].gradients, "sum gradients");
+    reducer_.start_sum(buckets_[next_].gradients, "sum gradients");
     ++next_;
   }
-  reducer_->progress();
+  reducer_.progress();
 }
 
 void GradientSync::all_layers_done() {
@@ -37,7 +35,7 @@ void GradientSync::all_layers_done() {
 void GradientSync::finish() {
   require(next_ == buckets_.size(), "{} of {} gradient ranges were sent", next_, buckets_.size());
   next_ = 0;
-  reducer_->finish();
+  reducer_.finish();
 }
 
 }  // namespace limner

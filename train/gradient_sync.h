@@ -2,10 +2,8 @@
 // and start travelling as soon as that layer is done.
 #pragma once
 
-#include <memory>
 #include <vector>
 
-#include "kernels/backend.h"
 #include "model/parameters.h"
 #include "runtime/communicator.h"
 #include "runtime/tensor.h"
@@ -14,8 +12,7 @@ namespace limner {
 
 class GradientSync {
  public:
-  GradientSync(Backend& backend, const Communicator& ranks, const ParameterTable& parameters,
-               Tensor gradients);
+  GradientSync(DeviceReducer& reducer, const ParameterTable& parameters, Tensor gradients);
 
   // Layer `layer` of this rank is complete; called from the last layer to 0, once a step. Small layers wait
   // for their neighbours, so that few, large messages travel.
@@ -29,7 +26,7 @@ class GradientSync {
     int lowest_layer = 0;  // sent when this one is done
     Tensor gradients;
   };
-  std::unique_ptr<DeviceReducer> reducer_;
+  DeviceReducer& reducer_;
   std::vector<Bucket> buckets_;  // in the order of backward
   int layers_;
   size_t next_ = 0;

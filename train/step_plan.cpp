@@ -26,13 +26,13 @@ int64_t count_steps(const TrainSettings& settings, const Sampler& sampler) {
 }
 
 BatchLimits batch_limits(const TrainSettings& settings, const SplitRows& train,
-                         const std::vector<const SplitRows*>& evaluated, int ranks) {
+                         const std::vector<const SplitRows*>& evaluated, int ranks, int64_t most_tokens) {
   const bool pairs = settings.contrastive.weight > 0;
   const int64_t longest = (pairs ? 2 : 1) * int64_t{train.longest};
   const int64_t global = std::max(settings.max_tokens_per_batch, longest);
   BatchLimits limits;
   const int64_t pieces = settings.deterministic == "across_ranks" ? settings.micro_batches : ranks;
-  limits.train_tokens = std::min(global, rounded_up(global, pieces) + longest);
+  limits.train_tokens = std::min({global, rounded_up(global, pieces) + longest, most_tokens});
   // Where rows repeat, all of a batch may be the shortest.
   const auto rows_within = [](int64_t tokens, int32_t shortest) {
     return std::max<int64_t>(2, tokens / std::max(1, shortest));
@@ -47,8 +47,8 @@ BatchLimits batch_limits(const TrainSettings& settings, const SplitRows& train,
     longest_evaluated = std::max<int64_t>(longest_evaluated, part->longest);
     shortest = std::min(shortest, part->shortest);
   }
-  limits.evaluation_tokens =
-      evaluation_tokens(settings.max_tokens_per_batch, (pairs ? 2 : 1) * longest_evaluated);
+  limits.evaluation_tokens = evaluation_tokens(std::min(settings.max_tokens_per_batch, most_tokens),
+                                               (pairs ? 2 : 1) * longest_evaluated);
   limits.evaluation_rows = pairs ? rows_within(limits.evaluation_tokens, shortest)
                                  : most_rows(std::move(lengths), limits.evaluation_tokens);
   return limits;

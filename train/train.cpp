@@ -1,9 +1,11 @@
 #include "train/train.h"
 
 #include <chrono>
+#include <limits>
 
 #include "kernels/select.h"
 #include "model/adapter_config.h"
+#include "model/memory_fit.h"
 #include "runtime/error.h"
 #include "runtime/files.h"
 #include "runtime/interrupt.h"
@@ -92,7 +94,8 @@ void start_weights(Model& model, const Settings& settings) {
   }
 }
 
-// Everything that decides the course of training. Where and how often something is written does not.
+// Everything that decides the course of training. Where and how often something is written or who holds it
+// does not.
 std::string fingerprint_of(const Run& run, const ModelPlan& plan, const std::string& tokenizer_sha256,
                            const std::string& prepared_sha256) {
   Settings settings = run.settings;
@@ -101,6 +104,7 @@ std::string fingerprint_of(const Run& run, const ModelPlan& plan, const std::str
   settings.train.save_steps = defaults.save_steps;
   settings.train.save_total_limit = defaults.save_total_limit;
   settings.train.save_in_background = defaults.save_in_background;
+  settings.train.shard_optimizer_state = defaults.shard_optimizer_state;  // the same bits
   std::string joined = fmt::format("seed {}\nprecision {}\ntokenizer {}\nprepared {}\n", settings.run.seed,
                                    dtype_name(plan.precision), tokenizer_sha256, prepared_sha256);
   joined += print_section(settings, "model") + print_section(settings, "train");
@@ -127,6 +131,44 @@ TrainState restore_or_start(const Run& run, Checkpoints& checkpoints) {
   return state;
 }
 
+// Lays out the largest batches for which every rank has memory, at most those that the run had before. Sets
+// state.share_tokens where that is less than a share.
+BatchLimits plan_batches(const Run& run, Model& model, const TrainingData& data, TrainState& state) {
+  const TrainSettings& train = run.settings.train;
+  const Communicator& ranks = run.communicator;
+  const auto limits = [&](int64_t most_tokens) {
+    return batch_limits(train, data.train, {&data.validation, &data.test}, ranks.size(), most_tokens);
+  };
+  BatchLimits fitting = limits(state.share_tokens.value_or(std::numeric_limits<int64_t>::max()));
+  const int64_t whole = fitting.train_tokens;
+  const MemoryFit fit = plan_within_memory(
+      ranks, model, whole,
+      data.pairs ? LeastBatch{whole, "train: a rank's share of a batch of pairs, which cannot be cut",
+                              "lower train.max_tokens_per_batch or set train.gradient_checkpointing"}
+                 : LeastBatch{data.train.longest, "train: the longest row",
+                              "lower model.max_length or set train.gradient_checkpointing"},
+      [&](int64_t tokens) {
+        // Evaluation's batches are those of any number of ranks, until memory says otherwise.
+        if (tokens < whole) fitting = limits(tokens);
+        model.plan(Purpose::training, fitting.train_tokens, fitting.train_rows);
+        model.plan(Purpose::inference, fitting.evaluation_tokens, fitting.evaluation_rows);
+      });
+  if (!fit.lack.empty()) {
+    state.share_tokens = fit.tokens;
+    if (ranks.root()) {
+      log_warning(
+          "train: {} tokens at once, a rank's share of a batch, do not fit into memory ({}). All ranks "
+          "compute their shares in pieces of at most {} tokens: the same training up to rounding. To avoid "
+          "it set train.gradient_checkpointing, take more ranks, or lower train.max_tokens_per_batch and "
+          "raise train.gradient_accumulation_steps",
+          whole, fit.lack, fit.tokens);
+    }
+  } else if (state.share_tokens) {
+    log_info("train: shares in pieces of at most {} tokens, as before the interruption", *state.share_tokens);
+  }
+  return fitting;
+}
+
 void log_start(const Run& run, const Model& model, const Backend& backend, const TrainingData& data,
                const SummaryFacts& facts) {
   log_info("train: {} parameters, {} of them trained, {}, {}, {} ranks", model.parameters().parameter_count(),
@@ -143,9 +185,9 @@ void log_start(const Run& run, const Model& model, const Backend& backend, const
 }
 
 // The tensors that live from the first step to the last.
-int64_t state_bytes(Model& model, const TrainSettings& settings) {
+int64_t state_bytes(Model& model, const TrainSettings& settings, int ranks) {
   return model.weights().bytes() + model.gradients().bytes() + model.shadow().bytes() +
-         Optimizer::bytes(model.parameters()) +
+         Optimizer::bytes(model.parameters(), settings, ranks) +
          WeightAverage::bytes(model.parameters(), settings.weight_average);
 }
 
@@ -186,31 +228,36 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
   const std::unique_ptr<Backend> backend = select_backend(run.settings.runtime, run.threads(), ranks);
   Model model(*backend, plan.config, labels.heads(), plan.head_input, plan.precision);
   start_weights(model, settings);
-  const BatchLimits limits =
-      batch_limits(settings.train, data.train, {&data.validation, &data.test}, ranks.size());
-  model.plan(Purpose::training, limits.train_tokens, limits.train_rows);
-  const int64_t arena = model.plan(Purpose::inference, limits.evaluation_tokens, limits.evaluation_rows);
-  Optimizer optimizer(*backend, model, settings.train);
+  model.make_gradients();
+  const std::unique_ptr<DeviceReducer> reducer = select_reducer(*backend, ranks);
+  GradientSync sync(*reducer, model.parameters(), model.gradients());
+  // NCCL takes its memory at the first sum: before batches are planned into what is left.
+  sync.all_layers_done();
+  sync.finish();
+  Optimizer optimizer(*backend, model, settings.train, ranks, *reducer);
   WeightAverage average(*backend, model, settings.train.weight_average);
   Checkpoints checkpoints(run.checkpoints(),
-                          {model, optimizer, average, tokenizer, plan.sentence,
+                          {model, optimizer, average, ranks, tokenizer, plan.sentence,
                            fingerprint_of(run, plan, tokenizer.sha256(), prepared_sha256)},
                           settings.train.save_total_limit,
                           settings.train.save_in_background ? Checkpoints::Writing::in_background
                                                             : Checkpoints::Writing::at_once);
+
+  TrainState state = restore_or_start(run, checkpoints);
+  const BatchLimits limits = plan_batches(run, model, data, state);
 
   const auto seed = static_cast<uint64_t>(settings.run.seed);
   const Sampler sampler(data.train, settings.train, seed,
                         balanced_classes(settings.train, labels, data.train));
   const SummaryFacts facts{.total_steps = count_steps(settings.train, sampler),
                            .max_length = plan.max_length,
-                           .state_bytes = state_bytes(model, settings.train),
-                           .arena_bytes = arena,
+                           .state_bytes = state_bytes(model, settings.train, ranks.size()),
+                           .arena_bytes = model.planned_bytes(),
                            .padding_saved = padding_saved(sampler)};
   log_start(run, model, *backend, data, facts);
-  Trainer trainer({run, *backend, model, optimizer, average, checkpoints, data, sampler, facts.total_steps,
-                   limits.evaluation_tokens, stop},
-                  restore_or_start(run, checkpoints));
+  Trainer trainer({run, *backend, model, sync, optimizer, average, checkpoints, data, sampler,
+                   facts.total_steps, limits.train_tokens, limits.evaluation_tokens, stop},
+                  state);
   trainer.run();
 
   // What is reported is what was published.

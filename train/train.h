@@ -48,6 +48,7 @@ struct TrainForecast {
   int64_t tokens_per_step;      // of all ranks, on average
   int64_t gradient_bytes;       // summed over ranks in each step
   int64_t last_gradient_bytes;  // the embeddings' part of them, which backward makes last
+  int64_t gathered_bytes;       // of updated weights in each step; 0 without train.shard_optimizer_state
   double flops_per_token;       // forward, the mean over the training rows
 };
 TrainForecast forecast_train(const Run& run);

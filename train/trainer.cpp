@@ -8,7 +8,7 @@
 #include "runtime/interrupt.h"
 #include "runtime/log.h"
 #include "runtime/random.h"
-#include "text/batcher.h"
+#include "train/gather_pairs.h"
 #include "train/schedule.h"
 
 namespace limner {
@@ -29,8 +29,7 @@ Trainer::Trainer(const Parts& parts, const TrainState& state)
       settings_(parts.run.settings.train),
       ranks_(parts.run.communicator),
       state_(state),
-      best_(BestMetric::parse(settings_.metric_for_best_model, parts.model.heads())),
-      sync_(parts.backend, ranks_, parts.model.parameters(), parts.model.gradients()) {
+      best_(BestMetric::parse(settings_.metric_for_best_model, parts.model.heads())) {
   if (settings_.deterministic == "across_ranks") {
     tree_ = std::make_unique<FixedTreeSum>(parts.backend, ranks_, parts.model.gradients());
   }
@@ -73,49 +72,38 @@ void Trainer::plan_epoch() {
   plan_epoch_ = state_.epoch;
 }
 
-std::vector<Trainer::Piece> Trainer::own_pieces(int64_t batches) const {
+std::vector<Piece> Trainer::own_pieces(int64_t batches) const {
   std::vector<Piece> pieces;
   if (tree_) {
     const FixedTreeSum::Range own = tree_->own(leaves(batches));
     for (int64_t leaf = own.first; leaf < own.first + own.count; ++leaf) {
-      pieces.push_back({leaf / settings_.micro_batches, static_cast<int>(leaf % settings_.micro_batches),
+      pieces.push_back({state_.batch + leaf / settings_.micro_batches,
+                        static_cast<int>(leaf % settings_.micro_batches),
                         static_cast<int>(settings_.micro_batches)});
     }
     return pieces;
   }
-  for (int64_t batch = 0; batch < batches; ++batch) pieces.push_back({batch, ranks_.rank(), ranks_.size()});
-  return pieces;
-}
-
-Trainer::Share Trainer::share_of(const Piece& piece) const {
-  const TrainingData& data = parts_.data;
-  const std::vector<int64_t>& batch = plan_.batches[static_cast<size_t>(state_.batch + piece.batch)];
-  std::vector<int64_t> rows;
-  const auto add = [&](int64_t index) { rows.push_back(data.train.rows[static_cast<size_t>(index)]); };
-  for (const int64_t draw : rank_share(batch, plan_.lengths, piece.part, piece.parts)) {
-    add(plan_.rows[static_cast<size_t>(draw)]);
-    if (data.pairs) add(plan_.partners[static_cast<size_t>(draw)]);
+  for (int64_t batch = state_.batch; batch < state_.batch + batches; ++batch) {
+    pieces.push_back({batch, ranks_.rank(), ranks_.size()});
   }
-  Share share{data.pairs ? pack_pairs(data.tokens, rows) : pack_rows(data.tokens, rows),
-              data.labels.of_rows(rows)};
-  data.set_targets(share.batch, stable_hash(fmt::format("mask {}", state_.epoch),
-                                            static_cast<uint64_t>(parts_.run.settings.run.seed)));
-  return share;
+  return pieces;
 }
 
 // One small sum tells every rank the weight of all labels, whether a rank wants to stop, and whether all
 // judged the steps so far alike. With tree_ each leaf has its own slots, so that no weight depends on who
 // computed it.
-Trainer::Agreement Trainer::agree(int64_t batches, const std::vector<Share>& shares) {
+Trainer::Agreement Trainer::agree(int64_t batches, const Shares& shares) {
   const size_t objectives = parts_.model.objectives().size();
   const size_t slots = tree_ ? static_cast<size_t>(leaves(batches)) : 1;
   const size_t first = tree_ ? static_cast<size_t>(tree_->own(leaves(batches)).first) : 0;
   std::vector<double> summed(slots * objectives + 2, 0.0);
-  for (size_t i = 0; i < shares.size(); ++i) {
-    const std::vector<double> weights = parts_.model.loss_weights(shares[i].batch, shares[i].labels);
-    const size_t slot = tree_ ? first + i : 0;
-    for (size_t objective = 0; objective < objectives; ++objective) {
-      summed[slot * objectives + objective] += weights[objective];
+  for (size_t piece = 0; piece < shares.size(); ++piece) {
+    const size_t slot = tree_ ? first + piece : 0;
+    for (const Share& share : shares[piece]) {
+      const std::vector<double> weights = parts_.model.loss_weights(share.batch, share.labels);
+      for (size_t objective = 0; objective < objectives; ++objective) {
+        summed[slot * objectives + objective] += weights[objective];
+      }
     }
   }
   double& wishes = summed[slots * objectives];
@@ -131,26 +119,6 @@ Trainer::Agreement Trainer::agree(int64_t batches, const std::vector<Share>& sha
   return agreement;
 }
 
-// All ranks together, after the forward of their parts of one batch.
-PairVectors Trainer::gather_pairs(const Batch& batch) {
-  std::vector<float> own;
-  if (batch.row_count() > 0) own = parts_.model.pair_vectors(batch);
-  std::string bytes(own.size() * sizeof(float), '\0');
-  std::copy_n(reinterpret_cast<const char*>(own.data()), bytes.size(), bytes.data());
-  PairVectors all;
-  all.own_rows = batch.row_count();
-  int from = 0;
-  for (const std::string& part : ranks_.all_gather(bytes, "gather the vectors of pairs")) {
-    if (from++ == ranks_.rank()) {
-      all.first_row = static_cast<int64_t>(all.values.size()) / parts_.model.config().hidden;
-    }
-    const size_t start = all.values.size();
-    all.values.resize(start + part.size() / sizeof(float));
-    std::copy_n(part.data(), part.size(), reinterpret_cast<char*>(all.values.data() + start));
-  }
-  return all;
-}
-
 // One optimizer step: gradient_accumulation_steps global batches, fewer at the end of an epoch.
 Trainer::StepEnd Trainer::step() {
   const auto started = Clock::now();
@@ -162,8 +130,12 @@ Trainer::StepEnd Trainer::step() {
       tokens += plan_.lengths[static_cast<size_t>(draw)];
     }
   }
-  std::vector<Share> shares;
-  for (const Piece& piece : own_pieces(count)) shares.push_back(share_of(piece));
+  const uint64_t targets_key =
+      stable_hash(fmt::format("mask {}", state_.epoch), static_cast<uint64_t>(parts_.run.settings.run.seed));
+  Shares shares;
+  for (const Piece& piece : own_pieces(count)) {
+    shares.push_back(shares_of(piece, plan_, parts_.data, parts_.share_tokens, targets_key));
+  }
   const Agreement agreement = agree(count, shares);
   if (agreement.stop) return StepEnd::stop;
 
@@ -190,7 +162,7 @@ Trainer::StepEnd Trainer::step() {
   return StepEnd::done;
 }
 
-std::vector<double> Trainer::compute_gradients(int64_t batches, const std::vector<Share>& shares,
+std::vector<double> Trainer::compute_gradients(int64_t batches, const Shares& shares,
                                                const std::vector<double>& total_weight) {
   std::vector<double> losses(total_weight.size(), 0.0);
   const uint64_t dropout_key = stable_hash(fmt::format("dropout {}", state_.step),
@@ -202,28 +174,31 @@ std::vector<double> Trainer::compute_gradients(int64_t batches, const std::vecto
     const bool empty = share.batch.row_count() == 0;
     if (!empty) parts_.model.forward(share.batch, Purpose::training, dropout_key);
     PairVectors pairs;
-    if (parts_.data.pairs) pairs = gather_pairs(share.batch);
+    if (parts_.data.pairs) pairs = gather_pairs(parts_.model, ranks_, share.batch);
     if (empty) return;
     const Model::Loss loss = parts_.model.backward(share.batch, share.labels, divisor, on_layer, &pairs);
     for (size_t objective = 0; objective < divisor.size(); ++objective) {
       losses[objective] += loss.sum[objective] / divisor[objective];
     }
   };
+  const auto no_layer = [](int /*layer*/) {};
   if (tree_) {
     size_t next = 0;
-    tree_->sum(leaves(batches),
-               [&](int64_t /*leaf*/) { add_gradients(shares[next++], [](int /*layer*/) {}); });
+    tree_->sum(leaves(batches), [&](int64_t /*leaf*/) {
+      for (const Share& share : shares[next++]) add_gradients(share, no_layer);
+    });
     return losses;
   }
   parts_.backend.fill_zero(parts_.model.gradients());
-  for (size_t i = 0; i < shares.size(); ++i) {
-    const bool last = i + 1 == shares.size();
-    add_gradients(shares[i], [&](int layer) {
-      if (last) sync_.layer_done(layer);
-    });
-    if (last && shares[i].batch.row_count() == 0) sync_.all_layers_done();
+  const Share& last = shares.back().back();
+  for (const std::vector<Share>& piece : shares) {
+    for (const Share& share : piece) {
+      if (&share != &last) add_gradients(share, no_layer);
+    }
   }
-  sync_.finish();
+  add_gradients(last, [&](int layer) { parts_.sync.layer_done(layer); });
+  if (last.batch.row_count() == 0) parts_.sync.all_layers_done();
+  parts_.sync.finish();
   return losses;
 }
 
@@ -324,7 +299,7 @@ void Trainer::evaluate() {
     if (std::isfinite(metric)) state_.best_metric = metric;
     state_.best_step = state_.step;
     state_.evaluations_without_better = 0;
-    if (ranks_.root()) parts_.checkpoints.save_best(state_);
+    parts_.checkpoints.save_best(state_);
     ranks_.barrier("publish the best model", Patience::unlimited);
   } else {
     state_.evaluations_without_better += 1;
@@ -350,7 +325,7 @@ void Trainer::evaluate() {
 
 void Trainer::save() {
   sum_window();
-  if (ranks_.root()) parts_.checkpoints.save(state_);
+  parts_.checkpoints.save(state_);
   // Rank 0 may have waited for the checkpoint before.
   ranks_.barrier("save a checkpoint", Patience::unlimited);
   saved_step_ = state_.step;
@@ -358,7 +333,7 @@ void Trainer::save() {
 
 // No rank may end the job before the last checkpoint stands.
 void Trainer::finish_saving() {
-  if (ranks_.root()) parts_.checkpoints.finish();
+  parts_.checkpoints.finish();
   ranks_.barrier("finish the last checkpoint", Patience::unlimited);
 }
 

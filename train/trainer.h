@@ -15,6 +15,7 @@
 #include "train/gradient_sync.h"
 #include "train/optimizer.h"
 #include "train/sampler.h"
+#include "train/shares.h"
 #include "train/training_data.h"
 #include "train/weight_average.h"
 
@@ -25,15 +26,16 @@ class Trainer {
   struct Parts {
     const Run& run;
     Backend& backend;
-    Model& model;  // planned for training
+    Model& model;        // planned for training
+    GradientSync& sync;  // of the model's gradients
     Optimizer& optimizer;
     WeightAverage& average;
     Checkpoints& checkpoints;
     const TrainingData& data;
     const Sampler& sampler;
     int64_t total_steps;
-    int64_t evaluation_tokens;
-    std::function<bool()> stop;  // this rank's wish to stop
+    int64_t share_tokens, evaluation_tokens;  // what the model is planned for
+    std::function<bool()> stop;               // this rank's wish to stop
   };
   Trainer(const Parts& parts, const TrainState& state);
 
@@ -46,14 +48,7 @@ class Trainer {
 
  private:
   enum class StepEnd : uint8_t { done, stop };
-  struct Piece {  // part `part` of `parts` of the step's global batch `batch`
-    int64_t batch;
-    int part, parts;
-  };
-  struct Share {  // a piece's rows
-    Batch batch;
-    std::vector<HeadLabels> labels;
-  };
+  using Shares = std::vector<std::vector<Share>>;  // of this rank in one step, by piece
   struct Agreement {
     bool stop = false;
     std::vector<double> label_weight;  // of the whole step, one an objective
@@ -64,8 +59,7 @@ class Trainer {
   const Communicator& ranks_;
   TrainState state_;
   BestMetric best_;
-  GradientSync sync_;
-  std::unique_ptr<FixedTreeSum> tree_;      // in its place with train.deterministic: across_ranks
+  std::unique_ptr<FixedTreeSum> tree_;      // in place of sync with train.deterministic: across_ranks
   std::unique_ptr<MetricsWriter> metrics_;  // rank 0
   std::unique_ptr<Progress> progress_;
   EpochPlan plan_;
@@ -80,11 +74,9 @@ class Trainer {
   // This rank's pieces of the next `batches` global batches; tree_: its leaves, in order.
   std::vector<Piece> own_pieces(int64_t batches) const;
   int64_t leaves(int64_t batches) const { return batches * settings_.micro_batches; }
-  Share share_of(const Piece& piece) const;
-  Agreement agree(int64_t batches, const std::vector<Share>& shares);
-  PairVectors gather_pairs(const Batch& batch);
+  Agreement agree(int64_t batches, const Shares& shares);
   // Returns this rank's part of the step's mean loss, one a head.
-  std::vector<double> compute_gradients(int64_t batches, const std::vector<Share>& shares,
+  std::vector<double> compute_gradients(int64_t batches, const Shares& shares,
                                         const std::vector<double>& total_weight);
   bool is_bad_step() const;
   void refuse_step();

@@ -16,6 +16,10 @@ static_assert(kScratchVectors >= 2 * tuning::kSumPieces);
 // … or one f32 a token and head, for attention's backward.
 constexpr int64_t kScratchHeads = 64;
 
+// Kept free when a batch is planned: the driver and cuBLAS load a kernel's code when it is first launched,
+// and a launch that finds no room for it ends the run. A guess, not measured yet.
+constexpr int64_t kCodeBytes = int64_t{128} << 20;
+
 }  // namespace
 
 CudaBackend::CudaBackend(int device_index) : device_index_(device_index) {
@@ -69,6 +73,7 @@ void CudaBackend::reserve(int64_t tokens, int64_t widest) {
   staging_->reserve(4 * tokens * static_cast<int64_t>(sizeof(int32_t)));
   const int64_t floats = std::max(kScratchVectors * widest, kScratchHeads * tokens);
   scratch<float>(floats);
+  require_free(kCodeBytes);
 }
 
 DevicePacking CudaBackend::send(const Packing& packing) {

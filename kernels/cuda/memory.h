@@ -6,9 +6,10 @@
 
 namespace limner {
 
-// Not zeroed, 256-byte aligned. Not enough memory is ExitCode::internal with what is free and what to do.
+// Not zeroed, 256-byte aligned. Not enough memory is OutOfMemory with what is free; nothing else has changed.
 Buffer allocate_device(int64_t bytes);
-// Host memory that the device reads and writes in the background.
+void require_free(int64_t bytes);  // on the device, for what is not allocated here; or OutOfMemory
+// Host memory that the device reads and writes in the background; or OutOfMemory.
 Buffer allocate_pinned(int64_t bytes);
 
 }  // namespace limner

@@ -31,6 +31,7 @@ Found load() {
   take(found.library.get_unique_id, "ncclGetUniqueId");
   take(found.library.init_rank, "ncclCommInitRankConfig");
   take(found.library.all_reduce, "ncclAllReduce");
+  take(found.library.all_gather, "ncclAllGather");
   take(found.library.get_async_error, "ncclCommGetAsyncError");
   take(found.library.abort, "ncclCommAbort");
   take(found.library.error_string, "ncclGetErrorString");

@@ -12,6 +12,7 @@ struct NcclLibrary {
   decltype(&ncclGetUniqueId) get_unique_id;
   decltype(&ncclCommInitRankConfig) init_rank;
   decltype(&ncclAllReduce) all_reduce;
+  decltype(&ncclAllGather) all_gather;
   decltype(&ncclCommGetAsyncError) get_async_error;
   decltype(&ncclCommAbort) abort;
   decltype(&ncclGetErrorString) error_string;

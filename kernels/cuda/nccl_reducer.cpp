@@ -45,14 +45,18 @@ class NcclReducer final : public DeviceReducer {
   NcclReducer& operator=(const NcclReducer&) = delete;
 
   void start_sum(Tensor in_place, const char* what) override {
-    require(in_place.device == Device::cuda, "NCCL sums tensors on the GPU only ({})", what);
-    float* values = in_place.as<float>();
-    begin(what);
-    check_cuda(cudaEventRecord(ready_, compute_));
-    check_cuda(cudaStreamWaitEvent(stream_, ready_, 0));
+    float* values = begin_on(in_place, what);
     check(nccl_.all_reduce(values, values, static_cast<size_t>(in_place.elements()), ncclFloat32, ncclSum,
                            nccl_comm_, stream_));
     wait([&] { return state() != ncclInProgress; });  // a call under way takes no other
+  }
+
+  void start_gather(Tensor in_place, const char* what) override {
+    const int64_t part = part_elements(in_place, ranks_.size(), what);
+    float* values = begin_on(in_place, what);
+    check(nccl_.all_gather(values + part * ranks_.rank(), values, static_cast<size_t>(part), ncclFloat32,
+                           nccl_comm_, stream_));
+    wait([&] { return state() != ncclInProgress; });
   }
 
   void progress() override { check(state()); }
@@ -89,6 +93,15 @@ class NcclReducer final : public DeviceReducer {
   void begin(const char* what) {
     what_ = what;
     ++sequence_;
+  }
+
+  // What is enqueued next starts when the tensor stands there as computed.
+  float* begin_on(const Tensor& tensor, const char* what) {
+    require(tensor.device == Device::cuda, "NCCL works on tensors on the GPU only ({})", what);
+    begin(what);
+    check_cuda(cudaEventRecord(ready_, compute_));
+    check_cuda(cudaStreamWaitEvent(stream_, ready_, 0));
+    return tensor.as<float>();
   }
 
   ncclResult_t state() const {

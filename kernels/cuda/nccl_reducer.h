@@ -1,4 +1,4 @@
-// Gradient sums of ranks that each have a GPU of their own: by NCCL, from GPU to GPU, on a stream of their
+// Sums and gathers of ranks that each have a GPU of their own: by NCCL, from GPU to GPU, on a stream of their
 // own.
 #pragma once
 
@@ -11,10 +11,10 @@
 
 namespace limner {
 
-// A sum starts when what `compute` has been given so far is done, and goes on beside what it is given next;
-// finish() waits on the host. Waits end at the communicator's time limit, or when NCCL reports an error, with
-// ExitCode::internal: the operation, its number and the ranks that have not come to it. Null, with the reason
-// in `note`, where a rank has no NCCL; else `note` receives its version. Every rank calls.
+// An operation starts when what `compute` has been given so far is done, and goes on beside what it is given
+// next; finish() waits on the host. Waits end at the communicator's time limit, or when NCCL reports an
+// error, with ExitCode::internal: the operation, its number and the ranks that have not come to it. Null,
+// with the reason in `note`, where a rank has no NCCL; else `note` receives its version. Every rank calls.
 std::unique_ptr<DeviceReducer> make_nccl_reducer(cudaStream_t compute, const Communicator& ranks,
                                                  std::string* note);
 

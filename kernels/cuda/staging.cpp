@@ -31,10 +31,15 @@ void Staging::reserve(int64_t bytes) {
   const int64_t wanted = std::max(kLeastBytes, aligned(bytes) * kSendsAnOperation);
   if (wanted <= halves_[0].pinned.bytes()) return;
   check_cuda(cudaStreamSynchronize(stream_));
-  for (Half& half : halves_) {
-    if (half.device.bytes() > 0) retired_.push_back(std::move(half.device));
+  Half larger[2];  // both, or everything stays as it is
+  for (Half& half : larger) {
     half.pinned = allocate_pinned(wanted);
     half.device = allocate_device(wanted);
+  }
+  for (int i = 0; i < 2; ++i) {
+    if (halves_[i].device.bytes() > 0) retired_.push_back(std::move(halves_[i].device));
+    halves_[i].pinned = std::move(larger[i].pinned);
+    halves_[i].device = std::move(larger[i].device);
   }
   used_ = 0;
   ++turns_;

@@ -59,6 +59,15 @@ TEST(Scaling, BackwardHidesPartOfASum) {
   EXPECT_NEAR(time.total(), 0.125 + 0.006 + 0.02806 - 0.125 / 6.0, 1e-12);
 }
 
+TEST(Scaling, AnUpdateInPartsGathersWeights) {
+  TrainingLoad sharded = load();
+  sharded.gathered_bytes = 8e8;
+  EXPECT_NEAR(step_time(cluster(), sharded, 1).update, 0.006, 1e-12);
+  // An eighth of 0.006 s, and half of the 0.02806 s that a sum takes.
+  EXPECT_NEAR(step_time(cluster(), sharded, 8).update, 0.00075 + 0.01403, 1e-12);
+  EXPECT_NEAR(step_time(cluster(), sharded, 8).exposed, step_time(cluster(), load(), 8).exposed, 1e-12);
+}
+
 TEST(Scaling, TheLastGradientsAreNeverHidden) {
   const StepTime time = step_time(cluster(), load(1.0), 2);
   EXPECT_NEAR(time.exposed, 0.000802, 1e-12);  // a tenth of 0.00802

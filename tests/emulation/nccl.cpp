@@ -47,24 +47,47 @@ ncclResult_t get_async_error(ncclComm_t comm, ncclResult_t* result) {
   return ncclSuccess;
 }
 
-ncclResult_t all_reduce(const void* from, void* to, size_t count, ncclDataType_t type, ncclRedOp_t operation,
-                        ncclComm_t comm, cudaStream_t stream) {
-  if (from != to || type != ncclFloat32 || operation != ncclSum) return ncclInvalidArgument;
+// start(ranks, request) begins the operation on `count` floats once the stream comes to it.
+template <class Start>
+ncclResult_t enqueue_operation(const void* memory, size_t count, ncclComm_t comm, cudaStream_t stream,
+                               Start start) {
   if (!done(comm->start)) emulation::fail("NCCL: a call to a communicator that is not ready");
-  const auto* last = static_cast<const float*>(to) + count;
-  if (count > 0 && (!emulation::is_device_memory(to) || !emulation::is_device_memory(last - 1))) {
-    emulation::fail("NCCL: %zu floats at %p do not lie in device memory", count, to);
+  const auto* last = static_cast<const float*>(memory) + count;
+  if (count > 0 && (!emulation::is_device_memory(memory) || !emulation::is_device_memory(last - 1))) {
+    emulation::fail("NCCL: %zu floats at %p do not lie in device memory", count, memory);
   }
-  emulation::enqueue_until(stream, [=, ranks = comm->ranks, aborted = comm->aborted,
+  emulation::enqueue_until(stream, [start, ranks = comm->ranks, aborted = comm->aborted,
                                     request = MPI_REQUEST_NULL, started = false]() mutable {
     if (*aborted) return true;
     if (!started) {
-      MPI_Iallreduce(MPI_IN_PLACE, to, static_cast<int>(count), MPI_FLOAT, MPI_SUM, ranks, &request);
+      start(ranks, &request);
       started = true;
     }
     return done(request);
   });
   return ncclSuccess;
+}
+
+ncclResult_t all_reduce(const void* from, void* to, size_t count, ncclDataType_t type, ncclRedOp_t operation,
+                        ncclComm_t comm, cudaStream_t stream) {
+  if (from != to || type != ncclFloat32 || operation != ncclSum) return ncclInvalidArgument;
+  return enqueue_operation(to, count, comm, stream, [=](MPI_Comm ranks, MPI_Request* request) {
+    MPI_Iallreduce(MPI_IN_PLACE, to, static_cast<int>(count), MPI_FLOAT, MPI_SUM, ranks, request);
+  });
+}
+
+ncclResult_t all_gather(const void* from, void* to, size_t count, ncclDataType_t type, ncclComm_t comm,
+                        cudaStream_t stream) {
+  int size = 0, mine = 0;
+  MPI_Comm_size(comm->ranks, &size);
+  MPI_Comm_rank(comm->ranks, &mine);
+  const bool in_place = from == static_cast<float*>(to) + count * static_cast<size_t>(mine);
+  if (!in_place || type != ncclFloat32) return ncclInvalidArgument;
+  return enqueue_operation(to, count * static_cast<size_t>(size), comm, stream,
+                           [=](MPI_Comm ranks, MPI_Request* request) {
+                             MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, to, static_cast<int>(count),
+                                            MPI_FLOAT, ranks, request);
+                           });
 }
 
 // The MPI communicator stays: sums that others have not joined are still under way on it.
@@ -92,8 +115,9 @@ const NcclLibrary* find_nccl(std::string* reason) {
     *reason = "no NCCL in this emulation";
     return nullptr;
   }
-  static constexpr NcclLibrary library{get_version,     get_unique_id,      init_rank,    all_reduce,
-                                       get_async_error, abort_communicator, error_string, last_error};
+  static constexpr NcclLibrary library{get_version,        get_unique_id, init_rank,
+                                       all_reduce,         all_gather,    get_async_error,
+                                       abort_communicator, error_string,  last_error};
   return &library;
 }
 

@@ -1,4 +1,4 @@
-// Gradient sums of three ranks with a GPU each, by NCCL: values, order against the computing stream, and a
+// Sums and gathers of three ranks with a GPU each, by NCCL: values, order against the computing stream, and a
 // rank that does not come.
 #include <gtest/gtest.h>
 
@@ -55,6 +55,32 @@ TEST(Nccl, SumsWhatTheComputingStreamHasMade) {
   }
   backend->download(found.data(), second.tensor);
   EXPECT_EQ(found[6], all * ranks * ranks);
+}
+
+// Each rank's part, changed by its computing stream just before, comes to all.
+TEST(Nccl, GathersPartsWhatTheComputingStreamHasMadeOfThem) {
+  constexpr int64_t kPart = 4'099;
+  const auto backend = gpu();
+  const auto reducer = select_reducer(*backend, *world);
+  const int64_t elements = kPart * world->size();
+  std::vector<float> values(static_cast<size_t>(elements), -1.0f);
+  for (int64_t i = 0; i < kPart; ++i) {
+    values[static_cast<size_t>(world->rank() * kPart + i)] = static_cast<float>(world->rank() * 10'000 + i);
+  }
+  const OnGpu whole(*backend, values);
+  for (int round = 1; round <= 2; ++round) {
+    const Tensor own = whole.tensor.slice_rows(world->rank() * kPart, kPart);
+    backend->add(own, own);  // under way when the gather is asked for
+    reducer->start_gather(whole.tensor, "parts");
+    reducer->finish();
+    backend->download(values.data(), whole.tensor);
+    for (int64_t i = 0; i < elements; ++i) {
+      const auto expected = static_cast<float>((1 << round) * (i / kPart * 10'000 + i % kPart));
+      ASSERT_EQ(values[static_cast<size_t>(i)], expected) << i << " in round " << round;
+    }
+  }
+  const Tensor uneven = whole.tensor.slice_rows(0, elements - 1);
+  EXPECT_THROW(reducer->start_gather(uneven, "uneven parts"), Error);
 }
 
 // The last rank stays away until the others have given up.

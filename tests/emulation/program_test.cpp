@@ -193,7 +193,7 @@ TEST_F(Program, EndsWithTheReasonWhenTheGpuFails) {
   const Case cases[] = {{with_module("2") + "LIMNER_EMULATION_MEMORY=37000000 ",
                          train,
                          70,
-                         {"out of GPU memory: ", " bytes wanted, ", "lower max_tokens_per_batch"}},
+                         {"out of GPU memory: ", "run fewer ranks on this GPU"}},
                         {with_module("2") + "LIMNER_EMULATION_FAILING_LAUNCH=300 ",
                          train,
                          70,

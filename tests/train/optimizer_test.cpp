@@ -32,8 +32,9 @@ TEST(Optimizer, LayersBelowTheHeadsLearnMoreSlowly) {
   settings.layer_lr_decay = 0.5;
   settings.weight_decay = 0.0;
   settings.max_grad_norm = 0.0;
-  Optimizer optimizer(*backend, model, settings);
-  EXPECT_EQ(optimizer.first().elements(), model.parameters().trained_elements());
+  const Communicator alone = Communicator::self();
+  const auto reducer = make_mpi_reducer(alone);
+  Optimizer optimizer(*backend, model, settings, alone, *reducer);
   const std::vector<float> before = model.download_weights();
   optimizer.update(1, 0.08, 1.0);
   const std::vector<float> after = model.download_weights();

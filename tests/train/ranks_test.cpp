@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "model/safetensors.h"
+#include "tests/train/run_checks.h"
 #include "tests/train/shared_folder.h"
 #include "train/fixed_tree_sum.h"
 #include "train/gradient_sync.h"
@@ -168,6 +169,55 @@ TEST(TrainRanks, AcrossRanksGivesTheBitsOfOneRank) {
   }
 }
 
+// The only checkpoint of a run that was stopped, rewritten: memory allowed no more than this at once.
+void set_share_tokens(const limner::Run& run, int64_t tokens) {
+  const fs::path checkpoint = fs::directory_iterator(run.checkpoints())->path();
+  FolderWriter folder(checkpoint);
+  fs::copy(checkpoint, folder.path(), fs::copy_options::recursive);
+  fs::remove(folder.path() / "checksums.json");
+  const fs::path file = folder.path() / "limner_state" / "state.json";
+  Json state = read_json(file);
+  EXPECT_TRUE(state.at("share_tokens").is_null());
+  state["share_tokens"] = tokens;
+  write_json(file, state);
+  folder.publish();
+}
+
+// As after running out of memory: three pieces and more of each rank's share, their gradients added up.
+TEST(TrainRanks, SharesInPiecesTrainAsWholeOnes) {
+  SharedFolder folder;
+  for (const char* deterministic : {"same_ranks", "across_ranks"}) {
+    limner::Run whole = shared_run(folder.path() / fmt::format("whole-{}", deterministic)),
+                pieces = shared_run(folder.path() / fmt::format("pieces-{}", deterministic));
+    for (limner::Run* run : {&whole, &pieces}) {
+      run->settings.train.max_steps = 8;
+      run->settings.train.eval_steps = run->settings.train.save_steps = 1000;
+      run->settings.train.gradient_accumulation_steps = 2;
+      run->settings.train.heads[0].class_weight = "auto";
+      run->settings.train.masked_language_model.weight = 0.3;
+      run->settings.train.deterministic = deterministic;
+      run->settings.train.micro_batches = 3;
+    }
+    train(whole);
+    expect_error(ExitCode::interrupted, {"train"},
+                 [&] { train_until(pieces, stop_at_step(pieces.train_folder(), 2)); });
+    world().barrier("stopped");
+    if (world().root()) set_share_tokens(pieces, 50);
+    train(pieces);
+    world().barrier("trained");
+    if (!world().root()) continue;
+    const auto expected = logged(whole, "train/loss"), found = logged(pieces, "train/loss");
+    ASSERT_EQ(expected.size(), 8u);
+    ASSERT_EQ(found.size(), 8u);
+    for (const auto& [step, loss] : expected) {
+      EXPECT_NEAR(found.at(step), loss, 1e-4 * loss) << deterministic << ", step " << step;
+    }
+    EXPECT_NE(last_state(whole), last_state(pieces)) << "then nothing was cut";
+    const Json state = read_json(pieces.checkpoints() / "step-00000008" / "limner_state" / "state.json");
+    EXPECT_EQ(state.at("share_tokens"), 50);
+  }
+}
+
 TEST(TrainRanks, ErrorsReachEveryRank) {
   SharedFolder folder;
   limner::Run run = shared_run(folder.path() / "bad");
@@ -230,8 +280,8 @@ TEST(GradientSync, SumsEveryElementOnce) {
   std::vector<float> values(static_cast<size_t>(table.elements()));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(i % 97) + static_cast<float>(world().rank());
-  const auto backend = make_cpu_backend(1);
-  GradientSync sync(*backend, world(), table, Tensor(values.data(), DType::f32, {table.elements()}));
+  const auto reducer = make_mpi_reducer(world());
+  GradientSync sync(*reducer, table, Tensor(values.data(), DType::f32, {table.elements()}));
   const float ranks = static_cast<float>(world().size());
   for (int round = 0; round < 2; ++round) {
     if (world().rank() == 0) {
