@@ -27,8 +27,11 @@ struct Sums {
     vectors.row(customer) += weight * vector;
     weights[customer] += weight;
   }
-  // 0 / 0 is NaN: no text.
-  Matrix means() const { return (vectors.array().colwise() / weights.array()).matrix(); }
+  // Of the customers [first, first + count); 0 / 0 is NaN: no text.
+  Matrix means(int64_t first, int64_t count) const {
+    return (vectors.middleRows(first, count).array().colwise() / weights.segment(first, count).array())
+        .matrix();
+  }
 };
 
 // The customers [first, first + count).
@@ -59,19 +62,25 @@ class Slab {
     recent_.add(row, vector, std::exp2(-days / customers_.half_life_days));
   }
 
+  // Block by block: the means are not all in memory beside the sums.
   void store(Customers& customers) const {
-    customers.attention->append(attention_.means());
-    if (recency_) customers.recent->append(recent_.means());
+    for (int64_t first = 0; first < count_; first += rows_per_block)
+      store(customers, first, std::min(rows_per_block, count_ - first));
+  }
+
+ private:
+  void store(Customers& customers, int64_t first, int64_t count) const {
+    customers.attention->append(attention_.means(first, count));
+    if (recency_) customers.recent->append(recent_.means(first, count));
     if (!customers.has_time()) return;
-    const Matrix before = early_.means(), after = late_.means();
+    const Matrix before = early_.means(first, count), after = late_.means(first, count);
     customers.trend->append(after - before);
-    for (int64_t row = 0; row < count_; ++row) {
-      const bool both = early_.weights[row] > 0 && late_.weights[row] > 0;
+    for (int64_t row = 0; row < count; ++row) {
+      const bool both = early_.weights[first + row] > 0 && late_.weights[first + row] > 0;
       customers.change.push_back(both ? 1 - cosine(before.row(row), after.row(row)) : nan);
     }
   }
 
- private:
   const Customers& customers_;
   int64_t first_, count_;
   bool recency_;

@@ -14,6 +14,7 @@
 namespace limner {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -690,6 +691,23 @@ TEST(Profile, IdenticalVectorsAreOneSegment) {
   EXPECT_EQ(segments["k"], 1);
   EXPECT_TRUE(segments["silhouette"].is_null());
   EXPECT_THAT(read_file(folder.path() / "profile/report.html"), HasSubstr("one segment only"));
+}
+
+TEST(Profile, ReportSaysWhatTheNumberOfSegmentsWasChosenBy) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 60});
+  const auto report = [&](const char* choose) {
+    settings.profile.segments.choose = choose;
+    run(settings);
+    return read_file(folder.path() / "profile/report.html");
+  };
+  EXPECT_THAT(report("silhouette"),
+              AllOf(HasSubstr("Silhouette for each number"), Not(HasSubstr("at the elbow"))));
+  EXPECT_THAT(report("elbow"),
+              AllOf(HasSubstr("at the elbow of the curve"), Not(HasSubstr("Silhouette for each"))));
+  const Json tried = read_json(folder.path() / "profile/segments.json")["tried"];
+  EXPECT_EQ(tried[0]["k"], 1);
+  EXPECT_TRUE(tried[0]["silhouette"].is_null());
 }
 
 TEST(Profile, TwoCustomers) {
