@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "extract/extract.h"
+#include "profile/forecast.h"
 #include "runtime/error.h"
 #include "runtime/run.h"
 #include "train/train.h"
@@ -45,6 +46,13 @@ int check_command(const Arguments& arguments, Communicator& communicator) {
   fmt::print("rows to extract           {} ({} tokens)\n", extract.rows, extract.tokens);
   fmt::print("memory per rank, extract  {}\n", mebibytes(extract.bytes_per_rank));
   fmt::print("embeddings on disk        {}\n", mebibytes(extract.disk_bytes));
+  const ProfileForecast profile = forecast_profile(run.settings.profile, extract.customers, extract.width,
+                                                   extract.classes, run.threads());
+  fmt::print("customers                 {}\n", extract.customers);
+  fmt::print("memory of rank 0, profile {}\n", mebibytes(profile.bytes_on_root));
+  if (communicator.size() > 1)
+    fmt::print("memory of others, profile {}\n", mebibytes(profile.bytes_per_rank));
+  fmt::print("scratch disk of profile   {}\n", mebibytes(profile.scratch_bytes));
   return 0;
 }
 

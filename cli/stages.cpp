@@ -68,7 +68,8 @@ std::string profile_fingerprint(const Run& run) {
   if (run.has_texts()) parts.push_back(sha256_file(run.embeddings() / "manifest.json"));
   const ProfileSettings& settings = run.settings.profile;
   for (const std::optional<std::string>& file :
-       {settings.rules, settings.words.dictionary, settings.words.stop_words}) {
+       {settings.rules, settings.words.dictionary, settings.words.stop_words, settings.words.lexicon,
+        settings.words.vectors}) {
     if (file) parts.push_back(sha256_file(*file));
   }
   if (settings.fitted_from) {
@@ -77,6 +78,8 @@ std::string profile_fingerprint(const Run& run) {
       fail(ExitCode::missing_input, "{} is missing; profile.fitted_from wants the folder profile/ of a run",
            folder.string());
     }
+    const fs::path topics = folder.parent_path() / "topics.h5";
+    if (fs::exists(topics)) parts.push_back(sha256_file(topics));
     std::vector<fs::path> models;
     for (const auto& entry : fs::directory_iterator(folder)) models.push_back(entry.path());
     std::sort(models.begin(), models.end());

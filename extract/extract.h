@@ -14,6 +14,7 @@ void extract(const Run& run);
 
 struct ExtractForecast {
   int64_t rows, tokens, bytes_per_rank, disk_bytes;
+  int64_t customers, width, classes;  // width of a vector; classes of all heads together
 };
 ExtractForecast forecast_extract(const Run& run);
 

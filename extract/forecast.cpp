@@ -121,6 +121,9 @@ ExtractForecast forecast(const Run& run) {
 
   ExtractForecast forecast{};
   forecast.rows = preview.rows;
+  forecast.customers = preview.customers;
+  forecast.width = width;
+  forecast.classes = classes;
   forecast.tokens = static_cast<int64_t>(static_cast<double>(sample_tokens) * rows_per_text);
   // Of a row in work: the f32 vector, its float16 form, and the image of the file.
   forecast.bytes_per_rank = base_bytes + product_bytes + weights + arena +

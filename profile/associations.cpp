@@ -83,6 +83,7 @@ double mutual_information(const std::vector<double>& left, const std::vector<dou
 std::vector<Association> associate(const FeatureTable& features, const Vector& target) {
   std::vector<Association> result;
   for (size_t column = 0; column < features.features.size(); ++column) {
+    if (features.features[column].one_of_many()) continue;
     std::vector<double> values, targets;
     for (int64_t row = 0; row < target.size(); ++row) {
       const double value = features.values(row, static_cast<int64_t>(column));
@@ -91,7 +92,7 @@ std::vector<Association> associate(const FeatureTable& features, const Vector& t
       targets.push_back(target[row]);
     }
     Association& entry = result.emplace_back();
-    entry.feature = features.features[column].name;
+    entry.feature = features.features[column];
     entry.customers = std::ssize(values);
     entry.pearson = pearson_correlation(values, targets);
     entry.spearman = pearson_correlation(mean_ranks(values), mean_ranks(targets));

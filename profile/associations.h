@@ -9,14 +9,15 @@
 namespace limner {
 
 struct Association {
-  std::string feature;
+  Feature feature;
   int64_t customers = 0;             // with both known
   double pearson = 0, spearman = 0;  // NaN where one of the two is constant
   double mutual_information = 0;     // nats
 };
 
-// target: one value a customer. Mutual information is counted over groups: every different value where there
-// are at most ten, else ten groups by rank, equal values together; missing values are left out.
+// target: one value a customer. Features that stand together only (one_of_many) are left out. Mutual
+// information is counted over groups: every different value where there are at most ten, else ten groups by
+// rank, equal values together; missing values are left out.
 std::vector<Association> associate(const FeatureTable& features, const Vector& target);
 
 double pearson_correlation(const std::vector<double>& left, const std::vector<double>& right);

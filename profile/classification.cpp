@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 
+#include "profile/component_choice.h"
 #include "profile/products.h"
 #include "runtime/error.h"
 #include "runtime/parallel.h"
@@ -13,10 +14,6 @@ namespace limner {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr int64_t inner_folds = 3;
-constexpr int64_t most_components = 128;
-constexpr int64_t most_choosing = 20000;
-constexpr int64_t least_held_out = 10;
 
 struct Problem {
   const FeatureSet& set;
@@ -55,24 +52,11 @@ double indicator_loss(const Problem& problem, const Indices& fitting, const Indi
   return (told - indicators(asked)).squaredNorm();
 }
 
-int64_t choose_components(const Problem& problem, const Indices& all, const std::string& purpose) {
-  const Indices rows = sample_rows(all, most_choosing, problem.seed, purpose + "/sample");
-  const int64_t limit = std::min({problem.set.most_components(), most_components, std::ssize(rows) / 3});
-  if (limit == 0 || std::ssize(rows) < 2 * inner_folds) return 0;
-  const Vector target = pick(problem.target, rows);
-  const Indices folds = deal_folds({target.begin(), target.end()}, true, inner_folds, problem.seed, purpose);
-  int64_t best = 0;
-  double best_loss = std::numeric_limits<double>::infinity();
-  for (int64_t components = 0; components <= limit; components = std::max<int64_t>(1, components * 2)) {
-    double loss = 0;
-    for (int64_t fold = 0; fold < inner_folds; ++fold) {
-      Indices fitting, asked;
-      split_fold(rows, folds, fold, fitting, asked);
-      loss += indicator_loss(problem, fitting, asked, components);
-    }
-    if (loss < best_loss * (1 - 1e-9)) best_loss = loss, best = components;
-  }
-  return best;
+int64_t components_for(const Problem& problem, const Indices& rows, const std::string& purpose) {
+  return choose_components({problem.set, problem.target, Outcome::classes, problem.seed}, rows, purpose,
+                           [&](const Indices& fitting, const Indices& asked, int64_t components) {
+                             return indicator_loss(problem, fitting, asked, components);
+                           });
 }
 
 struct OutOfFold {
@@ -85,7 +69,7 @@ OutOfFold predict_out_of_fold(const Problem& problem, const Indices& rows, const
   parallel_for(count, threads, [&](int64_t fold) {
     Indices fitting, asked;
     split_fold(rows, folds, fold, fitting, asked);
-    const int64_t components = choose_components(problem, fitting, fmt::format("profile/inner/{}", fold));
+    const int64_t components = components_for(problem, fitting, fmt::format("profile/inner/{}", fold));
     const Matrix told =
         predict_class_rows(*fit(problem, fitting, components), Design(problem.set, asked, components));
     Eigen::RowVectorXd shares = Eigen::RowVectorXd::Zero(problem.classes);
@@ -107,7 +91,7 @@ std::vector<ClassCoefficient> coefficients_of(const FeatureSet& set, const Custo
   const Matrix& coefficients = *model.class_coefficients();
   for (size_t feature = 0; feature < set.fixed.features.size(); ++feature) {
     const auto column = static_cast<int64_t>(feature);
-    if (model.standardizer()->deviation[column] == 0) continue;
+    if (model.standardizer()->deviation[column] == 0 || set.fixed.features[feature].one_of_many()) continue;
     for (int64_t of_class = 0; of_class < coefficients.rows(); ++of_class) {
       result.push_back(
           {set.fixed.features[feature], static_cast<size_t>(of_class), coefficients(of_class, column)});
@@ -211,7 +195,7 @@ Classification fit_classification(const RegressionSettings& settings, const Cust
   for (const FeatureSet& set : sets) {
     told = predict_out_of_fold(problem_of(set), rows, folds, result.folds, threads);
     result.sets.push_back({set.name, std::ssize(set.fixed.features),
-                           choose_components(problem_of(set), rows, "profile/inner/all"),
+                           components_for(problem_of(set), rows, "profile/inner/all"),
                            score_classes(observed, told.predicted, told.baseline)});
   }
   const FeatureSet& last = sets.back();

@@ -14,21 +14,22 @@ namespace {
 constexpr int64_t rows_per_block = 2048;
 constexpr int64_t rows_per_scan = 1 << 20;
 constexpr double microseconds_per_day = 86400e6;
+constexpr int64_t leading_sums = 3;  // texts, tokens, training texts
 
-// What the cheap columns say, read by every rank.
+// What the cheap columns say.
 struct Scan {
-  std::vector<int64_t> first_time, last_time;                  // per customer of the table; empty: no times
-  std::vector<std::vector<std::pair<int64_t, int64_t>>> rows;  // rank 0 only
+  std::vector<int64_t> first_time, last_time;  // per customer of the table; empty: no times
+  std::vector<std::vector<std::pair<int64_t, int64_t>>> rows;
 };
 
-Scan scan_columns(const PreparedReader& prepared, bool keep_rows) {
+Scan scan_columns(const PreparedReader& prepared) {
   Scan scan;
   const auto customers = static_cast<size_t>(prepared.customers());
   if (prepared.has_time()) {
     scan.first_time.assign(customers, missing_time);
     scan.last_time.assign(customers, missing_time);
   }
-  if (keep_rows) scan.rows.resize(customers);
+  scan.rows.resize(customers);
   for (int64_t first = 0; first < prepared.rows(); first += rows_per_scan) {
     const int64_t count = std::min(rows_per_scan, prepared.rows() - first);
     const std::vector<int64_t> customer = prepared.customer_index(first, count);
@@ -36,14 +37,12 @@ Scan scan_columns(const PreparedReader& prepared, bool keep_rows) {
         prepared.has_time() ? prepared.time(first, count) : std::vector<int64_t>();
     for (size_t row = 0; row < customer.size(); ++row) {
       const auto index = static_cast<size_t>(customer[row]);
-      if (keep_rows) {
-        auto& ranges = scan.rows[index];
-        const int64_t number = first + static_cast<int64_t>(row);
-        if (!ranges.empty() && ranges.back().second == number - 1) {
-          ranges.back().second = number;
-        } else {
-          ranges.emplace_back(number, number);
-        }
+      auto& ranges = scan.rows[index];
+      const int64_t number = first + static_cast<int64_t>(row);
+      if (!ranges.empty() && ranges.back().second == number - 1) {
+        ranges.back().second = number;
+      } else {
+        ranges.emplace_back(number, number);
       }
       if (time.empty() || time[row] == missing_time) continue;
       auto& earliest = scan.first_time[index];
@@ -54,8 +53,8 @@ Scan scan_columns(const PreparedReader& prepared, bool keep_rows) {
   return scan;
 }
 
-RowBlock read_block(const PreparedReader& prepared, const EmbeddingsReader& embeddings, const Scan& scan,
-                    double half_life_days, int64_t first, int64_t count) {
+RowBlock read_block(const PreparedReader& prepared, const EmbeddingsReader& embeddings, int64_t first,
+                    int64_t count) {
   RowBlock block;
   block.first = first;
   block.customer = prepared.customer_index(first, count);
@@ -68,49 +67,37 @@ RowBlock read_block(const PreparedReader& prepared, const EmbeddingsReader& embe
     values.resize(static_cast<size_t>(count) * head.classes.size());
     embeddings.predictions(head.name, first, count, values.data());
   }
-  if (half_life_days <= 0) return block;
-  const std::vector<int64_t> time = prepared.time(first, count);
-  block.weight.resize(time.size());
-  for (size_t row = 0; row < time.size(); ++row) {
-    if (time[row] == missing_time) continue;
-    const int64_t newest = scan.last_time[static_cast<size_t>(block.customer[row])];
-    const double days = static_cast<double>(newest - time[row]) / microseconds_per_day;
-    block.weight[row] = std::exp2(-days / half_life_days);
-  }
   return block;
 }
 
-// Sums of all customers of the table -> means of those with texts.
-Customers means_of(const SumLayout& layout, const std::vector<HeadOutput>& heads, const Matrix& sums,
+// Sums of all customers of the table -> means of those with texts. vectors: sums of the vectors, whose memory
+// becomes the means'; others: the rest of SumLayout.
+Customers means_of(const std::vector<HeadOutput>& heads, Matrix vectors, const Matrix& others,
                    const std::vector<std::string>& ids) {
   Customers customers;
-  for (int64_t index = 0; index < sums.rows(); ++index) {
-    if (sums(index, 0) > 0) customers.table_index.push_back(index);
+  for (int64_t index = 0; index < others.rows(); ++index) {
+    if (others(index, 0) > 0) customers.table_index.push_back(index);
   }
-  customers.without_texts = sums.rows() - static_cast<int64_t>(customers.table_index.size());
   const auto count = static_cast<int64_t>(customers.table_index.size());
-  customers.mean.resize(count, layout.width);
-  if (layout.recency) customers.recent.resize(count, layout.width);
   for (const HeadOutput& head : heads) {
     customers.heads.push_back({head.name, head.kind, head.classes, Matrix(count, std::ssize(head.classes))});
   }
   for (int64_t row = 0; row < count; ++row) {
-    const auto values = sums.row(customers.table_index[static_cast<size_t>(row)]);
-    customers.ids.push_back(ids[static_cast<size_t>(customers.table_index[static_cast<size_t>(row)])]);
+    const int64_t index = customers.table_index[static_cast<size_t>(row)];
+    const auto values = others.row(index);
+    customers.ids.push_back(ids[static_cast<size_t>(index)]);
     customers.texts.push_back(static_cast<int64_t>(values[0]));
     customers.tokens.push_back(static_cast<int64_t>(values[1]));
     customers.training_texts.push_back(static_cast<int64_t>(values[2]));
-    customers.mean.row(row) = values.segment(3, layout.width) / values[0];
-    int64_t at = 3 + layout.width;
-    if (layout.recency) {  // 0 / 0 is NaN: no dated text
-      customers.recent.row(row) = values.segment(at + 1, layout.width) / values[at];
-      at += 1 + layout.width;
-    }
+    vectors.row(row) = vectors.row(index) / values[0];  // row <= index
+    int64_t at = leading_sums;
     for (HeadAverages& head : customers.heads) {
       head.mean.row(row) = values.segment(at, head.mean.cols()) / values[0];
       at += head.mean.cols();
     }
   }
+  vectors.conservativeResize(count, Eigen::NoChange);
+  customers.mean = std::move(vectors);
   return customers;
 }
 
@@ -128,7 +115,7 @@ Matrix unit_rows(const Matrix& rows) {
 int64_t Customers::total_texts() const { return std::accumulate(texts.begin(), texts.end(), int64_t{0}); }
 
 int64_t SumLayout::stride() const {
-  return 3 + width + (recency ? 1 + width : 0) + std::accumulate(classes.begin(), classes.end(), int64_t{0});
+  return leading_sums + width + std::accumulate(classes.begin(), classes.end(), int64_t{0});
 }
 
 CustomerSums sum_rows(const SumLayout& layout, const RowBlock& rows) {
@@ -156,12 +143,6 @@ CustomerSums sum_rows(const SumLayout& layout, const RowBlock& rows) {
       to[i] += vector[i];
     }
     to += layout.width;
-    if (layout.recency) {
-      const double weight = rows.weight[row];
-      *to++ += weight;
-      for (int64_t i = 0; i < layout.width; ++i) to[i] += weight * vector[i];
-      to += layout.width;
-    }
     for (size_t head = 0; head < layout.classes.size(); ++head) {
       const int64_t classes = layout.classes[head];
       const float* values = rows.predictions[head].data() + row * static_cast<size_t>(classes);
@@ -186,20 +167,23 @@ double resolve_half_life(const Auto<double>& setting, const std::vector<int64_t>
 
 Customers read_customers(const PreparedReader& prepared, const EmbeddingsReader& embeddings,
                          const Auto<double>& half_life_days, const Communicator& communicator) {
-  const Scan scan = scan_columns(prepared, communicator.root());
+  const Scan scan = communicator.root() ? scan_columns(prepared) : Scan();
   const double half_life = resolve_half_life(half_life_days, scan.first_time, scan.last_time);
   const std::vector<HeadOutput>& heads = embeddings.provenance().heads;
-  SumLayout layout{embeddings.width(), half_life > 0, {}};
+  SumLayout layout{embeddings.width(), {}};
   for (const HeadOutput& head : heads) layout.classes.push_back(std::ssize(head.classes));
 
-  Matrix sums;
-  if (communicator.root()) sums = Matrix::Zero(prepared.customers(), layout.stride());
+  const int64_t width = layout.width, tail = layout.stride() - leading_sums - width;
+  Matrix vectors, others;
+  if (communicator.root()) {
+    vectors = Matrix::Zero(prepared.customers(), width);
+    others = Matrix::Zero(prepared.customers(), leading_sums + tail);
+  }
   Progress progress("customers", prepared.rows(), "rows", communicator.root());
   for_blocks(
       communicator, {prepared.rows(), rows_per_block, "gather the sums of customers"},
       [&](int64_t first, int64_t count) {
-        const CustomerSums block =
-            sum_rows(layout, read_block(prepared, embeddings, scan, half_life, first, count));
+        const CustomerSums block = sum_rows(layout, read_block(prepared, embeddings, first, count));
         ByteWriter bytes;
         bytes.values(block.customer);
         bytes.values(block.values);
@@ -210,14 +194,18 @@ Customers read_customers(const PreparedReader& prepared, const EmbeddingsReader&
         const std::vector<int64_t> customer = bytes.values<int64_t>();
         const std::vector<double> values = bytes.values<double>();
         for (size_t i = 0; i < customer.size(); ++i) {
-          sums.row(customer[i]) += Eigen::Map<const Eigen::RowVectorXd>(
+          const Eigen::Map<const Eigen::RowVectorXd> more(
               values.data() + static_cast<int64_t>(i) * layout.stride(), layout.stride());
+          others.row(customer[i]).head(leading_sums) += more.head(leading_sums);
+          vectors.row(customer[i]) += more.segment(leading_sums, width);
+          others.row(customer[i]).tail(tail) += more.tail(tail);
         }
         progress.update(first + count);
       });
   if (!communicator.root()) return {};
 
-  Customers customers = means_of(layout, heads, sums, prepared.customer_ids(0, prepared.customers()));
+  Customers customers =
+      means_of(heads, std::move(vectors), others, prepared.customer_ids(0, prepared.customers()));
   customers.half_life_days = half_life;
   for (const int64_t index : customers.table_index) {
     customers.rows.push_back(scan.rows[static_cast<size_t>(index)]);

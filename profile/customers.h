@@ -1,12 +1,14 @@
 // From one vector a text to one profile a customer: counts, mean vectors and mean predictions.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "extract/shards.h"
 #include "profile/matrix.h"
+#include "profile/rows.h"
 #include "runtime/communicator.h"
 #include "runtime/config.h"
 #include "tables/prepared.h"
@@ -29,13 +31,12 @@ struct Customers {
   std::vector<std::vector<std::pair<int64_t, int64_t>>> rows;  // ranges of rows [first, last], ascending
   std::vector<int64_t> texts, tokens, training_texts;
   std::vector<int64_t> first_time, last_time;  // microseconds; missing_time without a dated text
-  Matrix mean;                    // customers x width; of a table without texts, AttributeVectors
-  Matrix recent;                  // recency-weighted mean; no rows without times; NaN without a dated text
-  Matrix attention, trend;        // customer_vectors.h; trend has no rows without times
+  Matrix mean;  // customers x width; of a table without texts, AttributeVectors
+  // Customers x width, for profiles.h5 alone (customer_vectors.h); null: not of this table.
+  std::unique_ptr<VectorFile> recent, attention, trend;
   std::vector<double> change;     // how far what they write changed: 1 - cosine; empty without times
   std::vector<double> sentiment;  // mean of the lexicon's scores; NaN without one; empty without texts
   double half_life_days = 0;      // of the recency weights; 0: no recency-weighted mean
-  int64_t without_texts = 0;      // customers of the table who wrote nothing: not profiled
   std::vector<HeadAverages> heads;
 
   int64_t count() const { return static_cast<int64_t>(ids.size()); }
@@ -45,8 +46,7 @@ struct Customers {
 };
 
 // A collective; the result is on rank 0 (elsewhere empty) and the same for any rank count: rows are summed in
-// fixed blocks, the blocks in order. Weight of a text in `recent`: 2^(-age / half life), age counted from the
-// customer's newest text. Errors: a vector that is not finite (bad_data, naming the row).
+// fixed blocks, the blocks in order. Errors: a vector that is not finite (bad_data, naming the row).
 Customers read_customers(const PreparedReader& prepared, const EmbeddingsReader& embeddings,
                          const Auto<double>& half_life_days, const Communicator& communicator);
 
@@ -56,15 +56,13 @@ Customers read_customers_without_texts(const PreparedReader& prepared);
 // The pieces, on plain memory.
 struct SumLayout {
   int64_t width = 0;
-  bool recency = false;
   std::vector<int64_t> classes;  // one a head
-  int64_t stride() const;  // values a customer: texts, tokens, training texts, vector, weight, recent, heads
+  int64_t stride() const;        // values a customer: texts, tokens, training texts, vector, heads
 };
 struct RowBlock {
   int64_t first = 0;  // row number, for messages
   std::vector<int64_t> customer;
   std::vector<float> vectors;  // rows x width
-  std::vector<double> weight;  // recency weights; empty without recency
   std::vector<int32_t> tokens;
   std::vector<Split> split;
   std::vector<std::vector<float>> predictions;  // a head: rows x classes

@@ -91,6 +91,7 @@ class BlockDescriber {
       if (!quote_texts_ || texts[row].size() < shortest_typical_text) continue;
       const Eigen::Map<const Eigen::RowVectorXf> vector(
           vectors.data() + row * static_cast<size_t>(embeddings.width()), embeddings.width());
+      if (std::isnan(vector[0])) continue;  // no word of the text has a vector
       const double similarity = similarity_to(assignment_, vector.cast<double>(), segment);
       nearest[static_cast<size_t>(segment)].offer(
           customer[row], {first + static_cast<int64_t>(row), similarity, texts[row]});

@@ -98,12 +98,14 @@ void add_evaluation(Json& json, const ProfileResults& results, const Regression&
   json["segments"] = groups_json(segments_of(regression, results), "segment", two_classes);
   Json importance = Json::array(), associations = Json::array();
   for (const Importance& entry : regression.importance) {
-    importance.push_back({{"feature", entry.feature},
+    importance.push_back({{"feature", entry.feature.name},
+                          {"source", source_name(entry.feature.source)},
                           {two_classes ? "auc_lost" : "r2_lost", rounded(entry.loss)},
                           {"deviation", rounded(entry.deviation)}});
   }
   for (const Association& entry : regression.associations) {
-    associations.push_back({{"feature", entry.feature},
+    associations.push_back({{"feature", entry.feature.name},
+                            {"source", source_name(entry.feature.source)},
                             {"customers", entry.customers},
                             {"pearson", rounded(entry.pearson)},
                             {"spearman", rounded(entry.spearman)},

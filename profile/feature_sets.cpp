@@ -26,19 +26,20 @@ std::vector<FeatureSet> feature_sets(const RegressionInputs& inputs, const std::
   const auto wanted = [&](const char* group) {
     return std::find(chosen.begin(), chosen.end(), group) != chosen.end();
   };
-  const auto add_table = [&](const char* group, const FeatureTable& table) {
+  const auto add_table = [&](const char* group, const FeatureTable& table, const char* name) {
     if (!wanted(group)) return;
     if (table.features.empty()) {
       fail(ExitCode::bad_data, "regression of '{}': its features name {}, but there are none of customers",
            target, group);
     }
-    sets.push_back({group, table, nullptr});
+    sets.push_back({name, table, nullptr});
   };
   if (wanted("attributes") && !inputs.attributes.features.empty())
     sets.push_back({"attributes", inputs.attributes, nullptr});
-  add_table("behaviour", inputs.behaviour);
+  add_table("behaviour", inputs.behaviour, "behaviour");
   if (wanted("texts") && inputs.texts) sets.push_back({"texts", inputs.predictions, &inputs.components});
-  add_table("topics", inputs.topics);
+  add_table("topics", inputs.topics, "topics");
+  add_table("word_vectors", inputs.word_vectors, "word vectors");
   if (sets.empty())
     fail(ExitCode::bad_data, "regression of '{}': there is nothing to predict it from", target);
   if (sets.size() == 1) return sets;

@@ -12,10 +12,10 @@ namespace limner {
 
 struct RegressionInputs {
   FeatureTable attributes, predictions;
-  FeatureTable topics = {}, behaviour = {};  // no features: there are none
-  Matrix components;                         // scores of the vectors' principal components, best first
-  std::vector<int64_t> training_texts;       // per customer
-  bool texts = true;                         // is there anything but attributes?
+  FeatureTable topics = {}, word_vectors = {}, behaviour = {};  // no features: there are none
+  Matrix components;                    // scores of the vectors' principal components, best first
+  std::vector<int64_t> training_texts;  // per customer
+  bool texts = true;                    // is there anything but attributes?
 };
 
 // One group of features, or all together.

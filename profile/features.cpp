@@ -132,6 +132,18 @@ FeatureTable topic_features(const Matrix& shares) {
   return builder.table(shares.rows());
 }
 
+FeatureTable word_vector_features(const Matrix& vectors) {
+  TableBuilder builder;
+  for (Eigen::Index place = 0; place < vectors.cols(); ++place) {
+    Feature feature{fmt::format("word vector {}", place + 1), FeatureSource::word_vector, ""};
+    feature.field = "word vector";
+    feature.category = std::to_string(place);
+    const Vector values = vectors.col(place);
+    builder.add(std::move(feature), {values.begin(), values.end()});
+  }
+  return builder.table(vectors.rows());
+}
+
 FeatureTable behaviour_features(const std::vector<CustomerColumn>& columns) {
   FeatureTable table = attribute_features(columns);
   for (Feature& feature : table.features) feature.source = FeatureSource::behaviour;

@@ -11,7 +11,8 @@
 
 namespace limner {
 
-enum class FeatureSource : uint8_t { attribute, prediction, topic, behaviour };
+// component: what stands for all components of the texts' vectors; it is no column of a FeatureTable.
+enum class FeatureSource : uint8_t { attribute, prediction, topic, behaviour, word_vector, component };
 const char* source_name(FeatureSource source);  // as in files
 
 struct Feature {
@@ -19,10 +20,12 @@ struct Feature {
   FeatureSource source = FeatureSource::attribute;
   std::string reference;  // of a category: what it is compared with; else empty
   // Where it comes from, so that other customers get the same: a column (CustomerColumn), a head and its
-  // class, or a topic (its number from 0 as category); of the column its number, whether it is missing, or
-  // whether it is `value`.
+  // class, a topic or a place in the word vectors (its number from 0 as category); of the column its number,
+  // whether it is missing, or whether it is `value`.
   enum class Part : uint8_t { number, missing_number, value, missing_value } part = Part::number;
   std::string field = "", category = "", value = "";
+  // One number of a vector, which tells nothing without the others.
+  bool one_of_many() const { return source == FeatureSource::word_vector; }
 };
 
 // customers x features; NaN where a number is missing.
@@ -43,6 +46,9 @@ FeatureTable prediction_features(const std::vector<HeadAverages>& heads);
 // Shares of the topics (customers x topics, NaN without a text with words); of all but the largest topic.
 FeatureTable topic_features(const Matrix& shares);
 
+// The word vectors (customers x width, NaN without a word that has one).
+FeatureTable word_vector_features(const Matrix& vectors);
+
 // Numbers of behaviour_columns, as of attributes.
 FeatureTable behaviour_features(const std::vector<CustomerColumn>& columns);
 
@@ -51,10 +57,11 @@ struct FeatureSources {
   const PreparedReader& prepared;
   const Customers& customers;
   const Matrix& topics;                          // no columns: none
+  const Matrix& word_vectors;                    // likewise
   const std::vector<CustomerColumn>& behaviour;  // empty: none
 };
-// The same features of other customers. Errors: as same_column; a head, topics or a behaviour that they have
-// not (bad_data).
+// The same features of other customers. Errors: as same_column; a head, topics, word vectors or a behaviour
+// that they have not (bad_data).
 Matrix same_features(const std::vector<Feature>& features, const FeatureSources& from,
                      const std::string& wanted_by);
 Json to_json(const std::vector<Feature>& features);

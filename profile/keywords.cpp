@@ -13,11 +13,11 @@ namespace {
 constexpr int64_t customers_per_block = 64;
 constexpr size_t shortest_sentence = 12;  // bytes
 
-using Rows = std::vector<std::pair<int64_t, int64_t>>;  // ranges, both ends included
+using RowRanges = std::vector<std::pair<int64_t, int64_t>>;  // ranges, both ends included
 
-std::vector<Rows> share_rows_of(const Customers& customers, const Communicator& communicator) {
+std::vector<RowRanges> share_rows_of(const Customers& customers, const Communicator& communicator) {
   ByteWriter writer;
-  for (const Rows& rows : customers.rows) {
+  for (const RowRanges& rows : customers.rows) {
     writer.value(std::ssize(rows));
     for (const auto& [first, last] : rows) {
       writer.value(first);
@@ -27,9 +27,9 @@ std::vector<Rows> share_rows_of(const Customers& customers, const Communicator& 
   std::string message = writer.take();
   communicator.broadcast(message, 0, "share the customers' rows");
   ByteReader reader(message);
-  std::vector<Rows> all;
+  std::vector<RowRanges> all;
   while (!reader.done()) {
-    Rows& rows = all.emplace_back(static_cast<size_t>(reader.value<ptrdiff_t>()));
+    RowRanges& rows = all.emplace_back(static_cast<size_t>(reader.value<ptrdiff_t>()));
     for (auto& [first, last] : rows) {
       first = reader.value<int64_t>();
       last = reader.value<int64_t>();
@@ -100,7 +100,7 @@ std::vector<KeyPhrases> find_key_phrases(const PreparedReader& prepared, const C
                                          WordCutter& cutter, const Vocabulary& vocabulary, int64_t most,
                                          bool quote_texts, const Communicator& communicator) {
   if (most == 0) return {};
-  const std::vector<Rows> rows_of = share_rows_of(customers, communicator);
+  const std::vector<RowRanges> rows_of = share_rows_of(customers, communicator);
   const auto count = static_cast<int64_t>(rows_of.size());
   const int64_t occurrences =
       std::accumulate(vocabulary.occurrences().begin(), vocabulary.occurrences().end(), int64_t{0});

@@ -1,18 +1,38 @@
 #include "profile/names.h"
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 namespace limner {
+namespace {
 
-std::string feature_name(const Phrases& say, const std::string& name) {
+constexpr std::string_view predicted = "predicted ";
+
+}  // namespace
+
+std::string feature_name(const Phrases& say, const Feature& feature) {
+  const std::string& name = feature.name;
   const auto without_end = [&](const std::string& end) { return name.substr(0, name.size() - end.size()); };
-  if (name == "texts") return say("name.texts");
-  if (name.starts_with("predicted ")) return say("name.predicted", feature_name(say, name.substr(10)));
-  if (name.ends_with(" = missing")) return say("name.is_missing", without_end(" = missing"));
-  if (name.ends_with(" missing")) return say("name.missing", without_end(" missing"));
-  if (name.starts_with("topic ")) return say("name.topic", name.substr(6));
-  return say.word("trait.", name);
+  switch (feature.source) {
+    case FeatureSource::component:
+      return say("name.texts");
+    case FeatureSource::word_vector:
+      return say("name.word_vectors");
+    case FeatureSource::prediction:
+      return say("name.predicted", name.substr(predicted.size()));
+    case FeatureSource::topic:
+      return say("name.topic", std::stoll(feature.category) + 1);
+    case FeatureSource::behaviour:
+      return feature.part == Feature::Part::missing_number
+                 ? say("name.missing", say.word("trait.", without_end(" missing")))
+                 : say.word("trait.", name);
+    case FeatureSource::attribute:
+      break;
+  }
+  if (feature.part == Feature::Part::missing_number) return say("name.missing", without_end(" missing"));
+  if (feature.part == Feature::Part::missing_value) return say("name.is_missing", without_end(" = missing"));
+  return name;
 }
 
 std::string set_name(const Phrases& say, const std::string& name) {
@@ -30,7 +50,10 @@ std::string set_name(const Phrases& say, const std::string& name) {
 
 std::string trait_name(const Phrases& say, const Trait& trait) {
   if (trait.group == TraitGroup::behaviour) return say.word("trait.", trait.name);
-  return feature_name(say, trait.name);
+  // Of a head of classes the name is the head's and the class's.
+  if (trait.group == TraitGroup::prediction && !trait.is_share)
+    return say("name.predicted", trait.name.substr(predicted.size()));
+  return trait.name;
 }
 
 std::string regression_title(const Phrases& say, const Regression& regression) {

@@ -9,8 +9,9 @@
 
 namespace limner {
 
-// Of a feature: "predicted sentiment = positive", "age missing", "texts" for all components of the vectors.
-std::string feature_name(const Phrases& say, const std::string& name);
+// Of a feature: "predicted sentiment = positive", "age missing", "texts" for all components of the vectors. A
+// user's field keeps its own name, whatever it is like.
+std::string feature_name(const Phrases& say, const Feature& feature);
 // Of a set of features: "attributes, behaviour and texts".
 std::string set_name(const Phrases& say, const std::string& name);
 std::string trait_name(const Phrases& say, const Trait& trait);

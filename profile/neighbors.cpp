@@ -13,19 +13,17 @@ constexpr int64_t rows_per_product = 64;    // rows times all customers at once
 constexpr int64_t rows_per_message = 2048;  // rows a rank searches between two collectives
 
 FloatMatrix share_rows(const Matrix& vectors, const Communicator& communicator) {
-  std::string message;
-  if (communicator.root()) {
-    const FloatMatrix unit = unit_rows(vectors).cast<float>();
-    ByteWriter bytes;
-    bytes.value(unit.rows());
-    bytes.values(std::span<const float>(unit.data(), static_cast<size_t>(unit.size())));
-    message = bytes.take();
+  constexpr const char* what = "share the vectors of customers";
+  Eigen::Index rows = vectors.rows(), columns = vectors.cols();
+  communicator.broadcast_value(rows, 0, what);
+  communicator.broadcast_value(columns, 0, what);
+  FloatMatrix unit(rows, columns);
+  for (int64_t first = 0; communicator.root() && first < rows; first += rows_per_message) {
+    const int64_t count = std::min(rows_per_message, rows - first);
+    unit.middleRows(first, count) = unit_rows(vectors.middleRows(first, count)).cast<float>();
   }
-  communicator.broadcast(message, 0, "share the vectors of customers");
-  ByteReader bytes(message);
-  const auto rows = bytes.value<Eigen::Index>();
-  const std::vector<float> values = bytes.values<float>();
-  return Eigen::Map<const FloatMatrix>(values.data(), rows, rows > 0 ? std::ssize(values) / rows : 0);
+  communicator.broadcast(std::span<float>(unit.data(), static_cast<size_t>(unit.size())), 0, what);
+  return unit;
 }
 
 }  // namespace
@@ -62,8 +60,9 @@ Neighbors nearest_rows(const FloatMatrix& unit, int64_t first, int64_t count, in
 
 Neighbors nearest_customers(const Matrix& vectors, int64_t most, const Communicator& communicator,
                             int threads) {
-  const FloatMatrix unit = share_rows(vectors, communicator);
   Neighbors result;
+  if (most == 0) return result;
+  const FloatMatrix unit = share_rows(vectors, communicator);
   result.per_customer = std::max<int64_t>(0, std::min(most, unit.rows() - 1));
   for_blocks(
       communicator, {unit.rows(), rows_per_message, "gather the nearest customers"},

@@ -9,6 +9,7 @@
 #include "profile/customer_vectors.h"
 #include "profile/report.h"
 #include "profile/saved_models.h"
+#include "profile/saved_words.h"
 #include "runtime/log.h"
 #include "runtime/root_work.h"
 
@@ -37,12 +38,11 @@ Segmentation assign(const SavedSegments& segments, const Matrix& points) {
   return result;
 }
 
-// What the segments are made of, one row a customer.
-Matrix points_of(const SavedSegments& segments, const PreparedReader& prepared, const Customers& customers) {
-  if (segments.texts)
-    return segments.geometry == Geometry::cosine ? unit_rows(customers.mean) : customers.mean;
+// The texts' mean vectors as models read them, or the attributes; one row a customer.
+Matrix vectors_of(const SavedSegments& segments, const PreparedReader& prepared, const Customers& customers) {
+  if (segments.of_texts()) return segments.normalize ? unit_rows(customers.mean) : customers.mean;
   const Matrix attributes =
-      same_features(segments.features, {prepared, customers, Matrix(), {}}, "profile.fitted_from");
+      same_features(segments.features, {prepared, customers, Matrix(), Matrix(), {}}, "profile.fitted_from");
   return Standardizer(segments.mean, segments.deviation).apply(attributes);
 }
 
@@ -86,16 +86,24 @@ bool wanted(const std::vector<SavedModel>& models, FeatureSource source) {
 }
 
 void check_inputs(const Run& run, const SavedSegments& segments, const PreparedReader& prepared) {
-  if (segments.texts == prepared.has_texts()) return;
+  if (segments.of_texts() == prepared.has_texts()) return;
   fail(ExitCode::bad_data, "{} has {} texts, but the customers of profile.fitted_from had {}",
-       run.prepared().string(), prepared.has_texts() ? "" : "no", segments.texts ? "some" : "none");
+       run.prepared().string(), prepared.has_texts() ? "" : "no", segments.of_texts() ? "some" : "none");
 }
 
 void check_embeddings(const Run& run, const SavedSegments& segments, const PreparedReader& prepared,
                       const EmbeddingsReader& embeddings) {
-  if (embeddings.provenance().model_sha256 == segments.model_sha256 &&
-      embeddings.provenance().prepared_sha256 == prepared.sha256()) {
-    return;
+  const ShardProvenance& here = embeddings.provenance();
+  if (here.model_sha256 == segments.model_sha256 && here.prepared_sha256 == prepared.sha256()) {
+    if (here.pooling == segments.pooling && here.normalize == segments.normalize &&
+        here.prompt == segments.prompt) {
+      return;
+    }
+    fail(ExitCode::bad_config,
+         "{}: vectors of pooling {}, normalize {}, prompt `{}`, but those of profile.fitted_from had pooling "
+         "{}, normalize {}, prompt `{}`; set extract.pooling, extract.normalize and model.prompt to the same",
+         run.embeddings().string(), here.pooling, here.normalize, here.prompt, segments.pooling,
+         segments.normalize, segments.prompt);
   }
   fail(ExitCode::bad_data,
        "{} was extracted with another model than profile.fitted_from, or from another table; set "
@@ -105,7 +113,7 @@ void check_embeddings(const Run& run, const SavedSegments& segments, const Prepa
 
 // Segments and predictions, on rank 0.
 void apply_models(const fs::path& folder, const SavedSegments& segments, const PreparedReader& prepared,
-                  ProfileResults& results, Matrix& points) {
+                  ProfileResults& results, Matrix& vectors) {
   const std::vector<SavedModel> models = read_saved_models(folder);
   if (wanted(models, FeatureSource::topic) && results.topics.count() == 0) {
     fail(ExitCode::missing_input, "{} is missing, and a model of profile.fitted_from wants topics",
@@ -114,7 +122,10 @@ void apply_models(const fs::path& folder, const SavedSegments& segments, const P
   const std::vector<CustomerColumn> behaviour = wanted(models, FeatureSource::behaviour)
                                                     ? behaviour_columns(prepared, results.customers)
                                                     : std::vector<CustomerColumn>();
-  points = points_of(segments, prepared, results.customers);
+  vectors = vectors_of(segments, prepared, results.customers);
+  const Matrix points = segments.vectors == "word_vectors"
+                            ? unit_rows(with_mean_for_missing(results.word_vectors.customers, segments.mean))
+                            : vectors;
   if (points.cols() != segments.centroids.cols()) {
     fail(ExitCode::bad_data, "{}: segments of vectors of {} numbers, these have {}", folder.string(),
          segments.centroids.cols(), points.cols());
@@ -125,10 +136,33 @@ void apply_models(const fs::path& folder, const SavedSegments& segments, const P
   const bool with_components =
       std::any_of(models.begin(), models.end(), [](const SavedModel& model) { return model.components > 0; });
   const Matrix components =
-      with_components ? saved_components(folder, points) : Matrix(results.customers.count(), 0);
+      with_components ? saved_components(folder, vectors) : Matrix(results.customers.count(), 0);
   for (const SavedModel& model : models) {
-    results.applied.push_back(
-        predict(model, {prepared, results.customers, results.topics.customers, behaviour}, components));
+    results.applied.push_back(predict(
+        model,
+        {prepared, results.customers, results.topics.customers, results.word_vectors.customers, behaviour},
+        components));
+  }
+}
+
+// Topics and word vectors of the texts, by the models of the earlier run. place: of this run's files.
+void read_words(const Run& run, const fs::path& folder, const SavedSegments& segments,
+                const PreparedReader& prepared, const fs::path& place, WordCutter& cutter,
+                ProfileResults& results) {
+  const fs::path topics = folder.parent_path() / "topics.h5", vectors = folder / "word_vectors.h5";
+  const bool have_topics = fs::exists(topics), have_vectors = fs::exists(vectors);
+  if (have_topics || have_vectors) check_word_rules(folder, run.settings.profile.words);
+  if (have_topics) {
+    results.topics = apply_topics(prepared, results.customers, cutter, read_topics_hdf5(topics),
+                                  run.directory(), run.communicator);
+  }
+  if (have_vectors) {
+    results.word_vectors =
+        average_word_vectors(prepared, results.customers, cutter, read_word_vectors_hdf5(vectors),
+                             place / "word_vectors", run.communicator);
+  } else if (segments.vectors == "word_vectors") {
+    fail(ExitCode::missing_input, "{} is missing, and the segments of profile.fitted_from are made of them",
+         vectors.string());
   }
 }
 
@@ -163,8 +197,7 @@ Json record(const ProfileResults& results, size_t index) {
   return json;
 }
 
-void publish(const Run& run, const ProfileResults& results) {
-  FolderWriter out(run.profile_folder());
+void publish(const Run& run, const ProfileResults& results, FolderWriter& out) {
   FileWriter file(out.path() / "predictions.jsonl");
   for (size_t index = 0; index < results.customers.ids.size(); ++index)
     file.write(record(results, index).dump() + "\n");
@@ -190,28 +223,37 @@ void profile_new_customers(const Run& run) {
   check_inputs(run, segments, prepared);
   const Communicator& ranks = run.communicator;
   ProfileResults results;
-  Matrix points;  // of rank 0
+  results.segment_vectors = segments.vectors;
+  Matrix vectors;                   // of rank 0
+  std::optional<FolderWriter> out;  // of rank 0
+  std::string place;                // of its files, on all ranks
+  work_on_root(ranks, "profile", [&](Heartbeat&) {
+    out.emplace(run.profile_folder());
+    place = out->path().string();
+  });
+  ranks.broadcast(place, 0, "share the folder of the profile");
   WordCutter cutter(run.settings.profile.words);
   std::optional<EmbeddingsReader> embeddings;
-  if (segments.texts) {
+  if (segments.of_texts()) {
     embeddings.emplace(run.embeddings(), EmbeddingsReader::Verify::sizes);
     check_embeddings(run, segments, prepared, *embeddings);
     results.customers = read_customers(prepared, *embeddings, run.settings.profile.half_life_days, ranks);
-    const fs::path topics = folder.parent_path() / "topics.h5";
-    if (fs::exists(topics)) {
-      results.topics =
-          apply_topics(prepared, results.customers, cutter, read_topics_hdf5(topics), run.directory(), ranks);
-    }
+    read_words(run, folder, segments, prepared, place, cutter, results);
   }
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     if (embeddings) {
-      add_customer_vectors(prepared, *embeddings, results.customers, heartbeat);
+      add_customer_vectors(prepared, *embeddings, results.customers, run.directory(), heartbeat);
     } else {
       results.customers = read_customers_without_texts(prepared);
     }
-    apply_models(folder, segments, prepared, results, points);
+    apply_models(folder, segments, prepared, results, vectors);
   });
-  if (embeddings) describe_texts(run, prepared, *embeddings, cutter, results);
+  if (segments.vectors == "word_vectors") {
+    const EmbeddingsReader words(fs::path(place) / "word_vectors", EmbeddingsReader::Verify::sizes);
+    describe_texts(run, prepared, words, cutter, results);
+  } else if (embeddings) {
+    describe_texts(run, prepared, *embeddings, cutter, results);
+  }
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     results.language = report_language(run);
     results.settings_sha256 = sha256(print_section(run.settings, "profile"));
@@ -222,8 +264,8 @@ void profile_new_customers(const Run& run) {
     results.traits = describe_traits(results.customers, results.columns, results.segmentation);
     heartbeat.beat();
     results.map =
-        map_customers(principal_components(MatrixRows(points), 50, run.threads()).scores, run.threads());
-    publish(run, results);
+        map_customers(principal_components(MatrixRows(vectors), 50, run.threads()).scores, run.threads());
+    publish(run, results, *out);
   });
 }
 

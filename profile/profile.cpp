@@ -5,21 +5,21 @@
 #include <optional>
 #include <set>
 
-#include "profile/behaviour.h"
+#include "profile/component_choice.h"
 #include "profile/customer_vectors.h"
+#include "profile/fit_models.h"
 #include "profile/new_customers.h"
 #include "profile/principal.h"
 #include "profile/report.h"
 #include "profile/results.h"
 #include "profile/saved_models.h"
+#include "profile/saved_words.h"
 #include "profile/words_file.h"
 #include "runtime/log.h"
 #include "runtime/root_work.h"
 
 namespace limner {
 namespace {
-
-constexpr int64_t kept_components = 128;
 
 void check_inputs(const Run& run, const PreparedReader& prepared, const EmbeddingsReader& embeddings) {
   if (embeddings.rows() != prepared.rows() || embeddings.provenance().prepared_sha256 != prepared.sha256()) {
@@ -29,13 +29,23 @@ void check_inputs(const Run& run, const PreparedReader& prepared, const Embeddin
   }
 }
 
-// The fields named in the configuration, before any work is done.
-void check_fields(const ProfileSettings& settings, const PreparedReader& prepared) {
+// What is named in the configuration, before any work is done.
+void check_settings(const ProfileSettings& settings, const PreparedReader& prepared) {
   for (const RegressionSettings& regression : settings.regressions) {
     require_field(prepared, regression.target, "profile.regressions: target");
     for (const std::string& name : regression.attributes) {
       require_field(prepared, name, "profile.regressions: attributes");
     }
+  }
+  if (wants_word_vectors(settings) && !settings.words.vectors) {
+    fail(ExitCode::bad_config,
+         "profile.segments.vectors or profile.regressions: features name word_vectors; set "
+         "profile.words.vectors to a file of them");
+  }
+  if (wants_word_vectors(settings) && !prepared.has_texts()) {
+    fail(ExitCode::bad_config,
+         "profile.segments.vectors or profile.regressions: features name word_vectors, but the table has no "
+         "texts");
   }
   std::set<std::pair<std::string, std::string>> models;
   for (const RegressionSettings& regression : settings.regressions) {
@@ -51,45 +61,6 @@ void check_fields(const ProfileSettings& settings, const PreparedReader& prepare
   }
 }
 
-std::set<std::string> targets_of(const ProfileSettings& settings) {
-  std::set<std::string> targets;
-  for (const RegressionSettings& regression : settings.regressions) targets.insert(regression.target);
-  return targets;
-}
-
-// Fields of customers that are no target.
-std::vector<CustomerColumn> explaining_columns(const ProfileSettings& settings,
-                                               const ProfileResults& results) {
-  const std::set<std::string> targets = targets_of(settings);
-  std::vector<CustomerColumn> columns;
-  for (const CustomerColumn& column : results.columns) {
-    if (!targets.contains(column.field)) columns.push_back(column);
-  }
-  return columns;
-}
-
-// The target, with the kind where it has several models.
-std::string name_of(const RegressionSettings& regression, const ProfileSettings& settings) {
-  const auto same =
-      std::count_if(settings.regressions.begin(), settings.regressions.end(),
-                    [&](const RegressionSettings& other) { return other.target == regression.target; });
-  return same == 1 ? regression.target : regression.target + "." + regression.kind;
-}
-
-// Attributes of one regression: those named, or every field of customers that is no target.
-std::vector<CustomerColumn> attributes_of(const RegressionSettings& regression,
-                                          const ProfileSettings& settings, const PreparedReader& prepared,
-                                          const ProfileResults& results) {
-  if (regression.attributes.empty()) return explaining_columns(settings, results);
-  std::vector<CustomerColumn> attributes;
-  for (const std::string& name : regression.attributes) {
-    for (CustomerColumn& column : field_columns(prepared, results.customers, name)) {
-      attributes.push_back(std::move(column));
-    }
-  }
-  return attributes;
-}
-
 // What segments are compared by: fields of customers, and targets averaged from rows.
 std::vector<CustomerColumn> compared_columns(const ProfileSettings& settings, const PreparedReader& prepared,
                                              const ProfileResults& results) {
@@ -100,60 +71,6 @@ std::vector<CustomerColumn> compared_columns(const ProfileSettings& settings, co
     columns.push_back(field_column(prepared, results.customers, regression.target));
   }
   return columns;
-}
-
-bool wants_behaviour(const ProfileSettings& settings) {
-  return std::any_of(
-      settings.regressions.begin(), settings.regressions.end(), [](const RegressionSettings& regression) {
-        return std::count(regression.features.begin(), regression.features.end(), "behaviour") > 0;
-      });
-}
-
-void fit_regressions(const Run& run, const PreparedReader& prepared, const Matrix& components,
-                     ProfileResults& results, Heartbeat& heartbeat) {
-  const ProfileSettings& settings = run.settings.profile;
-  const auto seed = static_cast<uint64_t>(run.settings.run.seed);
-  RegressionInputs inputs;
-  inputs.predictions = prediction_features(results.customers.heads);
-  inputs.components = components;
-  inputs.training_texts = results.customers.training_texts;
-  inputs.texts = results.customers.have_texts();
-  inputs.topics = topic_features(results.topics.customers);
-  if (wants_behaviour(settings))
-    inputs.behaviour = behaviour_features(behaviour_columns(prepared, results.customers));
-  for (const RegressionSettings& regression : settings.regressions) {
-    heartbeat.beat();
-    inputs.attributes = attribute_features(attributes_of(regression, settings, prepared, results));
-    const CustomerColumn column = field_column(prepared, results.customers, regression.target);
-    const bool head_saw_target =
-        std::any_of(run.settings.train.heads.begin(), run.settings.train.heads.end(),
-                    [&](const HeadSettings& head) { return head.field == regression.target; });
-    if (has_many_classes(column, regression)) {
-      Classification& result = results.classifications.emplace_back(
-          fit_classification(regression, column, inputs, seed, run.threads()));
-      result.name = name_of(regression, settings);
-      result.head_saw_target = head_saw_target;
-      const ClassScores& scores = result.sets.back().scores;
-      log_info("profile: {}: accuracy {:.3f} (largest class {:.3f}), log loss {:.3f}", result.name,
-               scores.accuracy, scores.baseline_accuracy, scores.log_loss);
-      continue;
-    }
-    Regression& result = results.regressions.emplace_back(
-        fit_regression(regression, make_target(column, regression), inputs, seed, run.threads()));
-    result.name = name_of(regression, settings);
-    result.head_saw_target = head_saw_target;
-    const FeatureSetScores& scores = result.honest_scores();
-    if (result.two_classes()) {
-      log_info("profile: {}: AUC {:.3f}, log loss {:.3f} (base rate {:.3f})", result.name,
-               scores.probability.auc, scores.probability.log_loss, scores.probability.baseline_log_loss);
-    } else {
-      log_info("profile: {}: R2 {:.3f}, RMSE {:.4g} (mean baseline {:.4g})", result.name, scores.number.r2,
-               scores.number.rmse, scores.number.baseline_rmse);
-    }
-    for (const std::string& group : settings.fairness.groups) {
-      results.comparisons.push_back(compare_groups(field_column(prepared, results.customers, group), result));
-    }
-  }
 }
 
 void publish(const Run& run, const ProfileResults& results, const PrincipalComponents& components,
@@ -189,22 +106,24 @@ void check_customers(const Run& run, const Customers& customers) {
        customers.count(), customers.have_texts() ? " with texts" : "", run.settings.profile.min_customers);
 }
 
-// Segments, and the principal components of what they are made of.
-PrincipalComponents segment_customers(const Run& run, Geometry geometry, ProfileResults& results,
-                                      Heartbeat& heartbeat) {
-  const MatrixRows vectors(results.customers.mean);
-  results.segmentation = find_segments(vectors, geometry, run.settings.profile.segments,
+void segment_customers(const Run& run, const Matrix& vectors, Geometry geometry, ProfileResults& results) {
+  results.segmentation = find_segments(MatrixRows(vectors), geometry, run.settings.profile.segments,
                                        static_cast<uint64_t>(run.settings.run.seed), run.threads());
   log_info("profile: {} customers in {} segments, silhouette {:.3f}", results.customers.count(),
            results.segmentation.count(), results.segmentation.silhouette);
-  heartbeat.beat();
-  const UnitRows unit(vectors);
-  return geometry == Geometry::cosine ? principal_components(unit, kept_components, run.threads())
-                                      : principal_components(vectors, kept_components, run.threads());
 }
 
-// What both ways end with, on rank 0. components: of the segments' vectors; attributes: those, without texts.
-void finish(const Run& run, const PreparedReader& prepared, const PrincipalComponents& components,
+// Of the customers' mean vectors, or of their attributes.
+PrincipalComponents components_of(const Run& run, Geometry geometry, const Customers& customers) {
+  const MatrixRows vectors(customers.mean);
+  return geometry == Geometry::cosine
+             ? principal_components(UnitRows(vectors), most_components, run.threads())
+             : principal_components(vectors, most_components, run.threads());
+}
+
+// What both ways end with, on rank 0. components: see components_of, whose scores are used up; attributes:
+// those, without texts.
+void finish(const Run& run, const PreparedReader& prepared, PrincipalComponents& components,
             const AttributeVectors* attributes, FolderWriter& folder, ProfileResults& results,
             Heartbeat& heartbeat) {
   const ProfileSettings& settings = run.settings.profile;
@@ -215,8 +134,8 @@ void finish(const Run& run, const PreparedReader& prepared, const PrincipalCompo
       describe_traits(results.customers, compared_columns(settings, prepared, results), results.segmentation);
   heartbeat.beat();
   results.map = map_customers(components.scores, run.threads());
-  fit_regressions(run, prepared, attributes ? Matrix(components.scores.rows(), 0) : components.scores,
-                  results, heartbeat);
+  fit_models(run, prepared, attributes ? Matrix(results.customers.count(), 0) : std::move(components.scores),
+             results, heartbeat);
   heartbeat.beat();
   if (settings.rules) {
     const std::vector<CustomerColumn> table = customer_table(results);
@@ -239,16 +158,30 @@ fs::path checkpoint_of(const Run& run) {
   return newest;
 }
 
+// Averages the user's word vectors, and keeps what new customers' texts are averaged with.
+void average_words(const Run& run, const PreparedReader& prepared, WordCutter& cutter,
+                   const Vocabulary& vocabulary, const fs::path& place, ProfileResults& results) {
+  const std::string& path = *run.settings.profile.words.vectors;
+  const WordVectorModel model{vocabulary, WordVectors(path, vocabulary),
+                              run.communicator.root() ? sha256_file(path) : ""};
+  results.word_vectors = average_word_vectors(prepared, results.customers, cutter, model,
+                                              place / "word_vectors", run.communicator);
+  if (run.communicator.root() && wants_word_vectors(run.settings.profile))
+    write_word_vectors_hdf5(place / "models" / "word_vectors.h5", model);
+}
+
 // What the words of the texts tell: all of it shared work.
 void profile_words(const Run& run, const PreparedReader& prepared, const EmbeddingsReader& embeddings,
-                   const std::optional<FolderWriter>& folder, ProfileResults& results) {
+                   WordCutter& cutter, const Vocabulary& vocabulary, const fs::path& place,
+                   ProfileResults& results) {
   const ProfileSettings& settings = run.settings.profile;
   const Communicator& ranks = run.communicator;
-  const fs::path place = folder ? folder->path() : fs::path();
-  WordCutter cutter(settings.words);
-  results.descriptions = describe_segments(prepared, embeddings, results.customers, results.segmentation,
-                                           settings.report.show_texts, cutter, ranks);
-  const Vocabulary vocabulary = count_vocabulary(prepared, cutter, settings.words, ranks);
+  // Typical texts are the nearest to the centre, so they are compared by what the centre is made of.
+  std::optional<EmbeddingsReader> words;
+  if (results.segment_vectors == "word_vectors")
+    words.emplace(place / "word_vectors", EmbeddingsReader::Verify::sizes);
+  results.descriptions = describe_segments(prepared, words ? *words : embeddings, results.customers,
+                                           results.segmentation, settings.report.show_texts, cutter, ranks);
   results.topics = find_topics(
       prepared, results.customers, cutter, vocabulary,
       {settings.topics, static_cast<uint64_t>(run.settings.run.seed), run.threads(), run.directory()}, ranks);
@@ -256,10 +189,6 @@ void profile_words(const Run& run, const PreparedReader& prepared, const Embeddi
                                          settings.words.keywords, settings.report.show_texts, ranks);
   results.sentiment = measure_sentiment(prepared, results.customers, Lexicon(settings.words.lexicon),
                                         run.settings.train.heads, ranks);
-  if (settings.words.vectors) {
-    results.word_vectors = average_word_vectors(prepared, results.customers, cutter, vocabulary,
-                                                *settings.words.vectors, place / "word_vectors", ranks);
-  }
   if (settings.words.bags) write_words_hdf5(place / "words.h5", prepared, cutter, vocabulary, ranks);
   results.unknown_tokens = count_unknown_tokens(
       prepared, checkpoint_of(run), embeddings.provenance().tokenizer_sha256, run.threads(), ranks);
@@ -276,15 +205,33 @@ void profile_texts(const Run& run, const PreparedReader& prepared) {
   ProfileResults results;
   PrincipalComponents components;
   std::optional<FolderWriter> folder;  // of rank 0
+  std::string place;                   // of the files, on all ranks
   results.customers = read_customers(prepared, embeddings, settings.half_life_days, ranks);
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
     check_customers(run, results.customers);
     folder.emplace(run.profile_folder());
-    add_customer_vectors(prepared, embeddings, results.customers, heartbeat);
-    const Geometry geometry = embeddings.provenance().normalize ? Geometry::cosine : Geometry::euclidean;
-    components = segment_customers(run, geometry, results, heartbeat);
+    make_folder(folder->path() / "models");
+    place = folder->path().string();
+    write_word_rules(folder->path() / "models", settings.words);
+    add_customer_vectors(prepared, embeddings, results.customers, run.directory(), heartbeat);
   });
-  profile_words(run, prepared, embeddings, folder, results);
+  ranks.broadcast(place, 0, "share the folder of the profile");
+  WordCutter cutter(settings.words);
+  const Vocabulary vocabulary = count_vocabulary(prepared, cutter, settings.words, ranks);
+  if (settings.words.vectors) average_words(run, prepared, cutter, vocabulary, place, results);
+  results.segment_vectors = settings.segments.vectors;
+  work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
+    const Geometry geometry = embeddings.provenance().normalize ? Geometry::cosine : Geometry::euclidean;
+    if (results.segment_vectors == "word_vectors") {
+      const Matrix& means = results.word_vectors.customers;
+      segment_customers(run, with_mean_for_missing(means, mean_of_known(means)), Geometry::cosine, results);
+    } else {
+      segment_customers(run, results.customers.mean, geometry, results);
+    }
+    heartbeat.beat();
+    components = components_of(run, geometry, results.customers);
+  });
+  profile_words(run, prepared, embeddings, cutter, vocabulary, place, results);
   results.recommendations =
       recommend_items(prepared, embeddings, settings.recommendations,
                       static_cast<uint64_t>(run.settings.run.seed), ranks, run.threads());
@@ -301,6 +248,7 @@ void profile_attributes(const Run& run, const PreparedReader& prepared) {
   const ProfileSettings& settings = run.settings.profile;
   const Communicator& ranks = run.communicator;
   ProfileResults results;
+  results.segment_vectors = "attributes";
   std::optional<AttributeVectors> attributes;  // of rank 0
   PrincipalComponents components;
   work_on_root(ranks, "profile", [&](Heartbeat& heartbeat) {
@@ -309,7 +257,9 @@ void profile_attributes(const Run& run, const PreparedReader& prepared) {
     results.columns = customer_columns(prepared, results.customers);
     attributes = attribute_vectors(explaining_columns(settings, results));
     results.customers.mean = attributes->values;
-    components = segment_customers(run, Geometry::euclidean, results, heartbeat);
+    segment_customers(run, results.customers.mean, Geometry::euclidean, results);
+    heartbeat.beat();
+    components = components_of(run, Geometry::euclidean, results.customers);
     results.descriptions.resize(static_cast<size_t>(results.segmentation.count()));
   });
   results.neighbors = nearest_customers(results.customers.mean, settings.neighbors, ranks, run.threads());
@@ -329,7 +279,7 @@ void profile(const Run& run) {
     return;
   }
   const PreparedReader prepared(run.prepared());
-  check_fields(run.settings.profile, prepared);
+  check_settings(run.settings.profile, prepared);
   if (prepared.has_texts()) {
     profile_texts(run, prepared);
   } else {

@@ -10,13 +10,6 @@ namespace {
 
 constexpr int64_t format_version = 1;
 
-std::vector<float> floats(const Matrix& matrix) {
-  std::vector<float> values(static_cast<size_t>(matrix.size()));
-  for (int64_t i = 0; i < matrix.size(); ++i)
-    values[static_cast<size_t>(i)] = static_cast<float>(matrix.data()[i]);
-  return values;
-}
-
 std::vector<int32_t> one_based(const std::vector<int32_t>& segment) {
   std::vector<int32_t> result;
   for (const int32_t index : segment) result.push_back(index + 1);
@@ -26,7 +19,7 @@ std::vector<int32_t> one_based(const std::vector<int32_t>& segment) {
 // Datasets of one row a customer, each with the scale /row.
 class CustomerFile {
  public:
-  explicit CustomerFile(int64_t customers) : customers_(customers) {
+  CustomerFile(const fs::path& path, int64_t customers) : file_(path), customers_(customers) {
     std::vector<int64_t> numbers(static_cast<size_t>(customers));
     for (int64_t i = 0; i < customers; ++i) numbers[static_cast<size_t>(i)] = i;
     file_.dataset("/row", hdf5::Type::i64, {customers}, numbers.data());
@@ -39,6 +32,18 @@ class CustomerFile {
     file_.dataset(path, type, {customers_, columns}, data);
     file_.dimension_scale(path, "/row", 0, "row");
   }
+  // As float32, block by block.
+  void floats(const std::string& path, const Rows& rows) {
+    std::vector<float> block;
+    file_.dataset_by_rows(path, hdf5::Type::f32, {customers_, rows.columns()},
+                          [&](int64_t first, int64_t count) {
+                            const Matrix values = rows.block(first, count);
+                            block.assign(values.data(), values.data() + values.size());
+                            return block.data();
+                          });
+    file_.dimension_scale(path, "/row", 0, "row");
+  }
+  void floats(const std::string& path, const Matrix& matrix) { floats(path, MatrixRows(matrix)); }
   hdf5::Writer& file() { return file_; }
 
  private:
@@ -225,7 +230,7 @@ Json record(const ProfileResults& results, size_t index) {
 
 void write_profiles_hdf5(const fs::path& path, const ProfileResults& results) {
   const Customers& customers = results.customers;
-  CustomerFile out(customers.count());
+  CustomerFile out(path, customers.count());
   hdf5::Writer& file = out.file();
   file.strings("/customer", customers.ids);
   file.dimension_scale("/customer", "/row", 0, "row");
@@ -238,35 +243,30 @@ void write_profiles_hdf5(const fs::path& path, const ProfileResults& results) {
       file.attribute(name, "units", "microseconds since 1970-01-01");
     }
   }
-  out.matrix("/mean", hdf5::Type::f32, customers.mean.cols(), floats(customers.mean).data());
-  if (customers.recent.rows() > 0) {
-    out.matrix("/recent", hdf5::Type::f32, customers.recent.cols(), floats(customers.recent).data());
+  out.floats("/mean", customers.mean);
+  if (customers.recent) {
+    out.floats("/recent", *customers.recent);
     file.attribute("/recent", "half_life_days", customers.half_life_days);
   }
-  if (customers.attention.rows() > 0)
-    out.matrix("/attention", hdf5::Type::f32, customers.attention.cols(), floats(customers.attention).data());
-  if (customers.trend.rows() > 0) {
-    out.matrix("/trend", hdf5::Type::f32, customers.trend.cols(), floats(customers.trend).data());
+  if (customers.attention) out.floats("/attention", *customers.attention);
+  if (customers.trend) {
+    out.floats("/trend", *customers.trend);
     out.numbers("/change", hdf5::Type::f64, customers.change.data());
   }
   if (!customers.sentiment.empty())
     out.numbers("/sentiment_by_lexicon", hdf5::Type::f64, customers.sentiment.data());
-  if (results.word_vectors.width > 0) {
-    out.matrix("/word_vector", hdf5::Type::f32, results.word_vectors.width,
-               floats(results.word_vectors.customers).data());
-  }
+  if (results.word_vectors.width > 0) out.floats("/word_vector", results.word_vectors.customers);
   out.numbers("/segment", hdf5::Type::i32, one_based(results.segmentation.segment).data());
   out.numbers("/segment_similarity", hdf5::Type::f64, results.segmentation.similarity.data());
-  out.matrix("/map", hdf5::Type::f32, 2, floats(results.map.places).data());
+  out.floats("/map", results.map.places);
   if (!customers.heads.empty()) file.group("/prediction");
   for (const HeadAverages& head : customers.heads) {
     const std::string name = "/prediction/" + head.name;
-    out.matrix(name, hdf5::Type::f32, head.mean.cols(), floats(head.mean).data());
+    out.floats(name, head.mean);
     file.attribute(name, "classes", head.classes);
     file.attribute(name, "kind", head.kind);
   }
-  if (results.topics.count() > 0)
-    out.matrix("/topic", hdf5::Type::f32, results.topics.count(), floats(results.topics.customers).data());
+  if (results.topics.count() > 0) out.floats("/topic", results.topics.customers);
   if (results.neighbors.per_customer > 0) {
     out.matrix("/neighbor", hdf5::Type::i32, results.neighbors.per_customer,
                results.neighbors.customer.data());
@@ -286,12 +286,11 @@ void write_profiles_hdf5(const fs::path& path, const ProfileResults& results) {
     const std::string group = "/classification/" + classification.name;
     file.group(group);
     out.numbers(group + "/observed", hdf5::Type::i64, classification.observed.data());
-    out.matrix(group + "/predicted", hdf5::Type::f32, classification.predicted.cols(),
-               floats(classification.predicted).data());
+    out.floats(group + "/predicted", classification.predicted);
     file.attribute(group + "/predicted", "classes", classification.classes);
   }
   write_attributes(file, results);
-  write_file(path, file.image());
+  file.close();
 }
 
 void write_profiles_jsonl(const fs::path& path, const ProfileResults& results) {

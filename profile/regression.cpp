@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "profile/component_choice.h"
 #include "profile/linear.h"
 #include "runtime/error.h"
 #include "runtime/parallel.h"
@@ -14,11 +15,8 @@ namespace limner {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr int64_t inner_folds = 3;
-constexpr int64_t most_components = 128;
-constexpr int64_t least_held_out = 10;
 constexpr int64_t importance_repeats = 5;
-constexpr int64_t most_choosing = 20000;  // customers that components are chosen and importance measured on
+constexpr int64_t most_judging = 20000;  // customers that importance is measured on
 
 struct Problem {
   const FeatureSet& set;
@@ -34,48 +32,21 @@ CustomerModelPointer fit(const Problem& problem, const Indices& rows, int64_t co
                             pick(problem.target, rows), problem.seed);
 }
 
-int64_t smaller_class(const Vector& target) {
-  const auto positives = static_cast<int64_t>(target.sum());
-  return std::min(positives, static_cast<int64_t>(target.size()) - positives);
-}
-
-// The number of components with the least inner out-of-fold loss of a linear model; the smaller on a tie.
-int64_t choose_components(const Problem& of_kind, const Indices& all, const std::string& purpose) {
-  const Indices rows = sample_rows(all, most_choosing, of_kind.seed, purpose + "/sample");
+// By the out-of-fold loss of a linear model.
+int64_t components_for(const Problem& of_kind, const Indices& rows, const std::string& purpose) {
   RegressionSettings settings = of_kind.settings;
   settings.kind = of_kind.two_classes() ? "logistic" : "ridge";
   const Problem problem{of_kind.set, of_kind.target, settings, of_kind.outcome, of_kind.seed};
-  const int64_t limit = std::min({problem.set.most_components(), most_components, std::ssize(rows) / 3});
-  const Vector target = pick(problem.target, rows);
-  const bool too_few =
-      problem.two_classes() ? smaller_class(target) < inner_folds : std::ssize(rows) < 2 * inner_folds;
-  if (limit == 0 || too_few) return 0;
-  const Indices folds = deal_folds({target.data(), target.data() + target.size()}, problem.two_classes(),
-                                   inner_folds, problem.seed, purpose);
-  int64_t best = 0;
-  double best_loss = std::numeric_limits<double>::infinity();
-  for (int64_t components = 0; components <= limit; components = std::max<int64_t>(1, components * 2)) {
-    double loss = 0;
-    for (int64_t fold = 0; fold < inner_folds; ++fold) {
-      Indices fitting, asked;
-      split_fold(rows, folds, fold, fitting, asked);
-      const Vector predicted =
-          predict_rows(*fit(problem, fitting, components), Design(problem.set, asked, components));
-      const Vector observed = pick(problem.target, asked);
-      if (problem.two_classes()) {
-        const std::vector<double> seen(observed.begin(), observed.end()),
-            told(predicted.begin(), predicted.end());
-        loss += score_probabilities(seen, told, told).log_loss * static_cast<double>(seen.size());
-      } else {
-        loss += (predicted - observed).squaredNorm();
-      }
-    }
-    if (loss < best_loss * (1 - 1e-9)) {
-      best_loss = loss;
-      best = components;
-    }
-  }
-  return best;
+  const auto loss = [&](const Indices& fitting, const Indices& asked, int64_t components) {
+    const Vector predicted =
+        predict_rows(*fit(problem, fitting, components), Design(problem.set, asked, components));
+    const Vector observed = pick(problem.target, asked);
+    if (!problem.two_classes()) return (predicted - observed).squaredNorm();
+    const std::vector<double> seen(observed.begin(), observed.end()),
+        told(predicted.begin(), predicted.end());
+    return score_probabilities(seen, told, told).log_loss * static_cast<double>(seen.size());
+  };
+  return choose_components({problem.set, problem.target, problem.outcome, problem.seed}, rows, purpose, loss);
 }
 
 // A model of one fold, and the customers left out of it.
@@ -102,7 +73,7 @@ OutOfFold predict_out_of_fold(const Problem& problem, const Indices& rows, const
     for (size_t i = 0; i < rows.size(); ++i) {
       if (folds[i] == fold) of_fold.places.push_back(i);
     }
-    of_fold.components = choose_components(problem, fitting, fmt::format("profile/inner/{}", fold));
+    of_fold.components = components_for(problem, fitting, fmt::format("profile/inner/{}", fold));
     of_fold.model = fit(problem, fitting, of_fold.components);
     const Vector predicted =
         predict_rows(*of_fold.model, Design(problem.set, of_fold.asked, of_fold.components));
@@ -142,7 +113,7 @@ struct Judged {
 
 Judged judged_customers(const Problem& problem, const std::vector<double>& observed, const OutOfFold& told) {
   Judged result;
-  const int64_t most_a_fold = std::max<int64_t>(1, most_choosing / std::ssize(told.models));
+  const int64_t most_a_fold = std::max<int64_t>(1, most_judging / std::ssize(told.models));
   for (size_t fold = 0; fold < told.models.size(); ++fold) {
     const FoldModel& model = told.models[fold];
     Indices all(model.asked.size());
@@ -163,26 +134,49 @@ Judged judged_customers(const Problem& problem, const std::vector<double>& obser
   return result;
 }
 
-// What is lost out of fold when a feature is permuted (Breiman 2001); the text components go together.
-std::vector<Importance> permutation_importance(const Problem& problem, const std::vector<double>& observed,
-                                               const OutOfFold& told, int threads) {
-  const int64_t fixed = problem.set.fixed.values.cols();
+// Columns that are permuted together.
+struct FeatureGroup {
+  Feature feature;
+  int64_t first = 0, count = 1;
+};
+
+// Each fixed feature alone, but all of the word vectors together; the text components, whose number differs
+// by fold, come last with the count 0.
+std::vector<FeatureGroup> groups_of(const Problem& problem, const OutOfFold& told) {
+  std::vector<FeatureGroup> groups;
+  for (const Feature& feature : problem.set.fixed.features) {
+    const int64_t first = groups.empty() ? 0 : groups.back().first + groups.back().count;
+    if (feature.one_of_many() && !groups.empty() && groups.back().feature.source == feature.source) {
+      ++groups.back().count;
+    } else if (feature.one_of_many()) {
+      groups.push_back({{"word vectors", feature.source, ""}, first, 1});
+    } else {
+      groups.push_back({feature, first, 1});
+    }
+  }
   const bool texts = std::any_of(told.models.begin(), told.models.end(),
                                  [](const FoldModel& fold) { return fold.components > 0; });
+  if (texts) groups.push_back({{"texts", FeatureSource::component, ""}, problem.set.fixed.values.cols(), 0});
+  return groups;
+}
+
+// What is lost out of fold when a feature is permuted (Breiman 2001).
+std::vector<Importance> permutation_importance(const Problem& problem, const std::vector<double>& observed,
+                                               const OutOfFold& told, int threads) {
   const Judged judged = judged_customers(problem, observed, told);
   const double whole = quality(problem.two_classes(), judged.observed, judged.predicted, judged.baseline);
   std::vector<Importance> result;
-  for (int64_t feature = 0; feature < fixed + (texts ? 1 : 0); ++feature) {
+  for (const FeatureGroup& group : groups_of(problem, told)) {
     std::vector<double> losses;
     for (int64_t repeat = 0; repeat < importance_repeats; ++repeat) {
       std::vector<double> predicted(judged.observed.size());
       parallel_for(std::ssize(told.models), threads, [&](int64_t fold) {
         const auto index = static_cast<size_t>(fold);
         const FoldModel& model = told.models[index];
-        const Random random(problem.seed, fmt::format("profile/importance/{}/{}", feature, repeat),
+        const Random random(problem.seed, fmt::format("profile/importance/{}/{}", group.first, repeat),
                             static_cast<uint64_t>(fold));
-        const Vector values = model.model->predict(
-            permuted(judged.features[index], feature, feature < fixed ? 1 : model.components, random));
+        const Vector values = model.model->predict(permuted(
+            judged.features[index], group.first, group.count > 0 ? group.count : model.components, random));
         for (size_t i = 0; i < judged.places[index].size(); ++i)
           predicted[judged.places[index][i]] = values[static_cast<int64_t>(i)];
       });
@@ -190,9 +184,7 @@ std::vector<Importance> permutation_importance(const Problem& problem, const std
     }
     const Eigen::Map<const Vector> loss(losses.data(), std::ssize(losses));
     const double mean = loss.mean();
-    const bool of_texts = feature == fixed;
-    result.push_back({of_texts ? "texts" : problem.set.fixed.features[static_cast<size_t>(feature)].name,
-                      mean, std::sqrt((loss.array() - mean).square().mean())});
+    result.push_back({group.feature, mean, std::sqrt((loss.array() - mean).square().mean())});
   }
   std::stable_sort(result.begin(), result.end(),
                    [](const Importance& a, const Importance& b) { return a.loss > b.loss; });
@@ -216,7 +208,8 @@ std::vector<Coefficient> coefficients_of(const FeatureSet& set, const CustomerMo
   for (size_t i = 0; i < set.fixed.features.size(); ++i) {
     const auto column = static_cast<int64_t>(i);
     const double deviation = standardizer.deviation[column];
-    if (deviation == 0) continue;  // constant among the customers with a target
+    // Constant among the customers with a target, or no feature by itself.
+    if (deviation == 0 || set.fixed.features[i].one_of_many()) continue;
     const double slope = model.coefficients[column];
     result.push_back({set.fixed.features[i], standardizer.mean[column], deviation, slope,
                       model.standard_errors[column], slope / deviation});
@@ -300,7 +293,7 @@ Regression fit_regression(const RegressionSettings& settings, Target target, con
     FeatureSetScores& scores = result.sets.emplace_back();
     scores.name = set.name;
     scores.features = std::ssize(set.fixed.features);
-    scores.components = choose_components(problem, rows, "profile/inner/all");
+    scores.components = components_for(problem, rows, "profile/inner/all");
     score(scores, result.two_classes(), observed, told);
   }
   const FeatureSet& last = sets.back();

@@ -50,9 +50,10 @@ struct CalibrationScores {
   double error = 0, log_loss = 0, brier = 0;
 };
 
-// R2 or ROC AUC lost out of fold when the feature's values are mixed among customers.
+// R2 or ROC AUC lost out of fold when the feature's values are mixed among customers; components of the
+// vectors go together, and so do word vectors.
 struct Importance {
-  std::string feature;
+  Feature feature;
   double loss = 0, deviation = 0;  // over the repeats
 };
 

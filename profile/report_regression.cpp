@@ -127,9 +127,9 @@ std::string effects_figure(const Phrases& say, const Regression& regression) {
   std::string rows;
   for (size_t i = 0; i < std::min(most_effects, regression.coefficients.size()); ++i) {
     const Coefficient& entry = regression.coefficients[i];
-    effects.push_back({feature_name(say, entry.feature.name), "", entry.per_deviation, entry.standard_error,
+    effects.push_back({feature_name(say, entry.feature), "", entry.per_deviation, entry.standard_error,
                        from_texts(entry.feature) ? "var(--s1)" : "var(--s0)"});
-    rows += "<tr><td>" + escape(shorten(feature_name(say, entry.feature.name), 40)) + "</td>" +
+    rows += "<tr><td>" + escape(shorten(feature_name(say, entry.feature), 40)) + "</td>" +
             number_cell(signed_text(entry.per_unit)) + "<td>" + reference_text(say, entry.feature) +
             "</td></tr>\n";
   }

@@ -109,21 +109,26 @@ std::string map_controls(const ReportInputs& inputs) {
          "</ul>\n<div id=\"map-scale\" hidden><i></i><span></span><span></span></div></aside>\n";
 }
 
-std::string silhouette_figure(const Phrases& say, const Segmentation& segmentation) {
+// What the number of segments was chosen by: each number's silhouette or, by the elbow, sum of squares.
+std::string choice_figure(const Phrases& say, const Segmentation& segmentation) {
   if (segmentation.tried.size() < 2) return "";
-  Series series{say("silhouette.series"), "var(--s0)", {}, Series::Style::line_with_dots};
-  for (const auto& [k, silhouette] : segmentation.tried)
-    series.points.emplace_back(static_cast<double>(k), silhouette);
+  const bool elbow = segmentation.k_of_elbow;
+  Series series{
+      say(elbow ? "elbow.series" : "silhouette.series"), "var(--s0)", {}, Series::Style::line_with_dots};
+  for (size_t i = 0; i < segmentation.tried.size(); ++i) {
+    const auto& [k, silhouette] = segmentation.tried[i];
+    series.points.emplace_back(static_cast<double>(k), elbow ? segmentation.tried_inertia[i] : silhouette);
+  }
   ChartOptions options;
   options.language = say.language();
-  options.title = say("silhouette.chart");
+  options.title = say(elbow ? "elbow.chart" : "silhouette.chart");
   options.x_label = say("silhouette.axis");
   options.height = 200;
   options.low = 0;
   options.marked_x = static_cast<double>(segmentation.count());
   options.mark_label = say("silhouette.chosen");
   return "<figure class=\"narrow\"><h3>" + say("silhouette.title") + "</h3>" + line_chart({series}, options) +
-         "<p class=\"note\">" + say("silhouette.note") + "</p></figure>\n";
+         "<p class=\"note\">" + say(elbow ? "elbow.note" : "silhouette.note") + "</p></figure>\n";
 }
 
 std::string term_bars(const Phrases& say, const std::vector<TypicalTerm>& terms, const char* kind,
@@ -272,7 +277,7 @@ Section map_section(const ReportInputs& inputs) {
                                : say("map.drawn", count_text(static_cast<int64_t>(drawn)),
                                      count_text(results.customers.count()))});
   section.body = "<div class=\"mapbox\">\n" + map_svg(inputs) + map_controls(inputs) + "</div>\n" +
-                 silhouette_figure(say, results.segmentation);
+                 choice_figure(say, results.segmentation);
   return section;
 }
 
@@ -295,9 +300,11 @@ Section heat_section(const ReportInputs& inputs) {
 Section cards_section(const ReportInputs& inputs) {
   const ProfileResults& results = inputs.results;
   Section section = open_section(inputs, "segments");
-  section.lead = inputs.say(!results.customers.have_texts()    ? "segments.lead.attributes"
-                            : results.segmentation.count() > 1 ? "segments.lead.several"
-                                                               : "segments.lead.one");
+  const Phrases& say = inputs.say;
+  section.lead = say.join({say(!results.customers.have_texts()    ? "segments.lead.attributes"
+                               : results.segmentation.count() > 1 ? "segments.lead.several"
+                                                                  : "segments.lead.one"),
+                           results.segment_vectors == "word_vectors" ? say("segments.lead.words") : ""});
   for (size_t segment = 0; segment < results.segmentation.sizes.size(); ++segment)
     section.body += card(inputs, segment);
   section.body = "<div class=\"cards\">\n" + section.body + "</div>\n";

@@ -45,10 +45,10 @@ std::string describe_customers(const ReportInputs& inputs) {
                             : say("summary.customers.several_between", all, texts, date_text(say, first),
                                   date_text(say, last), half);
   }
+  const double quiet = number_at(inputs.quality, "/customers/without_texts");
   const std::string silent =
-      customers.without_texts > 0
-          ? say("summary.customers.silent", say.count("count.customers", customers.without_texts))
-          : "";
+      quiet > 0 ? say("summary.customers.silent", say.count("count.customers", static_cast<int64_t>(quiet)))
+                : "";
   return say.join({sentence, silent});
 }
 
@@ -104,7 +104,7 @@ std::string strongest(const Phrases& say, const Regression& regression) {
   for (const Coefficient& entry : regression.coefficients) {
     if (named.size() == 3 || !(std::abs(entry.per_deviation) > 2 * entry.standard_error)) continue;
     named.push_back(say(entry.per_deviation > 0 ? "effect.higher" : "effect.lower",
-                        escape(feature_name(say, entry.feature.name))));
+                        escape(feature_name(say, entry.feature))));
   }
   return named.empty() ? "" : say("summary.strongest", say.list(named));
 }

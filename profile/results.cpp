@@ -233,6 +233,7 @@ Json segments_json(const ProfileResults& results) {
   return {{"format_version", 1},
           {"sources", sources_json(results)},
           {"geometry", segmentation.geometry == Geometry::cosine ? "cosine" : "euclidean"},
+          {"vectors", results.segment_vectors},
           {"k", segmentation.count()},
           {"k_chosen_by_silhouette", segmentation.k_chosen},
           {"k_chosen_by_elbow", segmentation.k_of_elbow},

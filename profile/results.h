@@ -42,6 +42,7 @@ struct ProfileResults {
   Customers customers;
   std::vector<CustomerColumn> columns;
   Segmentation segmentation;
+  std::string segment_vectors;  // that segments are made of: texts, word_vectors or attributes
   std::vector<SegmentDescription> descriptions;  // one a segment
   std::vector<KeyPhrases> key_phrases;           // one a customer; empty: not asked for
   std::vector<Trait> traits;

@@ -16,7 +16,8 @@ constexpr std::array<std::pair<const char*, Feature::Part>, 4> parts{
      {"value", Feature::Part::value},
      {"missing_value", Feature::Part::missing_value}}};
 
-constexpr std::array<const char*, 4> sources{"attribute", "prediction", "topic", "behaviour"};
+constexpr std::array<const char*, 6> sources{"attribute", "prediction",  "topic",
+                                             "behaviour", "word_vector", "component"};
 
 bool of_number(const Feature& feature) {
   return feature.part == Feature::Part::number || feature.part == Feature::Part::missing_number;
@@ -50,12 +51,14 @@ Vector of_head(const Feature& feature, const Customers& customers, const std::st
        feature.field);
 }
 
-Vector of_topic(const Feature& feature, const Matrix& topics, const std::string& wanted_by) {
-  for (Eigen::Index topic = 0; topic < topics.cols(); ++topic) {
-    if (feature.category == std::to_string(topic)) return topics.col(topic);
+// The column that the feature's category is the number of.
+Vector numbered_column(const Feature& feature, const Matrix& columns, const char* file,
+                       const std::string& wanted_by) {
+  for (Eigen::Index column = 0; column < columns.cols(); ++column) {
+    if (feature.category == std::to_string(column)) return columns.col(column);
   }
-  fail(ExitCode::bad_data, "{} wants the share of {}, but profile.fitted_from has no topics.h5 with it",
-       wanted_by, feature.name);
+  fail(ExitCode::bad_data, "{} wants {}, but profile.fitted_from has no {} with it", wanted_by, feature.name,
+       file);
 }
 
 const CustomerColumn& of_behaviour(const Feature& feature, const std::vector<CustomerColumn>& behaviour,
@@ -85,8 +88,13 @@ Matrix same_features(const std::vector<Feature>& features, const FeatureSources&
         values.col(column) = of_head(feature, customers, wanted_by);
         break;
       case FeatureSource::topic:
-        values.col(column) = of_topic(feature, from.topics, wanted_by);
+        values.col(column) = numbered_column(feature, from.topics, "topics.h5", wanted_by);
         break;
+      case FeatureSource::word_vector:
+        values.col(column) = numbered_column(feature, from.word_vectors, "models/word_vectors.h5", wanted_by);
+        break;
+      case FeatureSource::component:
+        fail(ExitCode::bad_data, "{} wants `{}`, which is no column", wanted_by, feature.name);
       case FeatureSource::behaviour:
         values.col(column) =
             of_column(feature, of_behaviour(feature, from.behaviour, wanted_by), customers.count());

@@ -109,8 +109,11 @@ void write_models(const fs::path& folder, const ProfileResults& results,
     titles.push_back(results.segment_title(segment));
   Json segments{{"format_version", format_version},
                 {"geometry", results.segmentation.geometry == Geometry::cosine ? "cosine" : "euclidean"},
-                {"texts", attributes == nullptr},
+                {"vectors", results.segment_vectors},
                 {"model_sha256", results.provenance.model_sha256},
+                {"pooling", results.provenance.pooling},
+                {"normalize", results.provenance.normalize},
+                {"prompt", results.provenance.prompt},
                 {"features", Json::array()},
                 {"mean", Json::array()},
                 {"deviation", Json::array()},
@@ -121,6 +124,8 @@ void write_models(const fs::path& folder, const ProfileResults& results,
     segments["mean"] = json_of(Vector(attributes->standardizer.mean));
     segments["deviation"] = json_of(Vector(attributes->standardizer.deviation));
   }
+  if (results.segment_vectors == "word_vectors")
+    segments["mean"] = json_of(Vector(mean_of_known(results.word_vectors.customers)));
   write_json(folder / segments_file, segments);
 
   int64_t used = 0;
@@ -146,8 +151,11 @@ SavedSegments read_saved_segments(const fs::path& folder) {
     SavedSegments saved;
     saved.geometry =
         json.at("geometry").get<std::string>() == "cosine" ? Geometry::cosine : Geometry::euclidean;
-    saved.texts = json.at("texts").get<bool>();
+    saved.vectors = json.at("vectors").get<std::string>();
     saved.model_sha256 = json.at("model_sha256").get<std::string>();
+    saved.pooling = json.at("pooling").get<std::string>();
+    saved.normalize = json.at("normalize").get<bool>();
+    saved.prompt = json.at("prompt").get<std::string>();
     saved.features = read_features(json.at("features"));
     saved.mean = vector_in(json.at("mean"));
     saved.deviation = vector_in(json.at("deviation"));

@@ -11,12 +11,15 @@ namespace limner {
 
 struct SavedSegments {
   Geometry geometry = Geometry::euclidean;
-  bool texts = true;                   // segments of mean vectors, else of attributes
-  std::string model_sha256;            // that the vectors came from
+  std::string vectors;                // see ProfileResults::segment_vectors
+  std::string model_sha256, pooling;  // that the texts' vectors came from
+  bool normalize = false;
+  std::string prompt;
   std::vector<Feature> features;       // of attributes
-  Eigen::RowVectorXd mean, deviation;  // theirs, see Standardizer
+  Eigen::RowVectorXd mean, deviation;  // theirs, see Standardizer; of word vectors the mean alone
   Matrix centroids;                    // segments x width
   std::vector<std::string> titles;
+  bool of_texts() const { return vectors != "attributes"; }
 };
 
 struct SavedModel {

@@ -131,7 +131,7 @@ class Choice {
 };
 
 void note(Segmentation& result, const Choice& choice, int64_t k, const Clusters& clusters) {
-  result.tried.emplace_back(k, choice.measure(clusters));
+  result.tried.emplace_back(k, k == 1 ? std::numeric_limits<double>::quiet_NaN() : choice.measure(clusters));
   result.tried_inertia.push_back(clusters.inertia);
 }
 
@@ -155,13 +155,9 @@ Clusters best_silhouette(Segmentation& result, const Choice& choice, int64_t lar
 }
 
 Clusters at_elbow(Segmentation& result, const Choice& choice, int64_t largest_k) {
-  std::vector<Clusters> all{choice.fit(1)};
-  std::vector<double> inertia{all.front().inertia};
-  for (int64_t k = 2; k <= largest_k; ++k) {
-    note(result, choice, k, all.emplace_back(choice.fit(k)));
-    inertia.push_back(all.back().inertia);
-  }
-  return std::move(all[elbow_of(inertia)]);
+  std::vector<Clusters> all;
+  for (int64_t k = 1; k <= largest_k; ++k) note(result, choice, k, all.emplace_back(choice.fit(k)));
+  return std::move(all[elbow_of(result.tried_inertia)]);
 }
 
 // With fewer distinct vectors than clusters some clusters would be copies of others.

@@ -19,10 +19,11 @@ struct Segmentation {
   double inertia = 0;                // sum of squared distances to the centroids
   double silhouette = 0;             // mean; NaN with one segment
   int64_t silhouette_customers = 0;  // it was measured on; fewer than all: a seeded sample
-  std::vector<std::pair<int64_t, double>> tried;  // k: auto, each k from 2 on and its silhouette
-  std::vector<double> tried_inertia;              // of the same
-  int64_t chosen_on_customers = 0;  // k and the first centroids were; fewer than all: a seeded sample
-  bool k_chosen = false;            // by the silhouette
+  // k: auto, each k (from 2; with choose: elbow from 1) and its silhouette, NaN of 1.
+  std::vector<std::pair<int64_t, double>> tried;
+  std::vector<double> tried_inertia;  // of the same
+  int64_t chosen_on_customers = 0;    // k and the first centroids were; fewer than all: a seeded sample
+  bool k_chosen = false;              // by the silhouette
   bool k_of_elbow = false;
 
   int64_t count() const { return static_cast<int64_t>(sizes.size()); }

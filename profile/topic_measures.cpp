@@ -7,7 +7,7 @@
 namespace limner {
 namespace {
 
-constexpr int64_t rows_per_read = 1 << 18;
+constexpr int64_t rows_per_scan = 1 << 18;
 constexpr size_t most_categories = 100;
 
 double entropy(const std::map<int32_t, int64_t>& counts, double all) {
@@ -97,9 +97,9 @@ std::vector<TopicAgreement> agreements_with_categories(const PreparedReader& pre
       continue;
     }
     std::vector<int32_t> codes;
-    for (int64_t first = 0; first < prepared.rows(); first += rows_per_read) {
+    for (int64_t first = 0; first < prepared.rows(); first += rows_per_scan) {
       const FieldValues values =
-          prepared.values(field.name, first, std::min(rows_per_read, prepared.rows() - first));
+          prepared.values(field.name, first, std::min(rows_per_scan, prepared.rows() - first));
       codes.insert(codes.end(), values.codes.begin(), values.codes.end());
     }
     int64_t texts = 0;

@@ -3,7 +3,7 @@
 
 #include "profile/results.h"
 #include "profile/topics.h"
-#include "runtime/hdf5.h"
+#include "profile/words_file.h"
 
 namespace limner {
 namespace {
@@ -18,13 +18,10 @@ void write_topics_hdf5(const fs::path& path, const Topics& topics) {
   file.attribute("/", "format", "limner topics");
   file.attribute("/", "format_version", format_version);
   file.attribute("/", "topics", model.topics);
-  file.attribute("/", "texts", topics.vocabulary.texts());
   file.attribute("/", "alpha", model.alpha);
   file.attribute("/", "eta", model.eta);
   file.attribute("/", "updates", model.updates);
-  file.strings("/term", topics.vocabulary.terms());
-  file.dataset("/texts_with_term", hdf5::Type::i64, {model.terms()}, topics.vocabulary.texts_with().data());
-  file.dataset("/occurrences", hdf5::Type::i64, {model.terms()}, topics.vocabulary.occurrences().data());
+  write_vocabulary(file, topics.vocabulary);
   file.dataset("/weight", hdf5::Type::f64, {model.terms(), model.topics}, model.weight.data());
   file.dataset("/topic_of_row", hdf5::Type::i32, {std::ssize(topics.of_text)}, topics.of_text.data());
   write_file(path, file.image());
@@ -42,15 +39,10 @@ SavedTopics read_topics_hdf5(const fs::path& path) {
   model.alpha = file.attribute_double("/", "alpha");
   model.eta = file.attribute_double("/", "eta");
   model.updates = file.attribute_int("/", "updates");
-  const int64_t terms = file.dims("/term")[0];
-  std::vector<int64_t> texts_with(static_cast<size_t>(terms)), occurrences(texts_with.size());
-  model.weight.resize(static_cast<size_t>(terms * model.topics));
-  file.read("/texts_with_term", hdf5::Type::i64, 0, terms, texts_with.data());
-  file.read("/occurrences", hdf5::Type::i64, 0, terms, occurrences.data());
-  file.read("/weight", hdf5::Type::f64, 0, terms, model.weight.data());
-  return {Vocabulary(file.strings("/term", 0, terms), std::move(texts_with), std::move(occurrences),
-                     file.attribute_int("/", "texts")),
-          std::move(model)};
+  Vocabulary vocabulary = read_vocabulary(file);
+  model.weight.resize(static_cast<size_t>(vocabulary.size() * model.topics));
+  file.read("/weight", hdf5::Type::f64, 0, vocabulary.size(), model.weight.data());
+  return {std::move(vocabulary), std::move(model)};
 }
 
 Json topics_json(const ProfileResults& results) {

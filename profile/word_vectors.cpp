@@ -9,6 +9,7 @@
 
 #include "extract/shards.h"
 #include "profile/blocks.h"
+#include "profile/words_file.h"
 #include "runtime/files.h"
 #include "runtime/progress.h"
 
@@ -16,6 +17,8 @@ namespace limner {
 namespace {
 
 constexpr int64_t most_width = 10000;
+constexpr int64_t format_version = 1;
+constexpr const char* file_format = "limner word vectors";
 constexpr int64_t rows_per_shard = 65536, rows_per_block = 2048;
 constexpr size_t longest_word = 4096;  // bytes
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
@@ -90,6 +93,16 @@ WordVectors::WordVectors(const std::filesystem::path& path, const Vocabulary& vo
   if (values_.empty()) {
     fail(ExitCode::bad_data, "{}: has none of the {} words of the texts (profile.words.vectors)",
          path.string(), vocabulary.size());
+  }
+}
+
+WordVectors::WordVectors(std::span<const float> values, int64_t width) : width_(width) {
+  const auto row = static_cast<size_t>(width);
+  for (size_t from = 0; from < values.size(); from += row) {
+    const bool none = std::isnan(values[from]);
+    place_.push_back(none ? -1 : std::ssize(values_) / width);
+    const auto first = values.begin() + static_cast<ptrdiff_t>(from);
+    if (!none) values_.insert(values_.end(), first, first + width);
   }
 }
 
@@ -182,10 +195,10 @@ bool WordVectors::mean(const std::map<int32_t, double>& bag, double* out) const 
 }
 
 WordVectorMeans average_word_vectors(const PreparedReader& prepared, const Customers& customers,
-                                     WordCutter& cutter, const Vocabulary& vocabulary,
-                                     const std::filesystem::path& path, const std::filesystem::path& folder,
-                                     const Communicator& communicator) {
-  const WordVectors vectors(path, vocabulary);
+                                     WordCutter& cutter, const WordVectorModel& model,
+                                     const std::filesystem::path& folder, const Communicator& communicator) {
+  const Vocabulary& vocabulary = model.vocabulary;
+  const WordVectors& vectors = model.vectors;
   WordVectorMeans result;
   result.width = vectors.width();
   ShardProvenance provenance;
@@ -197,7 +210,7 @@ WordVectorMeans average_word_vectors(const PreparedReader& prepared, const Custo
     provenance.rows_per_shard = rows_per_shard;
     provenance.dtype = "float32";
     provenance.pooling = "mean";
-    provenance.model_sha256 = sha256_file(path);
+    provenance.model_sha256 = model.sha256;
     provenance.prepared_sha256 = prepared.sha256();
     make_folder(folder / "shards");
     sums = Matrix::Zero(prepared.customers(), result.width);
@@ -246,12 +259,65 @@ WordVectorMeans average_word_vectors(const PreparedReader& prepared, const Custo
       });
   if (!communicator.root()) return {};
   publish_embeddings(folder, provenance);
-  result.customers.resize(customers.count(), result.width);
   for (int64_t row = 0; row < customers.count(); ++row) {
     const int64_t index = customers.table_index[static_cast<size_t>(row)];
-    result.customers.row(row) = sums.row(index) / texts[index];  // 0 / 0 is NaN: no word with a vector
+    sums.row(row) = sums.row(index) / texts[index];  // 0 / 0 is NaN: no word with a vector; row <= index
+  }
+  sums.conservativeResize(customers.count(), Eigen::NoChange);
+  result.customers = std::move(sums);
+  return result;
+}
+
+Matrix with_mean_for_missing(const Matrix& vectors, const Eigen::RowVectorXd& mean) {
+  Matrix result = vectors;
+  for (int64_t row = 0; row < result.rows(); ++row) {
+    if (std::isnan(result(row, 0))) result.row(row) = mean;
   }
   return result;
+}
+
+Eigen::RowVectorXd mean_of_known(const Matrix& vectors) {
+  Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(vectors.cols());
+  double known = 0;
+  for (int64_t row = 0; row < vectors.rows(); ++row) {
+    if (std::isnan(vectors(row, 0))) continue;
+    sum += vectors.row(row);
+    known += 1;
+  }
+  require(known > 0, "no customer of {} has a word vector", vectors.rows());
+  return sum / known;
+}
+
+void write_word_vectors_hdf5(const std::filesystem::path& path, const WordVectorModel& model) {
+  const int64_t terms = model.vocabulary.size(), width = model.vectors.width();
+  std::vector<float> values(static_cast<size_t>(terms * width), nan);
+  for (int32_t term = 0; term < terms; ++term) {
+    if (const float* vector = model.vectors.of(term))
+      std::copy_n(vector, width, values.begin() + term * width);
+  }
+  hdf5::Writer file;
+  write_vocabulary(file, model.vocabulary);
+  file.dataset("/vector", hdf5::Type::f32, {terms, width}, values.data());
+  file.attribute("/", "format", file_format);
+  file.attribute("/", "format_version", format_version);
+  file.attribute("/", "vectors_sha256", model.sha256);
+  write_file(path, file.image());
+}
+
+WordVectorModel read_word_vectors_hdf5(const std::filesystem::path& path) {
+  const hdf5::Reader file(path);
+  if (!file.has_attribute("/", "format") || file.attribute("/", "format") != file_format ||
+      file.attribute_int("/", "format_version") != format_version) {
+    fail(ExitCode::bad_data, "{}: not word vectors of version {}; run `limner profile` again", path.string(),
+         format_version);
+  }
+  Vocabulary vocabulary = read_vocabulary(file);
+  const std::vector<int64_t> dims = file.dims("/vector");
+  if (dims.size() != 2 || dims[0] != vocabulary.size() || dims[1] < 1)
+    fail(ExitCode::bad_data, "{}: /vector does not fit /term", path.string());
+  std::vector<float> values(static_cast<size_t>(dims[0] * dims[1]));
+  file.read("/vector", hdf5::Type::f32, 0, dims[0], values.data());
+  return {std::move(vocabulary), WordVectors(values, dims[1]), file.attribute("/", "vectors_sha256")};
 }
 
 }  // namespace limner

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ class WordVectors {
   // without it GloVe's. Errors: missing (missing_input); torn, another number of numbers in a line, one that
   // is none or not finite, no word of the vocabulary (bad_data, with the line or word's place).
   WordVectors(const std::filesystem::path& path, const Vocabulary& vocabulary);
+  // As they were saved: terms x width, NaN where a term has none.
+  WordVectors(std::span<const float> values, int64_t width);
   int64_t width() const { return width_; }
   const float* of(int32_t term) const;  // null: has none
   // The mean over the words of a bag, each counted as often as it stands there; false: none has a vector.
@@ -44,11 +47,27 @@ struct WordVectorMeans {
   int64_t occurrences = 0, missing_occurrences = 0;  // of its words in all texts
 };
 
+// A vocabulary and the vectors of its words; where they were read, the SHA-256 of the file of vectors.
+struct WordVectorModel {
+  Vocabulary vocabulary;
+  WordVectors vectors;
+  std::string sha256;
+};
+
 // A collective; the result is on rank 0. Writes the vector of every text to `folder` in the form of
 // embeddings/ (extract/shards.h; a text without such a word: NaN), so that whatever reads that reads this.
 WordVectorMeans average_word_vectors(const PreparedReader& prepared, const Customers& customers,
-                                     WordCutter& cutter, const Vocabulary& vocabulary,
-                                     const std::filesystem::path& vectors,
+                                     WordCutter& cutter, const WordVectorModel& model,
                                      const std::filesystem::path& folder, const Communicator& communicator);
+
+// customers x width: a customer without a word that has a vector stands at `mean`.
+Matrix with_mean_for_missing(const Matrix& vectors, const Eigen::RowVectorXd& mean);
+// The mean over the customers who have one.
+Eigen::RowVectorXd mean_of_known(const Matrix& vectors);
+
+// models/word_vectors.h5 (docs/formats.md).
+void write_word_vectors_hdf5(const std::filesystem::path& path, const WordVectorModel& model);
+// Errors: missing (missing_input), not such a file (bad_data).
+WordVectorModel read_word_vectors_hdf5(const std::filesystem::path& path);
 
 }  // namespace limner

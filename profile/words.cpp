@@ -171,6 +171,14 @@ struct WordCutter::State {
   }
 };
 
+std::string word_rules_version() {
+  UVersionInfo version;
+  char letters[U_MAX_VERSION_STRING_LENGTH];
+  u_getVersion(version);
+  u_versionToString(version, letters);
+  return letters;
+}
+
 WordCutter::WordCutter(const WordSettings& settings) : state_(std::make_unique<State>()) {
   UErrorCode status = U_ZERO_ERROR;
   state_->words.reset(icu::BreakIterator::createWordInstance(icu::Locale::getRoot(), status));

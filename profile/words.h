@@ -34,6 +34,9 @@ class WordCutter {
   std::unique_ptr<State> state_;
 };
 
+// ICU's version, which decides where Chinese is cut.
+std::string word_rules_version();
+
 // English and Chinese words that tell nothing about a subject.
 const std::unordered_set<std::string_view>& stop_words();
 

@@ -2,7 +2,6 @@
 
 #include "profile/blocks.h"
 #include "runtime/files.h"
-#include "runtime/hdf5.h"
 #include "runtime/progress.h"
 
 namespace limner {
@@ -48,9 +47,7 @@ void write_words_hdf5(const std::filesystem::path& path, const PreparedReader& p
   for (int32_t term = 0; term < vocabulary.size(); ++term)
     inverse.push_back(vocabulary.inverse_frequency(term));
   hdf5::Writer file;
-  file.strings("/term", vocabulary.terms());
-  file.dataset("/texts_with_term", hdf5::Type::i64, {vocabulary.size()}, vocabulary.texts_with().data());
-  file.dataset("/occurrences", hdf5::Type::i64, {vocabulary.size()}, vocabulary.occurrences().data());
+  write_vocabulary(file, vocabulary);
   file.dataset("/inverse_frequency", hdf5::Type::f64, {vocabulary.size()}, inverse.data());
   file.dataset("/row_start", hdf5::Type::i64, {std::ssize(bags.offsets)}, bags.offsets.data());
   file.dataset("/term_of", hdf5::Type::i32, {std::ssize(bags.terms)}, bags.terms.data(), true);
@@ -59,9 +56,24 @@ void write_words_hdf5(const std::filesystem::path& path, const PreparedReader& p
   file.attribute("/", "format", "limner words");
   file.attribute("/", "format_version", format_version);
   file.attribute("/", "rows", prepared.rows());
-  file.attribute("/", "texts", vocabulary.texts());
   file.attribute("/", "prepared_sha256", prepared.sha256());
   write_file(path, file.image());
+}
+
+void write_vocabulary(hdf5::Writer& file, const Vocabulary& vocabulary) {
+  file.strings("/term", vocabulary.terms());
+  file.dataset("/texts_with_term", hdf5::Type::i64, {vocabulary.size()}, vocabulary.texts_with().data());
+  file.dataset("/occurrences", hdf5::Type::i64, {vocabulary.size()}, vocabulary.occurrences().data());
+  file.attribute("/", "texts", vocabulary.texts());
+}
+
+Vocabulary read_vocabulary(const hdf5::Reader& file) {
+  const int64_t terms = file.dims("/term")[0];
+  std::vector<int64_t> texts_with(static_cast<size_t>(terms)), occurrences(texts_with.size());
+  file.read("/texts_with_term", hdf5::Type::i64, 0, terms, texts_with.data());
+  file.read("/occurrences", hdf5::Type::i64, 0, terms, occurrences.data());
+  return {file.strings("/term", 0, terms), std::move(texts_with), std::move(occurrences),
+          file.attribute_int("/", "texts")};
 }
 
 }  // namespace limner

@@ -1,10 +1,11 @@
 // Thin RAII over the HDF5 C library: every call checked, errors with file and object name, no HDF5 stack on
-// standard error. Files are built in memory and published whole (an image through FileWriter); a published
-// file is never opened for writing.
+// standard error. Files are built in memory and published whole (an image through FileWriter), or written
+// into a folder that is (FolderWriter); a published file is never opened for writing.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,13 +16,18 @@ enum class Type : uint8_t { i8, u8, i32, i64, f16, f32, f64 };
 
 class Writer {
  public:
-  Writer();  // an empty image in memory
+  Writer();                                            // an empty image in memory
+  explicit Writer(const std::filesystem::path& path);  // a new file, for what is too large for an image
   ~Writer();
   void group(const std::string& path);
   // Writes a whole dataset; dims of rank 1 or 2; chunks of whole rows near 1 MiB with Fletcher-32. compress:
   // shuffle + gzip 1. f16 data is already float16 (2 bytes an element).
   void dataset(const std::string& path, Type type, const std::vector<int64_t>& dims, const void* data,
                bool compress = false);
+  // The same, a chunk at a time: rows(first, count) gives count x dims[1] elements, which live until its next
+  // call.
+  void dataset_by_rows(const std::string& path, Type type, const std::vector<int64_t>& dims,
+                       const std::function<const void*(int64_t first, int64_t count)>& rows);
   // Variable-length UTF-8, without a zero byte. HDF5 has no checksum for these: check the file's SHA-256.
   void strings(const std::string& path, const std::vector<std::string>& values);
   void attribute(const std::string& object, const std::string& name, const std::string& value);
@@ -39,7 +45,8 @@ class Writer {
   };
   void virtual_dataset(const std::string& path, Type type, const std::vector<int64_t>& dims,
                        const std::vector<Source>& sources, bool string = false);
-  std::string image();  // closes; the bytes of the file
+  std::string image();  // closes; the bytes of the file in memory
+  void close();         // of a file on disk: all of it is written. Errors: the disk is full (io)
  private:
   struct State;
   std::unique_ptr<State> state_;

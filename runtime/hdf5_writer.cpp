@@ -18,6 +18,14 @@ std::vector<hsize_t> extents(const std::vector<int64_t>& dims) {
   return {dims.begin(), dims.end()};
 }
 
+// Rows near 1 MiB, at least one; 0: the dataset has no element.
+hsize_t chunk_rows(const std::vector<hsize_t>& dims, int64_t element_bytes) {
+  int64_t row_bytes = element_bytes;
+  for (size_t index = 1; index < dims.size(); ++index) row_bytes *= static_cast<int64_t>(dims[index]);
+  if (dims[0] == 0 || row_bytes == 0) return 0;
+  return std::clamp<hsize_t>(static_cast<hsize_t>(chunk_bytes / row_bytes), 1, dims[0]);
+}
+
 Handle make_space(const std::vector<hsize_t>& dims) {
   return {H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr), H5Sclose};
 }
@@ -60,11 +68,9 @@ struct Writer::State {
   Handle chunked_creation(const std::vector<hsize_t>& dims, int64_t element_bytes, bool compress,
                           const std::string& path) const {
     Handle properties = plain_creation(path);
-    int64_t row_bytes = element_bytes;
-    for (size_t index = 1; index < dims.size(); ++index) row_bytes *= static_cast<int64_t>(dims[index]);
-    if (dims[0] == 0 || row_bytes == 0) return properties;
     std::vector<hsize_t> chunk = dims;
-    chunk[0] = std::clamp<hsize_t>(static_cast<hsize_t>(chunk_bytes / row_bytes), 1, dims[0]);
+    chunk[0] = chunk_rows(dims, element_bytes);
+    if (chunk[0] == 0) return properties;
     check(H5Pset_chunk(properties.get(), static_cast<int>(chunk.size()), chunk.data()), site, "chunk", path);
     if (compress) {
       check(H5Pset_shuffle(properties.get()), site, "compress", path);
@@ -116,6 +122,19 @@ Writer::Writer() : state_(std::make_unique<State>()) {
   state_->file = Handle(check(file, state_->site, "create", name), H5Fclose);
 }
 
+Writer::Writer(const std::filesystem::path& path) : state_(std::make_unique<State>()) {
+  silence();
+  state_->site = {path.string(), ExitCode::io};
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  // Nobody else knows the file yet, and many network file systems refuse locks.
+  const bool prepared = H5Pset_libver_bounds(access.get(), H5F_LIBVER_EARLIEST, H5F_LIBVER_V110) >= 0 &&
+                        H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG) >= 0 &&
+                        H5Pset_file_locking(access.get(), false, true) >= 0;
+  require(prepared, "HDF5 cannot prepare to write {}: {}", path.string(), reason());
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.get());
+  state_->file = Handle(check(file, state_->site, "create", "the file"), H5Fclose);
+}
+
 Writer::~Writer() = default;
 
 void Writer::group(const std::string& path) {
@@ -131,6 +150,28 @@ void Writer::dataset(const std::string& path, Type type, const std::vector<int64
   const std::vector<hsize_t> sizes = extents(dims);
   state_->write_dataset(path, make_type(type), sizes,
                         state_->chunked_creation(sizes, type_bytes(type), compress, path), data);
+}
+
+void Writer::dataset_by_rows(const std::string& path, Type type, const std::vector<int64_t>& dims,
+                             const std::function<const void*(int64_t first, int64_t count)>& rows) {
+  dataset(path, type, dims, nullptr);
+  const std::vector<hsize_t> sizes = extents(dims);
+  const hsize_t at_once = chunk_rows(sizes, type_bytes(type));
+  if (at_once == 0) return;
+  const Site& site = state_->site;
+  const Handle element = make_type(type);
+  const Handle target(check(H5Dopen2(state_->open_file(), path.c_str(), H5P_DEFAULT), site, "open", path),
+                      H5Dclose);
+  std::vector<hsize_t> start(sizes.size(), 0), count = sizes;
+  for (; start[0] < sizes[0]; start[0] += count[0]) {
+    count[0] = std::min(at_once, sizes[0] - start[0]);
+    const Handle place = make_space(sizes);
+    check(H5Sselect_hyperslab(place.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
+          site, "place the rows of", path);
+    check(H5Dwrite(target.get(), element.get(), make_space(count).get(), place.get(), H5P_DEFAULT,
+                   rows(static_cast<int64_t>(start[0]), static_cast<int64_t>(count[0]))),
+          site, "write dataset", path);
+  }
 }
 
 void Writer::strings(const std::string& path, const std::vector<std::string>& values) {
@@ -223,6 +264,11 @@ std::string Writer::image() {
   check(H5Fget_file_image(file, image.data(), image.size()), state_->site, "copy", "the file");
   state_->file.reset();
   return image;
+}
+
+void Writer::close() {
+  check(H5Fflush(state_->open_file(), H5F_SCOPE_GLOBAL), state_->site, "finish", "the file");
+  state_->file.reset();
 }
 
 }  // namespace limner::hdf5

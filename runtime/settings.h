@@ -624,6 +624,7 @@ struct SegmentSettings {
   std::string choose = "silhouette";
   int64_t k_max = 10;
   int64_t iterations = 50;
+  std::string vectors = "texts";
   template <class V>
   void visit(V& v) {
     v.field("k", k, "Number of segments. auto: chosen up to k_max.", Range{1, 10000});
@@ -632,6 +633,10 @@ struct SegmentSettings {
             OneOf{{"silhouette", "elbow"}});
     v.field("k_max", k_max, "Largest k that auto tries.", Range{2, 1000});
     v.field("iterations", iterations, "Most k-means iterations.", Range{1, 10000});
+    v.field("vectors", vectors,
+            "What segments are made of where customers write: texts (the model's vectors) or word_vectors "
+            "(profile.words.vectors, averaged).",
+            OneOf{{"texts", "word_vectors"}});
   }
 };
 
@@ -696,9 +701,9 @@ struct RegressionSettings {
     v.field("attributes", attributes, "Customer fields used beside the vectors; empty: all but the targets.");
     v.field("features", features,
             "What it predicts from: attributes (fields of customers), texts (vectors and what the heads "
-            "predict), topics (shares of them), behaviour (how much and how lately a customer wrote and "
-            "bought).",
-            OneOf{{"attributes", "texts", "topics", "behaviour"}});
+            "predict), topics (shares of them), word_vectors (profile.words.vectors, averaged), behaviour "
+            "(how much and how lately a customer wrote and bought).",
+            OneOf{{"attributes", "texts", "topics", "word_vectors", "behaviour"}});
   }
 };
 

@@ -52,6 +52,7 @@ Preview preview_prepared(const std::filesystem::path& path, int64_t most_texts) 
   const PreparedReader prepared(path);
   Preview preview;
   preview.rows = prepared.rows();
+  preview.customers = prepared.customers();
   EvenSample sample(most_texts);
   for (int64_t first = 0; first < prepared.rows(); first += block_rows) {
     const int64_t count = std::min(block_rows, prepared.rows() - first);
@@ -90,9 +91,11 @@ void preview_source(Preview& preview, const SourceSettings& source, const Prepar
                                  settings.clean.max_characters);
   const std::vector<std::string>& names = reader->names();
   const auto text = static_cast<size_t>(std::find(names.begin(), names.end(), "text") - names.begin());
-  const bool has_text = text < names.size();
+  const auto customer =
+      static_cast<size_t>(std::find(names.begin(), names.end(), "customer") - names.begin());
+  const bool has_text = text < names.size(), has_customer = customer < names.size();
   EvenSample sample(most_texts);
-  std::unordered_set<size_t> seen;
+  std::unordered_set<size_t> seen, customers;
   int64_t rows = 0;
   Record record;
   bool more = true;
@@ -105,6 +108,7 @@ void preview_source(Preview& preview, const SourceSettings& source, const Prepar
     }
     if (!has_text) continue;
     if (settings.duplicates == "drop" && !seen.insert(std::hash<std::string>()(joined)).second) continue;
+    if (has_customer) customers.insert(std::hash<std::string>()(record.values[customer]));
     if (sample.wants(rows)) sample.add(std::move(record.values[text]), dealt(settings.split, rows));
     ++rows;
   }
@@ -113,6 +117,8 @@ void preview_source(Preview& preview, const SourceSettings& source, const Prepar
                                        static_cast<double>(std::max<int64_t>(1, reader->file_bytes()))
                                  : 1.0;
   preview.rows = std::llround(static_cast<double>(rows) / seen_share);
+  preview.customers =
+      has_customer ? std::llround(static_cast<double>(customers.size()) / seen_share) : preview.rows;
   preview.train_rows = std::llround(static_cast<double>(preview.rows) * settings.split.train);
   sample.give_to(preview);
 }

@@ -16,6 +16,7 @@ namespace limner {
 struct Preview {
   int64_t rows = 0;  // of all parts together
   int64_t train_rows = 0;
+  int64_t customers = 0;           // of the rows; of raw tables longer than what is read at most so many
   std::vector<std::string> texts;  // a sample spread evenly over the rows
   std::vector<Split> split;        // of each of them; without a prepared set, dealt by prepare.split
   // Distinct values of every field but customer, text, time and item; at most distinct_limit of each.

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/cli/program.h"
 
 namespace limner::testing {
@@ -110,6 +112,27 @@ TEST_F(BadInput, OneCustomerOnly) {
   scratch.write("reviews.csv", small_reviews(1, 300));
   expect("run config.yaml", 65, {"customer"});
   expect_no_file("run/profile/report.html");
+}
+// A customer whose texts are all empty, and one who stands in the table of customers alone.
+TEST_F(BadInput, ACustomerWithoutTextGetsNoProfile) {
+  scratch.write("reviews.csv",
+                small_reviews(40, 300) + "quiet,,good,1,1600000000\nquiet,\"  \",bad,2,1600000000\n");
+  std::string people = "id,region\n";
+  for (int customer = 0; customer < 40; ++customer)
+    people += "c" + std::to_string(customer) + (customer % 2 == 0 ? ",north\n" : ",south\n");
+  scratch.write("people.csv", people + "quiet,north\nabsent,south\n");
+  replace(small_config(),
+          "  types:", "    - {path: people.csv, fields: {customer: id, region: region}}\n  types:");
+  expect("run config.yaml", 0, {"2 rejected", "report.html"});
+  const Json quality = read_json(scratch / "run/prepared/quality.json");
+  EXPECT_EQ(quality["rejected"]["empty text"], 2);
+  EXPECT_EQ(quality["customers"]["without_texts"], 2);
+  const std::string profiles = read(scratch / "run/profile/profiles.jsonl");
+  EXPECT_EQ(std::count(profiles.begin(), profiles.end(), '\n'), 40);
+  EXPECT_EQ(profiles.find("\"quiet\""), std::string::npos);
+  EXPECT_THAT(read(scratch / "run/profile/report.html"),
+              HasSubstr("2 customers of the table wrote nothing and got no profile."));
+  expect("check config.yaml", 0, {"customers                 40\n", "memory of rank 0, profile"});
 }
 TEST_F(BadInput, OneClassOnly) {
   std::string table = "customer,text,label,amount,time\n";

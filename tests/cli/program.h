@@ -85,7 +85,7 @@ inline std::string small_reviews(int customers, int rows, uint64_t seed = 1) {
   std::string table = "customer,text,label,amount,time\n";
   for (int row = 0; row < rows; ++row) {
     const auto draw = [&](int which, uint64_t limit) {
-      return random.below(static_cast<uint64_t>(row * 16 + which), limit);
+      return random.below(static_cast<uint64_t>(row) * 16 + static_cast<uint64_t>(which), limit);
     };
     const bool positive = draw(0, 2) == 1;
     table += "c" + std::to_string(draw(1, static_cast<uint64_t>(customers))) + ",\"the " +

@@ -82,6 +82,15 @@ TEST(Run, SkipsWhatHasNotChanged) {
   EXPECT_EQ(changed.exit_code, 0) << changed.output;
   EXPECT_THAT(changed.output, ::testing::HasSubstr("extract: inputs and settings unchanged, skipped"));
   EXPECT_THAT(changed.output, ::testing::Not(::testing::HasSubstr("profile: inputs and settings unchanged")));
+  // The words in a file that the settings name are inputs too.
+  const auto with_words = [&](const std::string& line) {
+    scratch.write("words.txt", line);
+    return limner::testing::limner(scratch.path(), "run config.yaml profile.words.lexicon=words.txt").output;
+  };
+  const std::string skipped = "profile: inputs and settings unchanged";
+  with_words("splendid\t1\n");
+  EXPECT_THAT(with_words("splendid\t1\n"), ::testing::HasSubstr(skipped));
+  EXPECT_THAT(with_words("splendid\t0.5\n"), ::testing::Not(::testing::HasSubstr(skipped)));
   const Outcome verified = limner::testing::limner(scratch.path(), "verify run");
   EXPECT_EQ(verified.exit_code, 0) << verified.output;
   // One byte of a shard turned over is found.

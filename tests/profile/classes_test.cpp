@@ -6,6 +6,7 @@
 #include "profile/classification.h"
 #include "profile/k_means.h"
 #include "profile/minimise.h"
+#include "profile/silhouette.h"
 #include "tests/profile/reference.h"
 #include "tests/runtime/temporary_folder.h"
 
@@ -99,6 +100,19 @@ TEST_P(Classes, KMeansFromTheSameStartEqualsScikitLearn) {
     EXPECT_EQ(ours.cluster, theirs.at("cluster").get<std::vector<int32_t>>()) << rounds;
     EXPECT_LT((ours.centroids - centroids).cwiseAbs().maxCoeff(), 1e-6) << rounds;
     EXPECT_NEAR(ours.inertia, theirs.at("inertia").get<double>(), 1e-6 * ours.inertia) << rounds;
+  }
+}
+
+TEST_P(Classes, SilhouettesEqualScikitLearn) {
+  const Matrix points = Standardizer(MatrixRows(features)).apply(features);
+  const std::vector<int32_t> groups(observed.begin(), observed.end());
+  for (const auto& [geometry, name] :
+       {std::pair(Geometry::euclidean, "euclidean"), std::pair(Geometry::cosine, "cosine")}) {
+    const Vector theirs = vector_of(expected.at("silhouette").at(name));
+    const std::vector<double> ours =
+        Silhouette(geometry == Geometry::cosine ? unit_rows(points) : points, geometry, 2).values(groups);
+    for (int64_t i = 0; i < theirs.size(); ++i)
+      EXPECT_NEAR(ours[static_cast<size_t>(i)], theirs[i], 5e-6) << name << " of point " << i;
   }
 }
 

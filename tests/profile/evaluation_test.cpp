@@ -33,6 +33,20 @@ TEST_P(Evaluation, ScoresEqualScikitLearn) {
   EXPECT_NEAR(ours.log_loss, theirs.at("log_loss").get<double>(), 1e-10);
 }
 
+TEST_P(Evaluation, ScoresOfNumbersEqualScikitLearn) {
+  const std::vector<double> target = list_in(expected.at("target"));
+  const double mean = vector_of(expected.at("target")).mean();
+  const NumberScores ours =
+      score_numbers(target, list_in(expected.at("ridge")), std::vector<double>(target.size(), mean));
+  const Json& theirs = expected.at("number_scores");
+  EXPECT_NEAR(ours.r2, theirs.at("r2").get<double>(), 1e-10);
+  for (const auto& [name, value] : {std::pair("rmse", ours.rmse), std::pair("mae", ours.mae),
+                                    std::pair("baseline_rmse", ours.baseline_rmse)}) {
+    EXPECT_NEAR(value, theirs.at(name).get<double>(), 1e-10 * theirs.at("baseline_rmse").get<double>())
+        << name;
+  }
+}
+
 TEST_P(Evaluation, CalibrationEqualsScikitLearnAndSciPy) {
   const Json& theirs = expected.at("calibration");
   EXPECT_NEAR(calibration_error(labels, chances), theirs.at("error").get<double>(), 1e-12);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "profile/customer_vectors.h"
 #include "profile/matrix.h"
 #include "profile/words.h"
 #include "runtime/hdf5.h"
@@ -13,6 +14,7 @@
 namespace limner {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -139,6 +141,29 @@ TEST_F(WholeProfile, AttentionAndTrend) {
     EXPECT_NEAR(stored_trend[static_cast<size_t>(i)], late[i] / after - early[i] / before, 1e-6);
   }
   EXPECT_NEAR(change, 1 - early.dot(late) / early.norm() / late.norm(), 1e-9);
+}
+
+// However few customers are summed at a time, their vectors are the same.
+TEST_F(WholeProfile, CustomerVectorsDoNotDependOnMemory) {
+  const PreparedReader prepared(folder->path() / "prepared/prepared.h5");
+  const EmbeddingsReader embeddings(folder->path() / "embeddings", EmbeddingsReader::Verify::sizes);
+  const hdf5::Reader profiles(file("profiles.h5"));
+  const Communicator alone = Communicator::self();
+  Heartbeat heartbeat(alone, "test");
+  constexpr int64_t at_once = 7;
+  Customers customers = read_customers(prepared, embeddings, {}, alone);
+  add_customer_vectors(prepared, embeddings, customers, folder->path(), heartbeat,
+                       at_once * customer_vector_sums * run_folder::width * 8);
+  for (const auto& [name, vectors] :
+       {std::pair("/recent", customers.recent.get()), std::pair("/attention", customers.attention.get()),
+        std::pair("/trend", customers.trend.get())}) {
+    ASSERT_EQ(vectors->count(), 240);
+    const std::vector<float> found = vectors->floats(0, 240);
+    std::vector<float> stored(found.size());
+    profiles.read(name, hdf5::Type::f32, 0, 240, stored.data());
+    for (size_t i = 0; i < found.size(); ++i)
+      EXPECT_TRUE(found[i] == stored[i] || (std::isnan(found[i]) && std::isnan(stored[i]))) << name << i;
+  }
 }
 
 // The labels follow the moods of the texts, which hold good and bad words.
@@ -324,6 +349,168 @@ TEST(Profile, WordVectorsAndBags) {
             (std::vector<int64_t>{60, 2}));
 }
 
+// Words of the three kinds of customers, apart in three numbers.
+constexpr const char* kind_vectors =
+    "13 3\nguitar 1 0 0.1\nstrings 0.9 0.1 0\namplifier 1 0.2 0\npickup 0.8 0 0\nband 1 0 0\n味道 0 1 0\n"
+    "米饭 0.1 0.9 0\n外卖 0 1 0.1\n辣椒 0 0.8 0\n包装 0.2 1 0\n故事 0 0 1\n作者 0.1 0 0.9\nnovel 0 0.1 1\n";
+
+// Segments and models of word vectors; new customers get the same from what was saved, without the file.
+TEST(Profile, WordVectorsMakeSegmentsAndModels) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 120});
+  write_file(folder.path() / "vectors.txt", kind_vectors);
+  settings.profile.words.vectors = (folder.path() / "vectors.txt").string();
+  settings.profile.words.min_texts = 2;
+  settings.profile.words.max_share = 1;
+  settings.profile.segments.vectors = "word_vectors";
+  settings.profile.segments.k.value = 3;
+  settings.profile.regressions[0].features = {"word_vectors"};
+  settings.profile.regressions[1].features = {"attributes", "texts", "word_vectors"};
+  RegressionSettings region = settings.profile.regressions[1];
+  region.target = "region";
+  settings.profile.regressions.push_back(region);
+  run(settings);
+
+  const fs::path profile = folder.path() / "profile";
+  EXPECT_EQ(read_json(profile / "segments.json")["vectors"], "word_vectors");
+  for (const Json& segment : read_json(profile / "segments.json")["segments"])
+    EXPECT_EQ(segment["typical_texts"].size(), 3u);
+  EXPECT_THAT(read_file(profile / "report.html"), HasSubstr("averaged vectors of the customers' words"));
+  const hdf5::Reader profiles(profile / "profiles.h5");
+  Matrix vectors(120, 3);
+  std::vector<float> stored(360);
+  std::vector<int32_t> segment(120);
+  profiles.read("/word_vector", hdf5::Type::f32, 0, 120, stored.data());
+  profiles.read("/segment", hdf5::Type::i32, 0, 120, segment.data());
+  for (int64_t i = 0; i < 360; ++i) vectors.data()[i] = stored[static_cast<size_t>(i)];
+  // Everyone stands by the nearest centre; who has no such word stands at the mean of the others.
+  Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(3);
+  double known = 0;
+  for (int64_t i = 0; i < 120; ++i) {
+    if (std::isnan(vectors(i, 0))) continue;
+    sum += vectors.row(i);
+    known += 1;
+  }
+  ASSERT_GT(known, 60);
+  const Json saved = read_json(profile / "models/segments.json");
+  for (int64_t i = 0; i < 120; ++i) {
+    if (std::isnan(vectors(i, 0))) vectors.row(i) = sum / known;
+    int best = 0;
+    double nearest = -2;
+    for (int index = 0; index < 3; ++index) {
+      const auto centre = saved["centroids"][static_cast<size_t>(index)].get<std::vector<double>>();
+      const double cosine =
+          vectors.row(i).dot(Eigen::Map<const Eigen::RowVectorXd>(centre.data(), 3)) / vectors.row(i).norm();
+      if (cosine > nearest) nearest = cosine, best = index;
+    }
+    EXPECT_EQ(segment[static_cast<size_t>(i)], best + 1) << i;
+  }
+
+  const Json models = read_json(profile / "regression.json");
+  const Json& churned = models["regressions"][1];
+  EXPECT_EQ(churned["feature_sets"].back()["features"], "attributes, texts and word vectors");
+  EXPECT_EQ(models["classifications"][0]["feature_sets"].size(), 4u);
+  int64_t together = 0;
+  for (const Json& entry : churned["importance"]) together += entry["source"] == "word_vector" ? 1 : 0;
+  EXPECT_EQ(together, 1);
+  for (const Json& model : {churned, models["classifications"][0]}) {
+    for (const Json& entry : model["coefficients"]) EXPECT_NE(entry["source"], "word_vector");
+  }
+  for (const Json& entry : churned["associations"]) EXPECT_NE(entry["source"], "word_vector");
+  // What the saved line says of the stored vectors, of customers who have one.
+  const Json spend = read_json(profile / "models/model-spend.json");
+  ASSERT_EQ(spend["features"].size(), 3u);
+  const Json& line = spend["model"];
+
+  fs::rename(profile, folder.path() / "fitted");
+  fs::remove(folder.path() / "vectors.txt");
+  settings.prepare.fitted_from = (folder.path() / "prepared/prepared.h5").string();
+  settings.profile.fitted_from = (folder.path() / "fitted").string();
+  settings.profile.words.vectors.reset();
+  run(settings);
+  const std::vector<Json> told = read_records(profile / "predictions.jsonl");
+  ASSERT_EQ(told.size(), 120u);
+  for (size_t i = 0; i < told.size(); ++i) {
+    EXPECT_EQ(told[i]["segment"]["number"], segment[i]) << i;
+    if (std::isnan(stored[i * 3])) continue;
+    double expected = line["intercept"].get<double>();
+    for (size_t place = 0; place < 3; ++place) {
+      expected += line["coefficients"][place].get<double>() *
+                  (stored[i * 3 + place] - line["mean"][place].get<double>()) /
+                  line["deviation"][place].get<double>();
+    }
+    EXPECT_NEAR(told[i]["predictions"]["spend"]["predicted"].get<double>(), expected,
+                1e-4 * std::abs(expected));
+  }
+  fs::remove(folder.path() / "fitted/models/word_vectors.h5");
+  expect_error(ExitCode::missing_input, {"word_vectors.h5"}, [&] { run(settings); });
+}
+
+TEST(Profile, WordVectorsWantAFileAndTexts) {
+  const TemporaryFolder folder, bare;
+  Settings settings = write_run_folder(folder.path(), {.customers = 20});
+  settings.profile.segments.vectors = "word_vectors";
+  expect_error(ExitCode::bad_config, {"profile.words.vectors"}, [&] { run(settings); });
+  Settings attributes = write_run_folder(bare.path(), {.customers = 20, .texts = false});
+  attributes.profile.regressions[0].features = {"attributes", "word_vectors"};
+  attributes.profile.words.vectors = "vectors.txt";
+  expect_error(ExitCode::bad_config, {"no texts"}, [&] { run(attributes); });
+}
+
+// Topics of new texts want them cut into the same words.
+TEST(Profile, NewTextsWantTheSameWords) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 40});
+  const auto list = [&](const char* name, const char* words) {
+    write_file(folder.path() / name, words);
+    return (folder.path() / name).string();
+  };
+  settings.profile.topics.k.value = 3;
+  settings.profile.words.min_texts = 2;
+  settings.profile.words.dictionary = list("names.txt", "外卖小哥\n");
+  run(settings);
+  const std::vector<Json> known = read_records(folder.path() / "profile/profiles.jsonl");
+  fs::rename(folder.path() / "profile", folder.path() / "fitted");
+  settings.prepare.fitted_from = (folder.path() / "prepared/prepared.h5").string();
+  settings.profile.fitted_from = (folder.path() / "fitted").string();
+  const std::string sha = sha256("外卖小哥\n").substr(0, 12);
+  settings.profile.words.dictionary = list("other.txt", "外卖小哥\n作者文笔\n");
+  expect_error(ExitCode::bad_config, {"profile.words.dictionary", "names.txt", sha, "other.txt"},
+               [&] { run(settings); });
+  settings.profile.words.dictionary.reset();
+  expect_error(ExitCode::bad_config, {"profile.words.dictionary", "names.txt", "with none"},
+               [&] { run(settings); });
+  settings.profile.words.dictionary = list("moved.txt", "外卖小哥\n");
+  settings.profile.words.stop_words = list("stop.txt", "味道\n");
+  expect_error(ExitCode::bad_config, {"profile.words.stop_words", "with none", "stop.txt"},
+               [&] { run(settings); });
+  EXPECT_FALSE(fs::exists(folder.path() / "profile"));
+  // The same words of another file; which words count is the fitted vocabulary's matter.
+  settings.profile.words.stop_words.reset();
+  settings.profile.words.min_texts = 50;
+  run(settings);
+  const std::vector<Json> told = read_records(folder.path() / "profile/predictions.jsonl");
+  ASSERT_EQ(told.size(), known.size());
+  for (size_t i = 0; i < told.size(); ++i) {
+    for (size_t topic = 0; topic < 3; ++topic)
+      EXPECT_NEAR(told[i]["topics"][topic].get<double>(), known[i]["topics"][topic].get<double>(), 1e-5) << i;
+  }
+}
+
+// Vectors of another pooling are of another kind, whatever model they are from.
+TEST(Profile, NewCustomersWantTheSamePooling) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 20});
+  run(settings);
+  fs::rename(folder.path() / "profile", folder.path() / "fitted");
+  Json saved = read_json(folder.path() / "fitted/models/segments.json");
+  saved["pooling"] = "cls";
+  write_json(folder.path() / "fitted/models/segments.json", saved);
+  settings.prepare.fitted_from = (folder.path() / "prepared/prepared.h5").string();
+  settings.profile.fitted_from = (folder.path() / "fitted").string();
+  expect_error(ExitCode::bad_config, {"pooling mean", "pooling cls"}, [&] { run(settings); });
+}
+
 TEST(Profile, RulesBecomeActions) {
   const TemporaryFolder folder;
   Settings settings = write_run_folder(folder.path(), {.customers = 60});
@@ -350,7 +537,7 @@ TEST(Profile, RerunReplacesTheFolderWithTheSameBytes) {
   for (const auto& entry : fs::recursive_directory_iterator(profile)) {
     if (entry.is_regular_file()) before[fs::relative(entry.path(), profile)] = read_file(entry.path());
   }
-  EXPECT_EQ(before.size(), 22u);  // sixteen, and models/: segments, index, components, three models
+  EXPECT_EQ(before.size(), 23u);  // sixteen, and models/: segments, words, index, components, three models
   write_file(folder.path() / "profile" / "old.txt", "left over");
   run(settings);
   EXPECT_FALSE(fs::exists(folder.path() / "profile" / "old.txt"));
@@ -504,6 +691,23 @@ TEST(Profile, IdenticalVectorsAreOneSegment) {
   EXPECT_EQ(segments["k"], 1);
   EXPECT_TRUE(segments["silhouette"].is_null());
   EXPECT_THAT(read_file(folder.path() / "profile/report.html"), HasSubstr("one segment only"));
+}
+
+TEST(Profile, ReportSaysWhatTheNumberOfSegmentsWasChosenBy) {
+  const TemporaryFolder folder;
+  Settings settings = write_run_folder(folder.path(), {.customers = 60});
+  const auto report = [&](const char* choose) {
+    settings.profile.segments.choose = choose;
+    run(settings);
+    return read_file(folder.path() / "profile/report.html");
+  };
+  EXPECT_THAT(report("silhouette"),
+              AllOf(HasSubstr("Silhouette for each number"), Not(HasSubstr("at the elbow"))));
+  EXPECT_THAT(report("elbow"),
+              AllOf(HasSubstr("at the elbow of the curve"), Not(HasSubstr("Silhouette for each"))));
+  const Json tried = read_json(folder.path() / "profile/segments.json")["tried"];
+  EXPECT_EQ(tried[0]["k"], 1);
+  EXPECT_TRUE(tried[0]["silhouette"].is_null());
 }
 
 TEST(Profile, TwoCustomers) {

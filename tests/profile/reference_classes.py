@@ -52,6 +52,8 @@ def describe(data, count, columns):
         means[str(rounds)] = {"cluster": model.labels_.tolist(), "centroids": numbers(model.cluster_centers_), "inertia": float(model.inertia_)}
     return {"features": features.tolist(), "classes": classes.tolist(), "chances": chances.tolist(), "scores": scores(classes, chances),
             "logistic": {"probabilities": numbers(logistic.predict_proba(standard)), "coefficients": numbers(logistic.coef_)},
+            "silhouette": {"euclidean": numbers(metrics.silhouette_samples(standard, classes)),
+                           "cosine": numbers(metrics.silhouette_samples(standard, classes, metric="cosine"))},
             "network_accuracy": network.score(standard[asked], classes[asked]), "k_means": means}
 
 

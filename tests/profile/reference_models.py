@@ -49,7 +49,11 @@ def describe(features, target, labels):
     fitting, asked = shuffled[: count * 2 // 3], shuffled[count * 2 // 3:]
     result = {"features": numbers(features), "target": numbers(target), "labels": numbers(labels),
               "fitting": fitting.tolist(), "asked": asked.tolist()}
-    result["ridge"] = numbers(Ridge(alpha=2.0, solver="cholesky").fit(standard, target).predict(standard))
+    predicted = Ridge(alpha=2.0, solver="cholesky").fit(standard, target).predict(standard)
+    result["ridge"] = numbers(predicted)
+    result["number_scores"] = {"r2": metrics.r2_score(target, predicted), "rmse": float(np.sqrt(metrics.mean_squared_error(target, predicted))),
+                               "mae": metrics.mean_absolute_error(target, predicted),
+                               "baseline_rmse": float(np.sqrt(metrics.mean_squared_error(target, np.full(count, target.mean()))))}
     logistic = LogisticRegression(C=0.5, tol=1e-12, max_iter=10000, solver="newton-cholesky").fit(standard, labels)
     result["logistic"] = numbers(logistic.predict_proba(standard)[:, 1])
     result["elastic_net"] = []

@@ -166,7 +166,10 @@ TEST(Segments, TheElbowFindsThreeGroups) {
   EXPECT_EQ(result.count(), 3);
   EXPECT_TRUE(result.k_of_elbow);
   EXPECT_FALSE(result.k_chosen);
-  EXPECT_EQ(result.tried_inertia.size(), 5u);  // k from 2
+  ASSERT_EQ(result.tried.size(), 6u);
+  EXPECT_EQ(result.tried[0].first, 1);
+  EXPECT_TRUE(std::isnan(result.tried[0].second));
+  EXPECT_EQ(result.tried_inertia.size(), 6u);
   EXPECT_TRUE(std::is_sorted(result.tried_inertia.rbegin(), result.tried_inertia.rend()));
   EXPECT_EQ(find_segments(MatrixRows(Matrix::Ones(9, 2)), Geometry::euclidean, settings, 17, 1).count(), 1);
 }

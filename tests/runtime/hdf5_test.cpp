@@ -210,6 +210,36 @@ TEST(Hdf5, WritersLiveSideBySide) {
   EXPECT_NE(first.image(), second.image());
 }
 
+// A file on disk, its rows given a chunk at a time, holds what the image of the same rows does.
+TEST(Hdf5, RowsOfAFileComeInPieces) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "x.h5";
+  const std::vector<float> values = counted<float>(3001 * 257);
+  int64_t pieces = 0, next = 0;
+  Writer writer(path);
+  writer.dataset_by_rows("/data", Type::f32, {3001, 257}, [&](int64_t first, int64_t count) {
+    EXPECT_EQ(first, next);
+    next = first + count;
+    ++pieces;
+    return values.data() + first * 257;
+  });
+  writer.dataset_by_rows("/none", Type::f32, {0, 3}, [&](int64_t, int64_t) -> const void* {
+    ADD_FAILURE() << "asked for rows of nothing";
+    return nullptr;
+  });
+  writer.attribute("/data", "name", std::string("x"));
+  writer.close();
+  EXPECT_EQ(next, 3001);
+  EXPECT_GT(pieces, 1);
+  const Reader reader(path);
+  std::vector<float> back(values.size());
+  reader.read("/data", Type::f32, 0, 3001, back.data());
+  EXPECT_EQ(back, values);
+  EXPECT_EQ(reader.dims("/none"), (std::vector<int64_t>{0, 3}));
+  EXPECT_EQ(reader.attribute("/data", "name"), "x");
+  expect_error(ExitCode::io, {"x.h5", "create"}, [&] { Writer again(path); });
+}
+
 TEST(Hdf5, MisuseIsAnInternalError) {
   const float value = 1;
   Writer writer;
