@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("bench/results/accuracy.jsonl"))
     parser.add_argument("--work", type=Path, default=Path("runs/accuracy"))
     parser.add_argument("settings", nargs="*", help="KEY=VALUE of the runs; never of the rows, which are the same for all")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if any(setting.startswith(("prepare.", "run.")) for setting in options.settings):
         parser.error("the rows and the seed are not settings of a contestant")
 

@@ -11,7 +11,8 @@ namespace {
 constexpr int ask_tag = 1, answer_tag = 2;
 constexpr int64_t wants_unit = 1, stops_all = 2;
 constexpr int64_t nothing = -1;
-// A rank waits this long for its next shard at most, and a look costs the working threads of rank 0 some 30 us.
+// A rank waits this long for its next shard at most, and a look costs the working threads of rank 0 some 30
+// us.
 constexpr std::chrono::milliseconds pause{2};
 
 }  // namespace

@@ -90,7 +90,10 @@ void sync_path(const fs::path& path) {
 template <class Consume>
 void read_pieces(const fs::path& path, Consume&& consume) {
   const Descriptor file = open_for_reading(path);
-  std::vector<char> piece(buffer_bytes);
+  struct stat status {};
+  if (fstat(file.value(), &status) != 0) fail_io("read", path, errno);
+  const size_t bytes = S_ISREG(status.st_mode) ? static_cast<size_t>(status.st_size) : buffer_bytes;
+  std::vector<char> piece(std::clamp<size_t>(bytes, 4096, buffer_bytes));
   while (true) {
     const ssize_t got = ::read(file.value(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;

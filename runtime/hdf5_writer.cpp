@@ -10,7 +10,7 @@ namespace limner::hdf5 {
 namespace {
 
 constexpr int64_t chunk_bytes = int64_t{1} << 20;
-constexpr size_t image_step_bytes = size_t{4} << 20;
+constexpr size_t image_step_bytes = size_t{256} << 10;  // zeroed at each step, so small files want small ones
 
 std::vector<hsize_t> extents(const std::vector<int64_t>& dims) {
   require(dims.size() == 1 || dims.size() == 2, "an HDF5 dataset of {} dimensions", dims.size());
@@ -104,7 +104,9 @@ struct Writer::State {
 Writer::Writer() : state_(std::make_unique<State>()) {
   silence();
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  // Datasets are written whole: a buffer for pieces, 64 KiB for each of them, would only be zeroed.
   const bool prepared = H5Pset_fapl_core(access.get(), image_step_bytes, false) >= 0 &&
+                        H5Pset_sieve_buf_size(access.get(), 512) >= 0 &&
                         H5Pset_libver_bounds(access.get(), H5F_LIBVER_EARLIEST, H5F_LIBVER_V110) >= 0 &&
                         H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG) >= 0;
   require(prepared, "HDF5 cannot prepare an image in memory: {}", reason());

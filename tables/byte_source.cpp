@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -12,12 +13,12 @@ namespace limner {
 
 namespace {
 
-constexpr size_t buffer_bytes = 256 * 1024;
+constexpr int64_t least_buffer_bytes = 4096, most_buffer_bytes = 256 * 1024;
 gzFile as_gzip(void* file) { return static_cast<gzFile>(file); }
 
 }  // namespace
 
-ByteSource::ByteSource(const std::filesystem::path& path) : name_(path.string()), buffer_(buffer_bytes) {
+ByteSource::ByteSource(const std::filesystem::path& path) : name_(path.string()) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
@@ -27,11 +28,14 @@ ByteSource::ByteSource(const std::filesystem::path& path) : name_(path.string())
     fail(ExitCode::missing_input, "{}: is a folder, a table is wanted", name_);
   }
   file_bytes_ = static_cast<int64_t>(std::filesystem::file_size(path, error));
+  // A pipe has no size.
+  buffer_.resize(static_cast<size_t>(error ? most_buffer_bytes
+                                           : std::clamp(file_bytes_, least_buffer_bytes, most_buffer_bytes)));
   file_ = gzopen(name_.c_str(), "rb");
   if (file_ == nullptr) {
     fail(ExitCode::missing_input, "{}: cannot be opened: {}", name_, std::strerror(errno));
   }
-  gzbuffer(as_gzip(file_), static_cast<unsigned>(buffer_bytes));
+  gzbuffer(as_gzip(file_), static_cast<unsigned>(buffer_.size()));
 
   try {
     fill();
