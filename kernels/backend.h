@@ -169,9 +169,10 @@ class Backend {
                                   std::span<const int32_t> ids, std::span<const int32_t> positions,
                                   std::span<const int32_t> segments) = 0;
 
-  // --- Pooling: one vector a row. pooled [rows, width] f32 from x [tokens, width]. The first `skipped` tokens
-  // of each row have no part in it; a row without others is pooled to 0, as an empty one. weighted_mean weighs
-  // position i of the row by i + 1. argmax [rows, width] i32 (positions in the row) is saved for max only.
+  // --- Pooling: one vector a row. pooled [rows, width] f32 from x [tokens, width]. The first `skipped`
+  // tokens of each row have no part in it; a row without others is pooled to 0, as an empty one.
+  // weighted_mean weighs position i of the row by i + 1. argmax [rows, width] i32 (positions in the row) is
+  // saved for max only.
   virtual void pool_forward(Tensor pooled, Tensor argmax, Tensor x, const Packing& packing, Pooling pooling,
                             int64_t skipped) = 0;
   // dx = or += the gradient (all tokens written with overwrite).

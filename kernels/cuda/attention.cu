@@ -57,8 +57,8 @@ AttentionBatch batch_of(const DevicePacking& packing, const AttentionShape& shap
           dropout_scale(shape.dropout.probability),
           shape.dropout.key,
           1.0f / std::sqrt(static_cast<float>(shape.head_size)),
-          nullptr,
-          0};
+          0,
+          nullptr};
 }
 
 void give_bias(AttentionBatch& batch, float* spread, const Tensor& bias, const Packing& packing,
@@ -115,15 +115,14 @@ void CudaBackend::attention_backward(Tensor dqkv, Tensor dbias, Tensor dy, Tenso
                                     device_data<T>(dy),
                                     device_data<T>(y),
                                     device_data<float>(lse),
-                                    device_data<T>(qkv),
-                                    row_dbias};
+                                    device_data<T>(qkv)};
     constexpr bool kHasShort = std::is_same_v<T, bf16>;
     if constexpr (kHasShort) launch_attention_backward_short(call, shape.head_size, stream_);
     if (!kHasShort || packing.max_length > tuning::kShortBackwardRow) {
       launch_attention_backward(call, shape.head_size, stream_);
     }
     if (dbias.absent()) return;
-    launch_attention_bias_gradient(call, shape.head_size, stream_);
+    launch_attention_bias_gradient(row_dbias, call, shape.head_size, stream_);
     launch_sum_row_biases(dbias, row_dbias, batch, packing.max_length, stream_);
   });
 }

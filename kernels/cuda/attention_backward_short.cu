@@ -88,8 +88,8 @@ __global__ void __launch_bounds__(kTileThreads)
       delta[lane] = lane < at.length ? call.delta[place] : 0.0f;
       cp_async_wait<0>();
       __syncwarp();  // every lane's copies and statistics have arrived
-      strip.meet_queries(queries, dy, lse2, delta, 0, Range{0, at.length}, batch,
-                         head_bias(batch, at.head + member), DropoutBits(batch, at.row, at.head + member));
+      strip.meet_queries(queries, dy, lse2, delta, 0, Range{0, at.length}, batch, at.head + member,
+                         DropoutBits(batch, at.row, at.head + member));
     }
     strip.store(call, at);
   }

@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kSpreadThreads)
 constexpr int kDiagonalStride = kTileRows + 1;
 template <int kHeadSize>
 __global__ void __launch_bounds__(kTileThreads)
-    attention_bias_gradient_kernel(const AttentionBackward<bf16> call) {
+    attention_bias_gradient_kernel(float* row_dbias, const AttentionBackward<bf16> call) {
   SharedArena shared;
   bf16* const keys = shared.take<bf16>(kTileElements<kHeadSize>);
   bf16* const values = shared.take<bf16>(kTileElements<kHeadSize>);
@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kTileThreads)
   const HeadRows<const bf16> rows = head_rows<kHeadSize>(call.qkv, batch, first, head);
   const DropoutBits bits(batch, row, head);
   const float* const bias = head_bias(batch, head);
-  float* const sums = clear_row_bias(call.row_dbias, batch, head, first, length);
+  float* const sums = clear_row_bias(row_dbias, batch, head, first, length);
 
   const int last = (length - 1) / kTileRows * kTileRows;  // tile
   for (int shift = -last; shift <= last; shift += kTileRows) {
@@ -119,13 +119,13 @@ void launch_spread_bias(float* spread, int reach, float score_scale, const Tenso
          static_cast<int>(heads));
 }
 
-void launch_attention_bias_gradient(const AttentionBackward<bf16>& call, int64_t head_size,
+void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<bf16>& call, int64_t head_size,
                                     cudaStream_t stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     const size_t shared_bytes =
         2 * kTileElements<kHeadSize> * sizeof(bf16) + kTileRows * kDiagonalStride * sizeof(float);
     launch(attention_bias_gradient_kernel<kHeadSize>, row_grid(call.batch), kTileThreads, shared_bytes,
-           stream, call);
+           stream, row_dbias, call);
   });
 }
 

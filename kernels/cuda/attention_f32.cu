@@ -235,7 +235,7 @@ __global__ void __launch_bounds__(kThreads)
 // diagonals.
 template <int kHeadSize>
 __global__ void __launch_bounds__(kThreads)
-    attention_bias_gradient_f32_kernel(const AttentionBackward<float> call) {
+    attention_bias_gradient_f32_kernel(float* row_dbias, const AttentionBackward<float> call) {
   SharedArena shared;
   float* const queries = shared.take<float>(kRows * kStride<kHeadSize>);
   float* const dy = shared.take<float>(kRows * kStride<kHeadSize>);
@@ -253,7 +253,7 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t statistics = static_cast<int64_t>(head) * batch.tokens + first;
   const DropoutBits bits(batch, row, head);
   const float* const bias = head_bias(batch, head);
-  float* const sums = clear_row_bias(call.row_dbias, batch, head, first, length);
+  float* const sums = clear_row_bias(row_dbias, batch, head, first, length);
 
   const int last_query = (length - 1) / kRows * kRows;
   for (int shift = -last_query; shift < length; shift += kColumns) {
@@ -327,11 +327,11 @@ void launch_attention_backward(const AttentionBackward<float>& call, int64_t hea
   });
 }
 
-void launch_attention_bias_gradient(const AttentionBackward<float>& call, int64_t head_size,
+void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<float>& call, int64_t head_size,
                                     cudaStream_t stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     launch(attention_bias_gradient_f32_kernel<kHeadSize>, row_grid(call.batch), kThreads,
-           shared_bytes<kHeadSize>(2), stream, call);
+           shared_bytes<kHeadSize>(2), stream, row_dbias, call);
   });
 }
 

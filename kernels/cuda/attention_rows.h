@@ -81,7 +81,7 @@ __device__ __forceinline__ int64_t output_offset(const AttentionBatch& batch, in
 // A head's bias, to be indexed by key - query; null without.
 __device__ __forceinline__ const float* head_bias(const AttentionBatch& batch, int head) {
   if (batch.bias == nullptr) return nullptr;
-  return batch.bias + static_cast<int64_t>(head) * bias_stride(batch.bias_reach) + batch.bias_reach;
+  return batch.bias + (head * bias_stride(batch.bias_reach) + batch.bias_reach);
 }
 
 // What the rows of a piece of scores are; its columns are the other.

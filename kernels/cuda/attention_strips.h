@@ -142,7 +142,7 @@ struct KeyStrip {
   // query `tile_query`.
   __device__ __forceinline__ void meet_queries(const bf16* queries, const bf16* dy, const float* lse2,
                                                const float* delta, int tile_query, const Range& steps,
-                                               const AttentionBatch& batch, const float* bias,
+                                               const AttentionBatch& batch, int head,
                                                const DropoutBits& bits) {
     constexpr int kStep = kKeyStep<kHeadSize>;
     const Lane lane;
@@ -152,7 +152,7 @@ struct KeyStrip {
       float scores[1][kStep / 8][4], dweights[1][kStep / 8][4];
       multiply_by_rows<kHeadSize>(scores, keys, queries + offset);
       multiply_by_rows<kHeadSize>(dweights, values, dy + offset);
-      if (bias != nullptr) add_bias<RowsAre::keys>(scores, bias, key, step);
+      if (batch.bias != nullptr) add_bias<RowsAre::keys>(scores, head_bias(batch, head), key, step);
 #pragma unroll
       for (int n = 0; n < kStep / 8; n += 2) {
         uint32_t words[4];
