@@ -201,8 +201,10 @@ void compute_missing(const Run& run, const ExtractionPlan& wanted, const ShardPr
 
 void extract(const Run& run) {
   const PreparedReader prepared(run.prepared());
-  const ExtractionPlan plan = plan_extraction(run);
+  ExtractionPlan plan = plan_extraction(run);
   const Tokenizer tokenizer = load_tokenizer(plan);
+  plan.config.unpooled_tokens =
+      plan.sentence.unpooled_tokens(tokenizer.prompt_tokens(plan.max_length), plan.max_length);
   const ShardProvenance provenance = agree_on_provenance(plan, run, tokenizer, prepared);
   if (provenance.rows == 0) fail(ExitCode::bad_data, "{}: no rows to extract", run.prepared().string());
 

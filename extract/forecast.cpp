@@ -97,6 +97,8 @@ ExtractForecast forecast(const Run& run) {
   const Preview preview = preview_rows(run.prepared(), run.settings.prepare, most_texts);
   Source source = find_source(run, preview);
   source.tokenizer.set_prompt(source.sentence.prompt_for(run.settings.model.prompt));
+  source.config.unpooled_tokens =
+      source.sentence.unpooled_tokens(source.tokenizer.prompt_tokens(source.max_length), source.max_length);
   const int64_t width = settings.dimensions.value_or(source.sentence.width(source.config.hidden));
   const auto encoded = source.tokenizer.encode_all(preview.texts, source.max_length, run.threads());
   // The program, its libraries, MPI, and what reading the rows took.

@@ -133,9 +133,11 @@ ShardProvenance describe_extraction(const ExtractionPlan& plan, const ExtractSet
   provenance.pooling = pooling_name(plan.sentence.pooling);
   provenance.normalize = plan.sentence.normalize;
   // Everything else that decides bytes; where the checkpoint lies does not.
-  provenance.settings_sha256 =
-      sha256(fmt::format("max_length={} max_tokens_per_batch={} precision={}", plan.max_length,
-                         plan.max_tokens, dtype_name(plan.precision)));
+  provenance.settings_sha256 = sha256(fmt::format(
+      "max_length={} max_tokens_per_batch={} precision={}{}", plan.max_length, plan.max_tokens,
+      dtype_name(plan.precision),
+      plan.config.unpooled_tokens > 0 ? fmt::format(" unpooled_tokens={}", plan.config.unpooled_tokens)
+                                      : std::string()));
   for (const HeadSpec& head : plan.heads) {
     const std::vector<std::string> classes =
         head.kind == "regression" ? std::vector<std::string>{head.field} : head.classes;

@@ -15,7 +15,7 @@ namespace limner {
 
 struct ExtractionPlan {
   std::filesystem::path checkpoint;
-  ModelConfig config;
+  ModelConfig config;  // unpooled_tokens: once the tokenizer is there
   std::vector<HeadSpec> heads;
   HeadInput head_input = HeadInput::mean;
   DType precision = DType::f32;

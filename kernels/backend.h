@@ -130,13 +130,16 @@ class Backend {
   virtual void rotate(Tensor qkv, Tensor table, const Packing& packing, const AttentionShape& shape,
                       Rotation rotation) = 0;
 
-  // --- Attention over packed rows. y [tokens, heads * head_size] = softmax(q k^T / sqrt(head_size)) v within
-  // each row, over the keys that the shape lets a query see. lse [heads, tokens] f32 receives the log-sum-exp
-  // (natural logarithm) of each query's scores; absent in inference.
-  virtual void attention_forward(Tensor y, Tensor lse, Tensor qkv, const Packing& packing,
+  // --- Attention over packed rows. y [tokens, heads * head_size] = softmax(q k^T / sqrt(head_size) + b) v
+  // within each row, over the keys that the shape lets a query see. lse [heads, tokens] f32 receives the
+  // log-sum-exp (natural logarithm) of each query's scores; absent in inference. bias [2 * span - 1, heads]
+  // f32, or absent (b = 0): the score of query i and key j has b = bias[span - 1 + j - i, head], the same in
+  // every row, and no row is longer than `span`.
+  virtual void attention_forward(Tensor y, Tensor lse, Tensor qkv, Tensor bias, const Packing& packing,
                                  const AttentionShape& shape) = 0;
-  virtual void attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor lse, Tensor qkv,
-                                  const Packing& packing, const AttentionShape& shape) = 0;
+  // dbias, of bias' shape, f32 +=, absent when not wanted; the order of additions is fixed.
+  virtual void attention_backward(Tensor dqkv, Tensor dbias, Tensor dy, Tensor y, Tensor lse, Tensor qkv,
+                                  Tensor bias, const Packing& packing, const AttentionShape& shape) = 0;
 
   // --- Residual, dropout and normalisation in one pass.
   // sum = residual + dropout(x);  y = (sum - mean) * rstd * gamma + beta, statistics per token over the
@@ -168,13 +171,15 @@ class Backend {
                                   std::span<const int32_t> ids, std::span<const int32_t> positions,
                                   std::span<const int32_t> segments) = 0;
 
-  // --- Pooling: one vector a row. pooled [rows, width] f32 from x [tokens, width]. weighted_mean weighs
-  // position i by i + 1. argmax [rows, width] i32 is saved for max only.
-  virtual void pool_forward(Tensor pooled, Tensor argmax, Tensor x, const Packing& packing,
-                            Pooling pooling) = 0;
+  // --- Pooling: one vector a row. pooled [rows, width] f32 from x [tokens, width]. The first `skipped`
+  // tokens of each row have no part in it; a row without others is pooled to 0, as an empty one.
+  // weighted_mean weighs position i of the row by i + 1. argmax [rows, width] i32 (positions in the row) is
+  // saved for max only.
+  virtual void pool_forward(Tensor pooled, Tensor argmax, Tensor x, const Packing& packing, Pooling pooling,
+                            int64_t skipped) = 0;
   // dx = or += the gradient (all tokens written with overwrite).
   virtual void pool_backward(Tensor dx, Write write, Tensor dpooled, Tensor argmax, const Packing& packing,
-                             Pooling pooling) = 0;
+                             Pooling pooling, int64_t skipped) = 0;
   // Each row scaled to Euclidean length 1, in place, f32 (length 0 stays 0).
   virtual void normalize_rows(Tensor x) = 0;
 

@@ -95,6 +95,16 @@ void check_attention_shape(std::string_view operation, const AttentionShape& sha
           shape.key_heads, shape.window);
 }
 
+void check_attention_bias(std::string_view operation, std::string_view argument, const Tensor& bias,
+                          const AttentionShape& shape, int64_t longest, Device device) {
+  if (bias.absent()) return;
+  const int64_t distances = bias.dim(0);
+  check_tensor(operation, argument, bias, DType::f32, {distances, shape.heads}, device);
+  require(distances % 2 == 1 && distances >= 2 * longest - 1,
+          "{}: {} has {} distances; an odd number is wanted, and {} for a row of {} tokens", operation,
+          argument, distances, 2 * longest - 1, longest);
+}
+
 void check_rotation(std::string_view operation, const Tensor& table, const Packing& packing,
                     const AttentionShape& shape) {
   require(shape.head_size % 2 == 0, "{}: heads of {}; an even size is wanted", operation, shape.head_size);

@@ -28,6 +28,10 @@ void check_label_use(std::string_view operation, const LabelUse& use);
 void check_dropout(std::string_view operation, const Dropout& dropout);
 // Head counts that fit, a window that is not negative.
 void check_attention_shape(std::string_view operation, const AttentionShape& shape);
+// A bias by distance, or an absent one: f32, an odd number of distances, as far as the longest row wants, and
+// the shape's heads.
+void check_attention_bias(std::string_view operation, std::string_view argument, const Tensor& bias,
+                          const AttentionShape& shape, int64_t longest, Device device = Device::cpu);
 // An even head size, and a position of `table` for every token of the longest row.
 void check_rotation(std::string_view operation, const Tensor& table, const Packing& packing,
                     const AttentionShape& shape);

@@ -77,6 +77,7 @@ struct ModelConfig {
   bool embedding_norm =
       true;                // without one and with norms before, the first block's norm reads the embeddings
   bool head_norm = false;  // of queries and keys
+  bool distance_bias = false;  // of attention's scores, by distance of query and key (distance_buckets.h)
   bool norm_bias = true, qkv_bias = true, attention_output_bias = true, inner_bias = true;
   float initializer_range = 0.02f;
   float embedding_dropout = 0.1f, hidden_dropout = 0.1f, attention_dropout = 0.1f, head_dropout = 0.1f;
@@ -90,6 +91,8 @@ struct ModelConfig {
   double language_weight = 0.0;
   bool tied_embeddings = true;  // a language model's decoder is the word embeddings
   ContrastiveConfig contrastive;
+  // Tokens at the start of every row that have no part in a pooled vector: a prompt's.
+  int64_t unpooled_tokens = 0;
   // Training keeps each block's result only; backward computes the rest again.
   bool recompute = false;
   int32_t pad_id = 0;

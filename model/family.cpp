@@ -22,7 +22,8 @@ const FamilyNames bert_names{
     .attention_norm = "attention.output.LayerNorm",
     .inner = "intermediate.dense",
     .output = "output.dense",
-    .output_norm = "output.LayerNorm"};
+    .output_norm = "output.LayerNorm",
+    .pooler = true};
 const FamilyKeys bert_keys{.segments = "type_vocab_size",
                            .embedding_dropout = "hidden_dropout_prob",
                            .hidden_dropout = "hidden_dropout_prob",
@@ -54,6 +55,28 @@ Family roberta(const char* model_type, const char* model, const char* classifier
                          .drops_before_projection = true},
                 .others = {"lm_head.", "classifier.", "qa_outputs."}};
   family.names.prefix = "roberta.";
+  return family;
+}
+
+Family mpnet() {
+  Family family{.model_type = "mpnet",
+                .keys = bert_keys,
+                .names = bert_names,
+                .head = {.model = "MPNetModel",
+                         .classifier = "MPNetForSequenceClassification",
+                         .output = "classifier.out_proj",
+                         .projection = "classifier.dense",
+                         .drops_before_projection = true},
+                .others = {"lm_head.", "classifier.", "qa_outputs."}};
+  family.keys.segments = nullptr;
+  family.keys.head_dropout = "hidden_dropout_prob";
+  family.names.prefix = "mpnet.";
+  family.names.segment = nullptr;
+  family.names.qkv = "attention.attn.qkv";
+  family.names.qkv_parts = {"attention.attn.q", "attention.attn.k", "attention.attn.v"};
+  family.names.attention_output = "attention.attn.o";
+  family.names.attention_norm = "attention.LayerNorm";
+  family.names.distance_bias = "encoder.relative_attention_bias";
   return family;
 }
 
@@ -182,6 +205,7 @@ const std::vector<Family>& families() {
       bert(),
       roberta("roberta", "RobertaModel", "RobertaForSequenceClassification"),
       roberta("xlm-roberta", "XLMRobertaModel", "XLMRobertaForSequenceClassification"),
+      mpnet(),
       distilbert(),
       gpt2(),
       llama("llama", "LlamaModel", "LlamaForSequenceClassification", "LlamaForCausalLM"),

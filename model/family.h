@@ -47,6 +47,8 @@ struct FamilyNames {
   const char* query_norm = nullptr;
   const char* key_norm = nullptr;
   const char* final_norm = nullptr;
+  const char* distance_bias = nullptr;
+  bool pooler = false;      // "pooler.dense" may stand over the first token
   bool transposed = false;  // GPT-2's linear layers are stored as [in, out]
 };
 

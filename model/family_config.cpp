@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "model/distance_buckets.h"
 #include "model/family.h"
 #include "model/weight_files.h"
 
@@ -50,12 +51,6 @@ void set_number(Json& json, const char* key, float value) {
 }
 
 void refuse_unsupported(const ConfigReader& reader) {
-  if (reader.text("model_type") == "mpnet") {
-    reader.refuse("model_type",
-                  "its attention adds a learned relative_attention_bias, which no kernel here has; this "
-                  "version reads " +
-                      family_list());
-  }
   if (!is_family(reader.text("model_type"))) {
     reader.refuse("model_type", "this version reads " + family_list());
   }
@@ -79,6 +74,14 @@ void read_roberta(ModelConfig& config, const ConfigReader& reader) {
     reader.refuse("max_position_embeddings",
                   fmt::format("positions begin at {} (pad_token_id + 1)", config.position_offset));
   }
+}
+
+void read_mpnet(ModelConfig& config, const ConfigReader& reader) {
+  // What transformers has as constants, whatever config.json says.
+  reader.expect("pad_token_id", 1, "positions begin behind token 1, which pads");
+  reader.expect("relative_attention_num_buckets", distance_bucket_count,
+                "32 buckets of distances are supported");
+  read_roberta(config, reader);
 }
 
 // One rotary embedding, in either spelling: rope_parameters, or rope_theta and rope_scaling.
@@ -191,8 +194,9 @@ ModelConfig new_family(const std::string& family) {
   ModelConfig config;
   config.family = family;
   config.projection_activation = family_named(family).head.projection_activation;
-  if (family == "roberta" || family == "xlm-roberta") config.pad_id = 1;
-  if (family == "distilbert") config.segments = 0;
+  if (family == "roberta" || family == "xlm-roberta" || family == "mpnet") config.pad_id = 1;
+  if (family == "distilbert" || family == "mpnet") config.segments = 0;
+  config.distance_bias = family == "mpnet";
   if (family == "gpt2") {
     make_decoder(config);
     config.activation = Activation::gelu_tanh;
@@ -263,6 +267,7 @@ ModelConfig read_family(const ConfigReader& reader) {
       static_cast<int32_t>(reader.number("pad_token_id", decoder ? -1 : config.pad_id, Range{-1, 2e9}));
 
   if (config.family == "roberta" || config.family == "xlm-roberta") read_roberta(config, reader);
+  if (config.family == "mpnet") read_mpnet(config, reader);
   if (config.family == "modernbert") read_modernbert(config, reader);
   if (config.norm == NormKind::rms) read_llama(config, reader);
   if (decoder) config.tied_embeddings = reader.flag("tie_word_embeddings", config.family == "gpt2");
@@ -278,7 +283,7 @@ void find_optional_layers(ModelConfig& config, const std::filesystem::path& fold
   const Family& family = family_named(config.family);
   const auto has = [&](const std::string& name) { return files.has(name + ".weight"); };
   const std::string pooler = "pooler.dense";
-  if (family.names.segment != nullptr) {
+  if (family.names.pooler) {
     config.has_pooler = has(pooler) || has(family.names.prefix + pooler);
   }
   if (family.head.projection == nullptr) return;

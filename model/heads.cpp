@@ -86,6 +86,7 @@ Heads::Heads(Backend& backend, const ModelConfig& config, const std::vector<Head
       heads_(heads),
       head_input_(head_input),
       pooling_(pooling_of(head_input, config)),
+      skipped_(head_input == HeadInput::pooler ? 0 : config.unpooled_tokens),
       projection_(family_named(config.family).head),
       activation_(config.projection_activation),
       norm_(config.norm),
@@ -186,7 +187,7 @@ void Heads::project_backward(HeadParameters& gradients, HeadActivations& saved, 
 void Heads::forward(HeadActivations& saved, const HeadParameters& weights, const Tensor& hidden,
                     const Packing& packing, std::optional<uint64_t> dropout_key) const {
   if (heads_.empty()) return;
-  backend_.pool_forward(saved.vector, saved.argmax, hidden, packing, pooling_);
+  backend_.pool_forward(saved.vector, saved.argmax, hidden, packing, pooling_, skipped_);
   if (projects()) project(saved, weights, packing, dropout_key);
   const Tensor input = classified(saved);
   drop(input, dropout(dropout_key, DropoutPlace::head), packing);
@@ -217,7 +218,7 @@ std::vector<double> Heads::backward(HeadParameters& gradients, const Tensor& dhi
   }
   drop(dinput, dropout(dropout_key, DropoutPlace::head), packing);
   if (projects()) project_backward(gradients, saved, weights, packing, dropout_key);
-  backend_.pool_backward(dhidden, Write::overwrite, saved.dvector, saved.argmax, packing, pooling_);
+  backend_.pool_backward(dhidden, Write::overwrite, saved.dvector, saved.argmax, packing, pooling_, skipped_);
   return sums;
 }
 

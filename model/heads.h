@@ -69,6 +69,7 @@ class Heads {
   std::vector<HeadSpec> heads_;
   HeadInput head_input_;
   Pooling pooling_;
+  int64_t skipped_;        // tokens at the start of a row that are not pooled; the pooler's first token is
   FamilyHead projection_;  // used where head_input_ is the pooler
   Activation activation_;
   NormKind norm_;

@@ -165,7 +165,7 @@ struct Model::State {
     const Contrastive::Result result = contrastive.evaluate(pairs, config.contrastive.weight / total_weight);
     backend.upload(last.dpooled, result.gradient.data());
     backend.pool_backward(last.encoder.gradient, Write::add, last.dpooled, last.pooled_argmax, packing,
-                          config.contrastive.pooling);
+                          config.contrastive.pooling, config.unpooled_tokens);
     return result.loss;
   }
 
@@ -308,7 +308,7 @@ Tensor Model::pooled(const Batch& batch, Pooling pooling, bool normalize) {
   s.check_is_last(batch);
   if (s.rows == 0) return s.last.pooled;
   s.backend.pool_forward(s.last.pooled, s.last.pooled_argmax, s.last.encoder.hidden(), packing_of(batch),
-                         pooling);
+                         pooling, s.config.unpooled_tokens);
   if (normalize) s.backend.normalize_rows(s.last.pooled);
   return s.last.pooled;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "model/distance_buckets.h"
 #include "model/family.h"
 
 namespace limner {
@@ -112,6 +113,11 @@ class TableBuilder {
     if (config_.ropes.empty()) add_table(names_.position, config_.max_positions + config_.position_offset);
     if (config_.segments > 0) add_table(names_.segment, config_.segments);
     add_encoder_norm(first_norm(config_));
+    if (config_.distance_bias) {  // transformers' trainer lets no parameter with such a name decay
+      add(names_.distance_bias + std::string(".weight"), {distance_bucket_count, config_.heads}, Decay::none,
+          Init::normal);
+      last().f32 = true;
+    }
   }
 
   void add_block(int64_t index) {
@@ -168,7 +174,7 @@ class TableBuilder {
   void place() {
     const auto area = [&](const ParamSpec& spec) {
       if (spec.trained) return 0;
-      return spec.norm || !config_.lora.active() ? 1 : 2;
+      return spec.f32 || !config_.lora.active() ? 1 : 2;
     };
     std::stable_sort(table_.specs_.begin(), table_.specs_.end(),
                      [&](const ParamSpec& a, const ParamSpec& b) { return area(a) < area(b); });
@@ -205,7 +211,7 @@ class TableBuilder {
 
   void add_norm_vector(const std::string& name, int64_t width, Init init, Role role) {
     add(name, {width}, Decay::none, init, role);
-    last().norm = true;
+    last().f32 = true;
   }
 
   void add_encoder_norm(const std::string& name) { add_norm(name, config_.norm_bias); }

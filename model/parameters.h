@@ -32,7 +32,8 @@ struct ParamSpec {
   Role role = Role::encoder;
   Storage storage = Storage::plain;
   bool trained = true;
-  bool norm = false;  // read in f32 whatever the precision, as what stands above the encoder
+  bool f32 =
+      false;  // norms, distance bias: read in f32 whatever the precision, as what stands on the encoder
   struct Part {
     std::string name;
     int64_t rows;  // of dims[0]

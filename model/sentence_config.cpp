@@ -328,14 +328,18 @@ std::string SentenceConfig::prompt_for(const std::string& setting) const {
          "or a sign",
          words, fmt::join(names, ", "));
   }
-  if (!words.empty() && !pools_prompt) {
-    fail(ExitCode::bad_config,
-         "model.prompt: '{}', but the checkpoint's 1_Pooling has include_prompt false, and pooling without "
-         "the prompt's tokens is not "
-         "supported",
-         words);
-  }
   return words;
+}
+
+int64_t SentenceConfig::unpooled_tokens(int64_t prompt_tokens, int64_t row_tokens) const {
+  if (pools_prompt) return 0;
+  if (prompt_tokens >= row_tokens) {
+    fail(ExitCode::bad_config,
+         "model.prompt: its {} tokens fill a row of {}, and the checkpoint's 1_Pooling has include_prompt "
+         "false: no token is left to pool; raise model.max_length or shorten the prompt",
+         prompt_tokens, row_tokens);
+  }
+  return prompt_tokens;
 }
 
 void SentenceConfig::set_default_prompt(const std::string& words) {

@@ -42,9 +42,11 @@ struct SentenceConfig {
 
   int64_t width(int64_t hidden) const { return layers.empty() ? hidden : layers.back().out; }
   // The words for model.prompt: auto (those of the default prompt), the name of a prompt, or words.
-  // bad_config: one word alone that is no prompt's name; a prompt where the folder's pooling leaves prompts
-  // out.
+  // bad_config: one word alone that is no prompt's name.
   std::string prompt_for(const std::string& setting) const;
+  // How many tokens at the start of a row pooling leaves out, where the prompt has this many of them.
+  // bad_config: it would leave none.
+  int64_t unpooled_tokens(int64_t prompt_tokens, int64_t row_tokens) const;
   // Makes these words the default prompt, under the name they have or a new one.
   void set_default_prompt(const std::string& words);
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/distance_buckets.h"
 #include "model/dropout.h"
 #include "model/family.h"
 
@@ -33,6 +34,11 @@ std::vector<int32_t> table_positions(const ModelConfig& config, const Batch& bat
     }
   }
   return positions;
+}
+
+// The distances that this batch has.
+Tensor of_batch(const Tensor& bias, const Packing& packing) {
+  return bias.absent() ? bias : bias.slice_rows(0, 2 * packing.max_length - 1);
 }
 
 }  // namespace
@@ -89,9 +95,12 @@ void Transformer::forward(EncoderActivations& saved, const EncoderParameters& we
                           const Packing& packing, std::optional<uint64_t> dropout_key) const {
   embeddings_forward(saved, weights, batch, packing,
                      dropout_at(dropout_key, config_.embedding_dropout, 0, DropoutPlace::embeddings));
+  const Tensor bias = of_batch(saved.bias, packing);
+  distance_bias_forward(bias, weights);
   for (size_t index = 0; index < saved.blocks.size(); ++index) {
     block_forward(saved.blocks[index], block_input(saved, index), block_stream(saved, index),
-                  weights.blocks[index], {packing, dropout_key, saved.updates, static_cast<int64_t>(index)});
+                  weights.blocks[index],
+                  {packing, dropout_key, saved.updates, static_cast<int64_t>(index), bias, {}});
   }
 }
 
@@ -105,9 +114,12 @@ void Transformer::backward(EncoderParameters& gradients, EncoderActivations& sav
     backend_.fill_zero(saved.gradient);
   }
   const int lowest = lowest_trained(gradients);
+  const Tensor bias = of_batch(saved.bias, packing);
+  const Tensor dbias = gradients.distance_bias.absent() ? Tensor() : of_batch(saved.dbias, packing);
+  if (!dbias.absent()) backend_.fill_zero(dbias);
   for (size_t index = saved.blocks.size(); index-- > 0;) {
     const Tensor x = block_input(saved, index);
-    const Pass pass{packing, dropout_key, saved.updates, static_cast<int64_t>(index)};
+    const Pass pass{packing, dropout_key, saved.updates, static_cast<int64_t>(index), bias, dbias};
     if (pass.layer() >= lowest) {
       // The last block's activations are still there.
       if (config_.recompute && index + 1 < saved.blocks.size()) {
@@ -120,6 +132,7 @@ void Transformer::backward(EncoderParameters& gradients, EncoderActivations& sav
   if (lowest == 0) {
     embeddings_backward(gradients, saved, weights, batch, packing,
                         dropout_at(dropout_key, config_.embedding_dropout, 0, DropoutPlace::embeddings));
+    distance_bias_backward(gradients, dbias);
   }
   on_layer(0);
 }
@@ -193,6 +206,18 @@ void Transformer::embeddings_backward(EncoderParameters& g, EncoderActivations& 
                               table_positions(config_, batch), batch.segments);
 }
 
+// One number a head and distance, for all blocks: each takes that of its bucket.
+void Transformer::distance_bias_forward(const Tensor& bias, const EncoderParameters& w) const {
+  if (bias.absent()) return;
+  backend_.embedding_forward(bias, w.distance_bias, {}, {}, distance_buckets((bias.rows() + 1) / 2), {}, {});
+}
+
+void Transformer::distance_bias_backward(EncoderParameters& g, const Tensor& dbias) const {
+  if (dbias.absent()) return;
+  backend_.embedding_backward(g.distance_bias, {}, {}, dbias, distance_buckets((dbias.rows() + 1) / 2), {},
+                              {});
+}
+
 // Vaswani et al., "Attention is all you need", 2017. Each half's output is added to the hidden states and the
 // sum normalised: NormPlacement says whether the next half adds to the normalised sum or to the sum.
 void Transformer::block_forward(BlockActivations& a, const Tensor& x, const Tensor& stream,
@@ -207,7 +232,7 @@ void Transformer::block_forward(BlockActivations& a, const Tensor& x, const Tens
   if (const Tensor table = rotation(pass.block); !table.absent()) {
     backend_.rotate(a.heads, table, pass.packing, shape, Rotation::forward);
   }
-  backend_.attention_forward(a.context, a.lse, a.heads, pass.packing, shape);
+  backend_.attention_forward(a.context, a.lse, a.heads, pass.bias, pass.packing, shape);
   linear_forward(a.attention_dense, a.context, w.attention_output,
                  update_call(a, BlockLinear::attention_output, pass));
   norm_forward(a.attention_out, a.attention_norm, a.attention_dense, stream, w.attention_norm,
@@ -256,7 +281,8 @@ void Transformer::block_backward(BlockParameters& g, EncoderActivations& s, cons
   linear_backward(g.attention_output, s.dcontext, Write::overwrite, ddense, a.context, w.attention_output,
                   update_call(a, BlockLinear::attention_output, pass));
   const AttentionShape shape = config_.attention(pass.block, dropout.attention);
-  backend_.attention_backward(s.dqkv, s.dcontext, a.context, a.lse, a.heads, packing, shape);
+  backend_.attention_backward(s.dqkv, pass.dbias, s.dcontext, a.context, a.lse, a.heads, pass.bias, packing,
+                              shape);
   if (const Tensor table = rotation(pass.block); !table.absent()) {
     backend_.rotate(s.dqkv, table, packing, shape, Rotation::backward);
   }

@@ -25,8 +25,9 @@ struct BlockParameters {
 };
 struct EncoderParameters {
   Tensor word, position,
-      segment;  // [vocabulary, hidden]; [max_positions, hidden], [segments, hidden] or absent
-  Norm norm;    // of the embeddings, or before the first block
+      segment;           // [vocabulary, hidden]; [max_positions, hidden], [segments, hidden] or absent
+  Norm norm;             // of the embeddings, or before the first block
+  Tensor distance_bias;  // [distance_bucket_count, heads] f32, or absent
   std::vector<BlockParameters> blocks;
 };
 
@@ -63,6 +64,7 @@ struct EncoderActivations {
   Tensor out;  // T [tokens, hidden]
   std::vector<BlockActivations> blocks;
   LowRankScratch updates;
+  Tensor bias, dbias;  // f32 [distances, heads], for the longest row there may be; dbias in training only
   // Backward only. `gradient` is the running gradient of the hidden states, the others one block's scratch.
   Tensor gradient, dnormed, ddense, dinner, dinner_pre, dcontext, dqkv;
 
@@ -108,6 +110,7 @@ class Transformer {
     std::optional<uint64_t> dropout_key;
     const LowRankScratch& updates;
     int64_t block;
+    Tensor bias, dbias;  // of attention, by distance; absent without, dbias also in forward
 
     int layer() const { return static_cast<int>(block) + 1; }
   };
@@ -138,6 +141,8 @@ class Transformer {
                      const Pass& pass) const;
   void block_backward(BlockParameters& g, EncoderActivations& scratch, const BlockActivations& a,
                       const Tensor& x, const BlockParameters& w, const Pass& pass) const;
+  void distance_bias_forward(const Tensor& bias, const EncoderParameters& w) const;
+  void distance_bias_backward(EncoderParameters& g, const Tensor& dbias) const;
 };
 
 }  // namespace limner

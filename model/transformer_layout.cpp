@@ -1,4 +1,6 @@
 // Where the parameters and the activations of the encoder lie.
+#include <algorithm>
+
 #include "model/family.h"
 #include "model/transformer.h"
 
@@ -92,6 +94,8 @@ EncoderParameters encoder_parameters(const ParameterTable& table, const ModelCon
   p.position = lookup(names.position);
   p.segment = lookup(names.segment);
   p.norm = norm(first_norm(config));
+  if (names.distance_bias != nullptr)
+    p.distance_bias = view(norms, names.distance_bias + std::string(".weight"));
   for (int64_t index = 0; index < config.layers; ++index) {
     const std::string block = block_prefix(family_named(config.family), index);
     BlockParameters b;
@@ -118,6 +122,12 @@ EncoderActivations Transformer::lay_out(Arena& arena, const ModelConfig& config,
   a.out = hidden();
   a.embedded = hidden();
   a.updates = LowRankLayers::lay_out(arena, config, type, purpose, tokens);
+  if (config.distance_bias) {
+    const int64_t distances = 2 * std::min(tokens, config.max_positions) - 1;
+    const auto by_distance = [&] { return arena.take(DType::f32, {distances, config.heads}); };
+    a.bias = by_distance();
+    if (purpose == Purpose::training) a.dbias = by_distance();
+  }
   if (purpose == Purpose::inference) {
     // Two tensors of hidden states. Norms after each half: every block reads `out`, keeps its attention's
     // result in the other, and writes `out` again. Norms before: the other is the stream that halves add to,

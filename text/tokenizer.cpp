@@ -22,6 +22,11 @@ struct Tokenizer::State {
   const std::vector<std::string>& contents() const {
     return bert ? bert->contents : pipeline->pipeline.contents;
   }
+  bool is_special(int32_t id) const {
+    const std::vector<AddedToken>& added = bert ? bert->parts.added_tokens : pipeline->pipeline.added_tokens;
+    return std::any_of(added.begin(), added.end(),
+                       [&](const AddedToken& token) { return token.id == id && token.special; });
+  }
 };
 
 namespace {
@@ -96,6 +101,13 @@ Tokenizer Tokenizer::from_vocabulary(std::vector<std::string> vocabulary, const 
 }
 
 void Tokenizer::set_prompt(std::string words) { prompt_ = std::move(words); }
+
+int64_t Tokenizer::prompt_tokens(int64_t max_length) const {
+  if (prompt_.empty()) return 0;
+  const std::vector<int32_t> alone = encode("", max_length);
+  const bool special_end = !alone.empty() && state_->is_special(alone.back());
+  return static_cast<int64_t>(alone.size()) - (special_end ? 1 : 0);
+}
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, int64_t max_length) const {
   std::vector<int32_t> ids;

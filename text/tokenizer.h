@@ -42,6 +42,10 @@ class Tokenizer {
 
   // Words before every text that is encoded: a text is read as if it began with them.
   void set_prompt(std::string words);
+  // How many tokens at the start of every row are the prompt's, as sentence-transformers counts them: those
+  // of the prompt encoded alone, less the last one if it is special. What stands before the prompt is
+  // counted; a token that prompt and text share is not.
+  int64_t prompt_tokens(int64_t max_length) const;
 
   // At most max_length ids, special tokens counted; reading stops as soon as they are filled. Broken UTF-8 is
   // read as U+FFFD.

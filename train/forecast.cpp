@@ -128,6 +128,8 @@ TrainForecast forecast(const Run& run) {
   for (const HeadSettings& head : settings.train.heads) heads.push_back(head_of(head, preview));
   Tokenizer tokenizer = tokenizer_for(settings, preview, run.threads());
   tokenizer.set_prompt(plan.prompt);
+  plan.config.unpooled_tokens =
+      plan.sentence.unpooled_tokens(tokenizer.prompt_tokens(plan.max_length), plan.max_length);
   if (settings.model.checkpoint) {
     check_vocabulary(tokenizer, plan.config.vocabulary, *settings.model.checkpoint);
   } else {

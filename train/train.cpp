@@ -206,6 +206,8 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
 
   Tokenizer tokenizer = find_tokenizer(run, plan, prepared, prepared_sha256, split, stop);
   tokenizer.set_prompt(plan.prompt);
+  plan.config.unpooled_tokens =
+      plan.sentence.unpooled_tokens(tokenizer.prompt_tokens(plan.max_length), plan.max_length);
   if (!settings.model.checkpoint) plan.config.vocabulary = tokenizer.vocabulary_size();
   const fs::path tokens_path = run.train_folder() / "tokens.cache";
   TokenCache::make(tokens_path, {tokenizer.sha256(), prepared_sha256, plan.max_length}, prepared, tokenizer,

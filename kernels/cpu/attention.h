@@ -69,6 +69,14 @@ inline int64_t whole_vectors(int64_t count) {
   return (count + kWidestVector - 1) / kWidestVector * kWidestVector;
 }
 
+// Of one head's bias in scratch: the distances of a row of `length` tokens, and room for the vector that
+// begins at the last one.
+inline int64_t bias_floats(int64_t length) { return whole_vectors(2 * length) + kWidestVector; }
+// Where in it the bias of this query and key stands.
+inline int64_t bias_place(int64_t length, int64_t query, int64_t key) { return length - 1 + key - query; }
+// In a bias tensor, the first distance that a row of `length` tokens has.
+inline int64_t first_distance(const Tensor& bias, int64_t length) { return (bias.dim(0) + 1) / 2 - length; }
+
 inline int64_t whole_vectors_below(int64_t count) { return count / kWidestVector * kWidestVector; }
 
 }  // namespace limner

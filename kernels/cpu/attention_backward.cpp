@@ -19,7 +19,8 @@
 namespace limner {
 
 struct AttentionBackward {
-  Tensor dqkv, dy, y, lse, qkv;
+  Tensor dqkv, dy, y, lse, qkv, bias;
+  float* dbias;  // null, or each row's own: [heads, 2 * tokens], row r's distances from 2 * cu_lengths[r] on
   const Packing& packing;
   const AttentionShape& shape;
 };
@@ -28,7 +29,7 @@ struct AttentionBackward {
 struct BackwardScratch {
   ScratchPieces pieces;
   float *queries, *keys, *values, *dout, *dqueries, *dkeys, *dvalues;
-  float *key_panels, *value_panels, *probabilities, *dscores, *deltas;
+  float *key_panels, *value_panels, *probabilities, *dscores, *deltas, *bias, *dbias;
   uint16_t* bits;
   BackwardScratch(std::byte* memory, int64_t length, int64_t key_heads, const AttentionShape& shape)
       : pieces(memory) {
@@ -40,6 +41,7 @@ struct BackwardScratch {
     for (float** panels : {&key_panels, &value_panels}) *panels = pieces.floats(whole * stride);
     for (float** block : {&probabilities, &dscores}) *block = pieces.floats(queries_at_once * whole);
     deltas = pieces.floats(heads * whole);
+    for (float** distances : {&bias, &dbias}) *distances = pieces.floats(bias_floats(length));
     bits = pieces.bits(drawn_bytes(whole));
   }
 };
@@ -123,11 +125,14 @@ void backward_head(const AttentionBackward& call, const BackwardHead& at, const 
                             .keys = keys,
                             .lse2 = lse[token] * kLog2E,
                             .delta = at.deltas[token]};
+      const int64_t place = bias_place(at.length, token, start);
+      if (!call.bias.absent()) add_bias(scores.scores, scratch.bias + place, scores.end);
       if (dropout.active()) {
         random.draw(scratch.bits, call.packing.row_keys[static_cast<size_t>(at.row)], token,
                     at.head * kDropoutElementsPerHead + start, scores.end);
       }
       score_gradients(scores, dropout.active() ? scratch.bits : nullptr, dropout);
+      if (call.dbias != nullptr) add_bias(scratch.dbias + place, scores.dscores, scores.end);
     }
     multiply<Write::overwrite>(at.dqueries + query * stride, stride, Left{scratch.dscores, row_stride, 1},
                                as_rows(at.keys + start * stride, stride), queries, head_vectors, keys);
@@ -176,11 +181,17 @@ void backward_task(const AttentionBackward& call, int64_t row, int64_t first_key
       std::fill_n(scratch.dkeys + key_offset, length * stride, 0.0f);
       std::fill_n(scratch.dvalues + key_offset, length * stride, 0.0f);
     }
+    if (!call.bias.absent()) gather_bias(scratch.bias, call.bias, first_head + h, length);
+    if (call.dbias != nullptr) std::fill_n(scratch.dbias, bias_floats(length), 0.0f);
     backward_head(call,
                   {scratch.queries + offset, scratch.keys + key_offset, scratch.dout + offset,
                    scratch.dqueries + offset, scratch.dkeys + key_offset, scratch.dvalues + key_offset,
                    deltas, row, first_head + h, first, length, stride},
                   random, scratch);
+    if (call.dbias != nullptr) {
+      std::copy_n(scratch.dbias, 2 * length - 1,
+                  call.dbias + 2 * ((first_head + h) * call.packing.tokens() + first));
+    }
   }
   T* dqkv = call.dqkv.as<T>();
   scatter_heads(dqkv + queries_at, scratch.dqueries, in, scale);
@@ -206,8 +217,24 @@ namespace limner {
 
 HWY_EXPORT(attention_backward_task);
 
-void CpuBackend::attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor lse, Tensor qkv,
-                                    const Packing& packing, const AttentionShape& shape) {
+namespace {
+
+// dbias += the rows' own gradients, row after row.
+void add_row_biases(const Tensor& dbias, const float* rows, const Packing& packing, int64_t head) {
+  const int64_t heads = dbias.dim(1);
+  for (int64_t row = 0; row < packing.rows(); ++row) {
+    const int64_t length = AttentionTasks::length(packing, row);
+    if (length == 0) continue;
+    const float* from = rows + 2 * (head * packing.tokens() + packing.cu_lengths[static_cast<size_t>(row)]);
+    float* to = dbias.as<float>() + first_distance(dbias, length) * heads + head;
+    for (int64_t d = 0; d < 2 * length - 1; ++d) to[d * heads] += from[d];
+  }
+}
+
+}  // namespace
+
+void CpuBackend::attention_backward(Tensor dqkv, Tensor dbias, Tensor dy, Tensor y, Tensor lse, Tensor qkv,
+                                    Tensor bias, const Packing& packing, const AttentionShape& shape) {
   const char* const name = "attention_backward";
   check_float(name, "qkv", qkv);
   check_attention_shape(name, shape);
@@ -221,12 +248,19 @@ void CpuBackend::attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor lse
   check_dropout(name, shape.dropout);
   const AttentionTasks tasks(packing, shape);
   check_attention_dropout(name, shape, tasks.longest());
+  check_attention_bias(name, "bias", bias, shape, tasks.longest());
+  if (!dbias.absent()) check_tensor(name, "dbias", dbias, DType::f32, {bias.dim(0), shape.heads});
   thread_scratch_.ensure(BackwardScratch(nullptr, tasks.longest(), tasks.most_heads(), shape).pieces.bytes());
-  const AttentionBackward call{dqkv, dy, y, lse, qkv, packing, shape};
+  const int64_t row_biases = dbias.absent() ? 0 : 2 * shape.heads * tokens * dtype_bytes(DType::f32);
+  float* const row_dbias =
+      dbias.absent() ? nullptr : reinterpret_cast<float*>(shared_scratch_.at_least(row_biases));
+  const AttentionBackward call{dqkv, dy, y, lse, qkv, bias, row_dbias, packing, shape};
   parallel_for(tasks.count(), threads_, [&](int64_t task) {
     HWY_DYNAMIC_DISPATCH(attention_backward_task)
     (call, tasks.row(task), tasks.first_head(task), tasks.last_head(task), thread_scratch_.mine());
   });
+  if (dbias.absent()) return;
+  parallel_for(shape.heads, threads_, [&](int64_t head) { add_row_biases(dbias, row_dbias, packing, head); });
 }
 
 }  // namespace limner

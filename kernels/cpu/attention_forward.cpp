@@ -19,7 +19,7 @@
 namespace limner {
 
 struct AttentionForward {
-  Tensor y, lse, qkv;
+  Tensor y, lse, qkv, bias;
   const Packing& packing;
   const AttentionShape& shape;
 };
@@ -30,7 +30,7 @@ inline constexpr int64_t kForwardQueries = 8;
 // Scratch of one task: a row's tokens, some key heads and their query heads.
 struct ForwardScratch {
   ScratchPieces pieces;
-  float *queries, *keys, *values, *out, *key_panels, *scores;
+  float *queries, *keys, *values, *out, *key_panels, *scores, *bias;
   uint16_t* bits;
   ForwardScratch(std::byte* memory, int64_t length, int64_t key_heads, const AttentionShape& shape)
       : pieces(memory) {
@@ -39,6 +39,7 @@ struct ForwardScratch {
     for (float** part : {&keys, &values}) *part = pieces.floats(key_heads * whole * stride);
     key_panels = pieces.floats(whole * stride);
     scores = pieces.floats(kForwardQueries * whole);
+    bias = pieces.floats(bias_floats(length));
     bits = pieces.bits(drawn_bytes(whole));
   }
 };
@@ -101,6 +102,9 @@ void forward_head(const AttentionForward& call, const ForwardHead& at, const Ran
       float* scores = scratch.scores + q * row_stride;
       const KeyRange mine = keys_seen(call.shape, query + q, 1, at.length);
       const int64_t begin = mine.first - start, end = mine.last - start;
+      if (!call.bias.absent()) {
+        add_bias(scores, scratch.bias + bias_place(at.length, query + q, start), end);
+      }
       const RowSum total = exponentials(scores, begin, end);
       std::fill(scores, scores + begin, 0.0f);
       std::fill(scores + end, scores + keys, 0.0f);
@@ -147,6 +151,7 @@ void forward_task(const AttentionForward& call, int64_t row, int64_t first_key_h
   for (int64_t h = 0; h < heads; ++h) {
     const int64_t offset = h * head_stride, key_offset = h / shape.group() * head_stride;
     if (h % shape.group() == 0) pack_panels(scratch.key_panels, scratch.keys + key_offset, stride, length);
+    if (!call.bias.absent()) gather_bias(scratch.bias, call.bias, first_head + h, length);
     forward_head(call,
                  {scratch.queries + offset, scratch.values + key_offset, scratch.out + offset, row,
                   first_head + h, first, length, stride},
@@ -172,7 +177,7 @@ namespace limner {
 
 HWY_EXPORT(attention_forward_task);
 
-void CpuBackend::attention_forward(Tensor y, Tensor lse, Tensor qkv, const Packing& packing,
+void CpuBackend::attention_forward(Tensor y, Tensor lse, Tensor qkv, Tensor bias, const Packing& packing,
                                    const AttentionShape& shape) {
   const char* const name = "attention_forward";
   check_float(name, "qkv", qkv);
@@ -185,8 +190,9 @@ void CpuBackend::attention_forward(Tensor y, Tensor lse, Tensor qkv, const Packi
   check_dropout(name, shape.dropout);
   const AttentionTasks tasks(packing, shape);
   check_attention_dropout(name, shape, tasks.longest());
+  check_attention_bias(name, "bias", bias, shape, tasks.longest());
   thread_scratch_.ensure(ForwardScratch(nullptr, tasks.longest(), tasks.most_heads(), shape).pieces.bytes());
-  const AttentionForward call{y, lse, qkv, packing, shape};
+  const AttentionForward call{y, lse, qkv, bias, packing, shape};
   parallel_for(tasks.count(), threads_, [&](int64_t task) {
     HWY_DYNAMIC_DISPATCH(attention_forward_task)
     (call, tasks.row(task), tasks.first_head(task), tasks.last_head(task), thread_scratch_.mine());

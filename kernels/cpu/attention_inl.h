@@ -182,6 +182,19 @@ HWY_INLINE void pack_panels(float* panels, float* rows, int64_t stride, int64_t 
 inline Right as_panels(const float* panels, int64_t stride) { return {panels, kLanes, stride * kLanes}; }
 inline Right as_rows(const float* rows, int64_t stride) { return {rows, stride, kLanes}; }
 
+// A head's bias for a row of `length` tokens, times log2(e) as its scores are.
+inline void gather_bias(float* to, const Tensor& bias, int64_t head, int64_t length) {
+  const int64_t heads = bias.dim(1);
+  const float* from = bias.as<float>() + first_distance(bias, length) * heads + head;
+  for (int64_t d = 0; d < 2 * length - 1; ++d) to[d] = from[d * heads] * kLog2E;
+}
+// scores += bias of `keys` keys, from the bias of the first on; whole vectors are written.
+HWY_INLINE void add_bias(float* scores, const float* bias, int64_t keys) {
+  for (int64_t k = 0; k < keys; k += kLanes) {
+    store(hn::Add(load(scores + k), load(bias + k)), scores + k);
+  }
+}
+
 // Lanes begin..end - 1 keep their value, the others become `otherwise`.
 HWY_INLINE FloatVector lanes_between(FloatVector value, int64_t begin, int64_t end, FloatVector otherwise) {
   if (begin <= 0 && end >= kLanes) return value;

@@ -39,10 +39,10 @@ class CpuBackend final : public Backend {
   void rotate(Tensor qkv, Tensor table, const Packing& packing, const AttentionShape& shape,
               Rotation rotation) override;
 
-  void attention_forward(Tensor y, Tensor lse, Tensor qkv, const Packing& packing,
+  void attention_forward(Tensor y, Tensor lse, Tensor qkv, Tensor bias, const Packing& packing,
                          const AttentionShape& shape) override;
-  void attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor lse, Tensor qkv, const Packing& packing,
-                          const AttentionShape& shape) override;
+  void attention_backward(Tensor dqkv, Tensor dbias, Tensor dy, Tensor y, Tensor lse, Tensor qkv, Tensor bias,
+                          const Packing& packing, const AttentionShape& shape) override;
 
   void norm_forward(Tensor y, Tensor sum, Tensor mean, Tensor rstd, Tensor x, Tensor residual, Tensor gamma,
                     Tensor beta, NormKind kind, float epsilon, const Dropout& dropout,
@@ -58,9 +58,10 @@ class CpuBackend final : public Backend {
                           std::span<const int32_t> ids, std::span<const int32_t> positions,
                           std::span<const int32_t> segments) override;
 
-  void pool_forward(Tensor pooled, Tensor argmax, Tensor x, const Packing& packing, Pooling pooling) override;
+  void pool_forward(Tensor pooled, Tensor argmax, Tensor x, const Packing& packing, Pooling pooling,
+                    int64_t skipped) override;
   void pool_backward(Tensor dx, Write write, Tensor dpooled, Tensor argmax, const Packing& packing,
-                     Pooling pooling) override;
+                     Pooling pooling, int64_t skipped) override;
   void normalize_rows(Tensor x) override;
 
   void cross_entropy(Tensor loss, Tensor dlogits, Tensor logits, std::span<const int32_t> labels,

@@ -34,6 +34,12 @@ void check_call(const char* operation, const Tensor& y, const Tensor& qkv, const
   check_attention_dropout(operation, shape, packing.max_length);
 }
 
+// A bias as the kernels read it needs scratch of this many floats: the distances of the longest row and more.
+int bias_reach(const Packing& packing) { return std::max(packing.max_length, 1) - 1 + kBiasMargin; }
+int64_t spread_floats(const Tensor& bias, const Packing& packing) {
+  return bias.absent() ? 0 : bias.dim(1) * bias_stride(bias_reach(packing));
+}
+
 AttentionBatch batch_of(const DevicePacking& packing, const AttentionShape& shape) {
   constexpr int64_t kUnlimited = int64_t{1} << 30;  // beyond any row; twice this is still an int
   const int window = static_cast<int>(shape.window > 0 ? std::min(shape.window, kUnlimited) : kUnlimited);
@@ -50,17 +56,29 @@ AttentionBatch batch_of(const DevicePacking& packing, const AttentionShape& shap
           dropout_threshold(shape.dropout.probability),
           dropout_scale(shape.dropout.probability),
           shape.dropout.key,
-          1.0f / std::sqrt(static_cast<float>(shape.head_size))};
+          1.0f / std::sqrt(static_cast<float>(shape.head_size)),
+          0,
+          nullptr};
+}
+
+void give_bias(AttentionBatch& batch, float* spread, const Tensor& bias, const Packing& packing,
+               cudaStream_t stream) {
+  if (bias.absent()) return;
+  batch.bias = spread;
+  batch.bias_reach = bias_reach(packing);
+  launch_spread_bias(spread, batch.bias_reach, batch.score_scale, bias, stream);
 }
 
 }  // namespace
 
-void CudaBackend::attention_forward(Tensor y, Tensor lse, Tensor qkv, const Packing& packing,
+void CudaBackend::attention_forward(Tensor y, Tensor lse, Tensor qkv, Tensor bias, const Packing& packing,
                                     const AttentionShape& shape) {
   const char* const name = "attention_forward";
   check_call(name, y, qkv, packing, shape);
+  check_attention_bias(name, "bias", bias, shape, packing.max_length, Device::cuda);
   check_device_optional(name, "lse", lse, DType::f32, {shape.heads, qkv.rows()});
-  const AttentionBatch batch = batch_of(send(packing), shape);
+  AttentionBatch batch = batch_of(send(packing), shape);
+  give_bias(batch, scratch<float>(spread_floats(bias, packing)), bias, packing, stream_);
   if (qkv.dtype == DType::f32) {
     launch_attention_forward(AttentionForward<float>{batch, device_data<float>(y), device_data<float>(lse),
                                                      device_data<float>(qkv)},
@@ -73,18 +91,23 @@ void CudaBackend::attention_forward(Tensor y, Tensor lse, Tensor qkv, const Pack
   if (packing.max_length > tuning::kShortRow) launch_attention_forward(call, shape.head_size, stream_);
 }
 
-void CudaBackend::attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor lse, Tensor qkv,
-                                     const Packing& packing, const AttentionShape& shape) {
+void CudaBackend::attention_backward(Tensor dqkv, Tensor dbias, Tensor dy, Tensor y, Tensor lse, Tensor qkv,
+                                     Tensor bias, const Packing& packing, const AttentionShape& shape) {
   const char* const name = "attention_backward";
   check_call(name, y, qkv, packing, shape);
+  check_attention_bias(name, "bias", bias, shape, packing.max_length, Device::cuda);
+  if (!dbias.absent()) check_device_tensor(name, "dbias", dbias, DType::f32, {bias.dim(0), shape.heads});
   const int64_t tokens = qkv.rows();
   check_device_tensor(name, "dqkv", dqkv, qkv.dtype, {tokens, shape.packed_width()});
   check_device_tensor(name, "dy", dy, qkv.dtype, {tokens, shape.width()});
   check_device_tensor(name, "lse", lse, DType::f32, {shape.heads, tokens});
   check_aligned(name, "dqkv", dqkv);
   check_aligned(name, "dy", dy);
-  const AttentionBatch batch = batch_of(send(packing), shape);
-  float* const delta = scratch<float>(shape.heads * tokens);
+  AttentionBatch batch = batch_of(send(packing), shape);
+  const int64_t statistics = shape.heads * tokens, sums = dbias.absent() ? 0 : 2 * statistics;
+  float* const delta = scratch<float>(statistics + sums + spread_floats(bias, packing));
+  float* const row_dbias = dbias.absent() ? nullptr : delta + statistics;
+  give_bias(batch, delta + statistics + sums, bias, packing, stream_);
   with_device_type(qkv.dtype, [&]<class T>() {
     const AttentionBackward<T> call{batch,
                                     device_data<T>(dqkv),
@@ -93,11 +116,14 @@ void CudaBackend::attention_backward(Tensor dqkv, Tensor dy, Tensor y, Tensor ls
                                     device_data<T>(y),
                                     device_data<float>(lse),
                                     device_data<T>(qkv)};
-    if constexpr (std::is_same_v<T, bf16>) {
-      launch_attention_backward_short(call, shape.head_size, stream_);
-      if (packing.max_length <= tuning::kShortBackwardRow) return;
+    constexpr bool kHasShort = std::is_same_v<T, bf16>;
+    if constexpr (kHasShort) launch_attention_backward_short(call, shape.head_size, stream_);
+    if (!kHasShort || packing.max_length > tuning::kShortBackwardRow) {
+      launch_attention_backward(call, shape.head_size, stream_);
     }
-    launch_attention_backward(call, shape.head_size, stream_);
+    if (dbias.absent()) return;
+    launch_attention_bias_gradient(row_dbias, call, shape.head_size, stream_);
+    launch_sum_row_biases(dbias, row_dbias, batch, packing.max_length, stream_);
   });
 }
 

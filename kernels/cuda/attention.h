@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/cuda/gpu.h"
+#include "runtime/tensor.h"
 
 namespace limner {
 
@@ -19,7 +20,15 @@ struct AttentionBatch {
   float dropout_scale;  // of what is kept; 1 when dropout is off
   uint64_t dropout_key;
   float score_scale;  // 1 / sqrt(head_size)
+  // What is added to scores before they are scaled: head h's number for key - query = d stands at
+  // bias[h * bias_stride(bias_reach) + bias_reach + d], |d| <= bias_reach; or null.
+  int bias_reach;
+  const float* bias;
 };
+
+// A tile's tokens beyond its row meet in scores too, which are then hidden: a head's numbers go as far.
+constexpr int kBiasMargin = 64;
+LIMNER_HOST_DEVICE constexpr int bias_stride(int reach) { return 2 * reach + 1; }
 
 template <class T>
 struct AttentionForward {
@@ -29,6 +38,8 @@ struct AttentionForward {
   const T* qkv;
 };
 
+// No larger than 128 bytes: with 136 the kernels for heads of 128 spilled 84 bytes in place of 48 (nvcc 13,
+// sm_80).
 template <class T>
 struct AttentionBackward {
   AttentionBatch batch;
@@ -38,6 +49,7 @@ struct AttentionBackward {
   const float* lse;
   const T* qkv;
 };
+static_assert(sizeof(AttentionBackward<float>) <= 128);
 
 // Calls f.template operator()<head_size>() for a head size that kernels are compiled for.
 template <class Function>
@@ -71,5 +83,17 @@ void launch_attention_backward(const AttentionBackward<bf16>& call, int64_t head
 void launch_attention_backward_short(const AttentionBackward<bf16>& call, int64_t head_size,
                                      cudaStream_t stream);
 void launch_attention_backward(const AttentionBackward<float>& call, int64_t head_size, cudaStream_t stream);
+
+// The bias as the kernels read it, from [distances, heads]; `spread` has heads * bias_stride(reach) floats.
+void launch_spread_bias(float* spread, int reach, float score_scale, const Tensor& bias, cudaStream_t stream);
+// After the backward above, whose delta it reads: row_dbias, scratch [heads, 2 * tokens], receives each row's
+// sums over its scores, by distance, row r's from 2 * cu_lengths[r] on …
+void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<bf16>& call, int64_t head_size,
+                                    cudaStream_t stream);
+void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<float>& call, int64_t head_size,
+                                    cudaStream_t stream);
+// … and dbias [distances, heads] += the rows' sums, in the order of the rows.
+void launch_sum_row_biases(const Tensor& dbias, const float* row_dbias, const AttentionBatch& batch,
+                           int64_t max_length, cudaStream_t stream);
 
 }  // namespace limner

@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(kTileThreads)
     const Range steps{max(key, own.first / kQueryStep * kQueryStep),
                       query < tile.length ? min(key + kTileRows, own.last) : key};
     strip.meet_keys(keys + stage * kTileElements<kHeadSize>, values + stage * kTileElements<kHeadSize>, key,
-                    steps, batch, tile.length, bits);
+                    steps, batch, head_bias(batch, at.head), tile.length, bits);
     __syncthreads();  // the next iteration overwrites this stage
   }
   strip.store(call, at);
@@ -116,7 +116,7 @@ __global__ void __launch_bounds__(kTileThreads)
                       key < tile.length ? min(query + kTileRows, own.last) : query};
     const float* const lse2 = statistics + stage * 2 * kTileRows;
     strip.meet_queries(queries + stage * kTileElements<kHeadSize>, dy + stage * kTileElements<kHeadSize>,
-                       lse2, lse2 + kTileRows, query, steps, batch,
+                       lse2, lse2 + kTileRows, query, steps, batch, at.head + item / tiles,
                        DropoutBits(batch, tile.row, at.head + item / tiles));
     if (more) statistics[(stage ^ 1) * 2 * kTileRows + thread] = ahead;
     __syncthreads();  // the next iteration overwrites this stage

@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(kTileThreads)
   for (int query = 0; query < at.length; query += 16) {
     QueryStrip<kHeadSize> strip;
     strip.load(call, at, query);
-    strip.meet_keys(keys, values, 0, Range{0, at.length}, batch, at.length, bits);
+    strip.meet_keys(keys, values, 0, Range{0, at.length}, batch, head_bias(batch, at.head), at.length, bits);
     strip.store(call, at);
   }
 }
@@ -88,7 +88,7 @@ __global__ void __launch_bounds__(kTileThreads)
       delta[lane] = lane < at.length ? call.delta[place] : 0.0f;
       cp_async_wait<0>();
       __syncwarp();  // every lane's copies and statistics have arrived
-      strip.meet_queries(queries, dy, lse2, delta, 0, Range{0, at.length}, batch,
+      strip.meet_queries(queries, dy, lse2, delta, 0, Range{0, at.length}, batch, at.head + member,
                          DropoutBits(batch, at.row, at.head + member));
     }
     strip.store(call, at);

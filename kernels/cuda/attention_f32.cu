@@ -2,6 +2,7 @@
 // multiplied by FMA, because the tensor cores' f32 (TF32) has 10 bits.
 #include <cfloat>
 
+#include "kernels/cuda/attention_bias.h"
 #include "kernels/cuda/attention_f32_tile.h"
 
 namespace limner {
@@ -22,6 +23,7 @@ __global__ void __launch_bounds__(kThreads) attention_forward_f32_kernel(const A
   const int head = static_cast<int>(blockIdx.y), query = tile.start + place.first_row;
   const HeadRows<const float> rows = head_rows<kHeadSize>(call.qkv, batch, tile.first, head);
   const DropoutBits bits(batch, tile.row, head);
+  const float* const bias = head_bias(batch, head);
   copy_rows<kHeadSize>(queries, rows.queries + tile.start * rows.stride, rows.stride,
                        tile.length - tile.start, kRows);
 
@@ -35,6 +37,7 @@ __global__ void __launch_bounds__(kThreads) attention_forward_f32_kernel(const A
     const uint32_t kept = kept_products<RowsAre::queries>(batch, bits, query, key + place.column);
     Products weights;
     multiply<kHeadSize>(weights, queries, keys);
+    if (bias != nullptr) add_bias<RowsAre::queries>(weights, bias, query, key + place.column);
 #pragma unroll
     for (int i = 0; i < kOwnRows; ++i) {
       float highest = most[i];
@@ -74,6 +77,29 @@ __global__ void __launch_bounds__(kThreads) attention_forward_f32_kernel(const A
                         static_cast<int64_t>(batch.heads) * kHeadSize, tile.length - tile.start, sums, scale);
 }
 
+// A thread's own rows, when rows are queries: their statistics, the first one's place, the row's length.
+struct QueryRows {
+  const float (&lse)[kOwnRows];
+  const float (&delta)[kOwnRows];
+  int query, length;
+};
+
+// Scores (products and bias) become their gradients; `key` is the thread's first column.
+__device__ __forceinline__ void score_gradients(Products& scores, const Products& dweights, uint32_t kept,
+                                                const QueryRows& rows, int key, const AttentionBatch& batch) {
+#pragma unroll
+  for (int i = 0; i < kOwnRows; ++i) {
+#pragma unroll
+    for (int j = 0; j < kOwnColumns; ++j) {
+      const int seen_key = key + kLanesARow * j;
+      const bool hidden = seen_key >= rows.length || is_hidden(batch, rows.query + i, seen_key);
+      const float probability = hidden ? 0.0f : expf(scores[i][j] * batch.score_scale - rows.lse[i]);
+      scores[i][j] =
+          probability * ((is_kept(kept, i, j) ? dweights[i][j] * batch.dropout_scale : 0.0f) - rows.delta[i]);
+    }
+  }
+}
+
 // dq and delta: a block owns 64 queries; keys and values pass by.
 template <int kHeadSize>
 __global__ void __launch_bounds__(kThreads)
@@ -94,6 +120,7 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t output = output_offset<kHeadSize>(batch, tile.first + tile.start, head);
   const int64_t output_stride = static_cast<int64_t>(batch.heads) * kHeadSize;
   const DropoutBits bits(batch, tile.row, head);
+  const float* const bias = head_bias(batch, head);
   copy_rows<kHeadSize>(queries, rows.queries + tile.start * rows.stride, rows.stride, valid_rows, kRows);
   copy_rows<kHeadSize>(dy, call.dy + output, output_stride, valid_rows, kRows);
   __syncthreads();  // dy is there
@@ -120,17 +147,9 @@ __global__ void __launch_bounds__(kThreads)
     Products scores, dweights;
     multiply<kHeadSize>(scores, queries, keys);
     multiply<kHeadSize>(dweights, dy, values);
-#pragma unroll
-    for (int i = 0; i < kOwnRows; ++i) {
-#pragma unroll
-      for (int j = 0; j < kOwnColumns; ++j) {
-        const int seen_key = key + place.column + kLanesARow * j;
-        const bool hidden = seen_key >= tile.length || is_hidden(batch, query + i, seen_key);
-        const float probability = hidden ? 0.0f : expf(scores[i][j] * batch.score_scale - lse[i]);
-        scores[i][j] =
-            probability * ((is_kept(kept, i, j) ? dweights[i][j] * batch.dropout_scale : 0.0f) - delta[i]);
-      }
-    }
+    if (bias != nullptr) add_bias<RowsAre::queries>(scores, bias, query, key + place.column);
+    score_gradients(scores, dweights, kept, QueryRows{lse, delta, query, tile.length}, key + place.column,
+                    batch);
     add_product<kHeadSize>(dqueries, scores, exchange, keys);
     __syncthreads();  // the next iteration overwrites the tiles
   }
@@ -169,6 +188,7 @@ __global__ void __launch_bounds__(kThreads)
     const float* const head_dy = call.dy + output_offset<kHeadSize>(batch, tile.first, head);
     const int64_t head_statistics = static_cast<int64_t>(head) * batch.tokens + tile.first;
     const DropoutBits bits(batch, tile.row, head);
+    const float* const bias = head_bias(batch, head);
     for (int query = seen.first / kColumns * kColumns; query < seen.last; query += kColumns) {
       copy_rows<kHeadSize>(queries, head_queries + query * rows.stride, rows.stride, tile.length - query,
                            kColumns);
@@ -178,6 +198,7 @@ __global__ void __launch_bounds__(kThreads)
       Products scores, dweights;
       multiply<kHeadSize>(scores, keys, queries);
       multiply<kHeadSize>(dweights, values, dy);
+      if (bias != nullptr) add_bias<RowsAre::keys>(scores, bias, key, query + place.column);
 #pragma unroll
       for (int j = 0; j < kOwnColumns; ++j) {
         const int seen_query = query + place.column + kLanesARow * j;
@@ -209,6 +230,78 @@ __global__ void __launch_bounds__(kThreads)
                         dvalues, value_scale);
 }
 
+// The bias' gradient: a block owns a head of a row. For each shift of keys against queries it adds up the
+// gradients of the scores of all tiles of queries, whose distances are the same, and then along the
+// diagonals.
+template <int kHeadSize>
+__global__ void __launch_bounds__(kThreads)
+    attention_bias_gradient_f32_kernel(float* row_dbias, const AttentionBackward<float> call) {
+  SharedArena shared;
+  float* const queries = shared.take<float>(kRows * kStride<kHeadSize>);
+  float* const dy = shared.take<float>(kRows * kStride<kHeadSize>);
+  float* const keys = shared.take<float>(kColumns * kStride<kHeadSize>);
+  float* const values = shared.take<float>(kColumns * kStride<kHeadSize>);
+  float* const exchange = shared.take<float>(kRows * kWeightStride);
+  const AttentionBatch& batch = call.batch;
+  const int row = static_cast<int>(blockIdx.x), head = static_cast<int>(blockIdx.y);
+  const int first = batch.cu_lengths[row], length = batch.cu_lengths[row + 1] - first;
+  if (length == 0) return;
+  const Place place;
+  const HeadRows<const float> rows = head_rows<kHeadSize>(call.qkv, batch, first, head);
+  const int64_t output_stride = static_cast<int64_t>(batch.heads) * kHeadSize;
+  const float* const row_dy = call.dy + output_offset<kHeadSize>(batch, first, head);
+  const int64_t statistics = static_cast<int64_t>(head) * batch.tokens + first;
+  const DropoutBits bits(batch, row, head);
+  const float* const bias = head_bias(batch, head);
+  float* const sums = clear_row_bias(row_dbias, batch, head, first, length);
+
+  const int last_query = (length - 1) / kRows * kRows;
+  for (int shift = -last_query; shift < length; shift += kColumns) {
+    Products gradients = {};
+    for (int start = shift < 0 ? (-shift + kRows - 1) / kRows * kRows : 0;
+         start < length && start + shift < length; start += kRows) {
+      const int key = start + shift, query = start + place.first_row;
+      const Range seen = keys_seen(batch, start, kRows, length);
+      if (key >= seen.last || key + kColumns <= seen.first) continue;
+      copy_rows<kHeadSize>(queries, rows.queries + start * rows.stride, rows.stride, length - start, kRows);
+      copy_rows<kHeadSize>(dy, row_dy + start * output_stride, output_stride, length - start, kRows);
+      copy_rows<kHeadSize>(keys, rows.keys + key * rows.stride, rows.stride, length - key, kColumns);
+      copy_rows<kHeadSize>(values, rows.values + key * rows.stride, rows.stride, length - key, kColumns);
+      __syncthreads();  // the tiles are there
+      float lse[kOwnRows], delta[kOwnRows];
+#pragma unroll
+      for (int i = 0; i < kOwnRows; ++i) {
+        const bool valid = query + i < length;
+        lse[i] = valid ? call.lse[statistics + query + i] : INFINITY;  // infinity: probability 0
+        delta[i] = valid ? call.delta[statistics + query + i] : 0.0f;
+      }
+      const uint32_t kept = kept_products<RowsAre::queries>(batch, bits, query, key + place.column);
+      Products scores, dweights;
+      multiply<kHeadSize>(scores, queries, keys);
+      multiply<kHeadSize>(dweights, dy, values);
+      add_bias<RowsAre::queries>(scores, bias, query, key + place.column);
+      score_gradients(scores, dweights, kept, QueryRows{lse, delta, query, length}, key + place.column,
+                      batch);
+#pragma unroll
+      for (int i = 0; i < kOwnRows; ++i) {
+#pragma unroll
+        for (int j = 0; j < kOwnColumns; ++j) gradients[i][j] += scores[i][j];
+      }
+      __syncthreads();  // the next iteration overwrites the tiles
+    }
+#pragma unroll
+    for (int i = 0; i < kOwnRows; ++i) {
+#pragma unroll
+      for (int j = 0; j < kOwnColumns; ++j) {
+        exchange[(place.first_row + i) * kWeightStride + place.column + kLanesARow * j] = gradients[i][j];
+      }
+    }
+    __syncthreads();  // every thread's gradients are there
+    add_diagonals<kRows, kColumns, kWeightStride>(sums, exchange, shift, length);
+    __syncthreads();  // the next shift overwrites them, and adds to some of the same sums
+  }
+}
+
 // Shared memory of a block that owns `own` tiles of 64 rows and meets two of 32.
 template <int kHeadSize>
 constexpr size_t shared_bytes(int own) {
@@ -231,6 +324,14 @@ void launch_attention_backward(const AttentionBackward<float>& call, int64_t hea
            shared_bytes<kHeadSize>(2), stream, call);
     launch(attention_backward_key_f32_kernel<kHeadSize>, row_tile_grid(batch, kRows, batch.key_heads),
            kThreads, shared_bytes<kHeadSize>(2), stream, call);
+  });
+}
+
+void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<float>& call, int64_t head_size,
+                                    cudaStream_t stream) {
+  with_head_size(head_size, [&]<int kHeadSize>() {
+    launch(attention_bias_gradient_f32_kernel<kHeadSize>, row_grid(call.batch), kThreads,
+           shared_bytes<kHeadSize>(2), stream, row_dbias, call);
   });
 }
 

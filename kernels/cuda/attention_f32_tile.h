@@ -68,6 +68,18 @@ __device__ void multiply(Products& products, const float* left, const float* rig
   }
 }
 
+// Adds to each product what its distance has; `row` and `column` are the first ones, in the row of the batch.
+template <RowsAre kRowsAre>
+__device__ __forceinline__ void add_bias(Products& products, const float* bias, int row, int column) {
+  constexpr int kSign = kRowsAre == RowsAre::queries ? 1 : -1;  // of column - row
+  const float* const own = bias + kSign * (column - row);
+#pragma unroll
+  for (int i = 0; i < kOwnRows; ++i) {
+#pragma unroll
+    for (int j = 0; j < kOwnColumns; ++j) products[i][j] += own[kSign * (kLanesARow * j - i)];
+  }
+}
+
 // sums += weights * right. The weights go through `exchange`, of which a warp reads only what it wrote.
 template <int kHeadSize>
 __device__ void add_product(float (&sums)[kOwnRows][kHeadSize / kLanesARow], const Products& weights,
@@ -129,7 +141,6 @@ __device__ void store_rows(float* rows, int64_t stride, int valid_rows,
 // Which of a thread's 16 products dropout keeps, bit 4 * row + column: one copy of the generator's ten rounds
 // in a loop, not 16, whose registers the sums need. `row` and `column` are the first ones, in the row of the
 // batch.
-enum class RowsAre : uint8_t { queries, keys };
 template <RowsAre kRowsAre>
 __device__ __forceinline__ uint32_t kept_products(const AttentionBatch& batch, const DropoutBits& bits,
                                                   int row, int column) {

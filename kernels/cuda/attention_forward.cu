@@ -121,9 +121,10 @@ __device__ __forceinline__ void drop_weights(float (&weights)[kStrips][kColumns]
 template <int kColumns, int kHeadSize, int kStrips>
 __device__ __forceinline__ void attend(Queries<kHeadSize, kStrips>& queries, const bf16* keys,
                                        const bf16* values, const Span& at, const AttentionBatch& batch,
-                                       const DropoutBits& bits) {
+                                       const float* bias, const DropoutBits& bits) {
   float scores[kStrips][kColumns][4];
   multiply_by_rows<kHeadSize>(scores, queries.fragments, keys);
+  if (bias != nullptr) add_bias<RowsAre::queries>(scores, bias, at.query, at.key);
   hide_keys(scores, at, batch);
   update_softmax(queries, scores, batch.score_scale * kLog2E);
   if (batch.drops) drop_weights(scores, bits, at);
@@ -198,7 +199,7 @@ __global__ void __launch_bounds__(kTileThreads) attention_forward_kernel(const A
     if (query < tile.length && key < own.last && key + kTileRows > own.first) {
       attend<kTileRows / 8>(queries, keys + stage * kTileElements<kHeadSize>,
                             values + stage * kTileElements<kHeadSize>, Span{query, key, tile.length}, batch,
-                            bits);
+                            head_bias(batch, head), bits);
     }
     __syncthreads();  // the next iteration overwrites this stage
   }
@@ -243,7 +244,7 @@ __global__ void __launch_bounds__(kTileThreads)
     for (int key = seen.first / kKeys * kKeys; key < seen.last; key += kKeys) {
       attend<kKeys / 8>(queries, keys + offset + key * kTileStride<kHeadSize>,
                         values + offset + key * kTileStride<kHeadSize>, Span{query, key, length}, batch,
-                        bits);
+                        head_bias(batch, head), bits);
     }
     store_queries(queries, call, head, first, query, length);
   }

@@ -78,6 +78,15 @@ __device__ __forceinline__ int64_t output_offset(const AttentionBatch& batch, in
   return (static_cast<int64_t>(token) * batch.heads + head) * kHeadSize;
 }
 
+// A head's bias, to be indexed by key - query; null without.
+__device__ __forceinline__ const float* head_bias(const AttentionBatch& batch, int head) {
+  if (batch.bias == nullptr) return nullptr;
+  return batch.bias + (head * bias_stride(batch.bias_reach) + batch.bias_reach);
+}
+
+// What the rows of a piece of scores are; its columns are the other.
+enum class RowsAre : uint8_t { queries, keys };
+
 // Random bits of one head of one row: kernels/dropout.h with the row's share of the counter filled in.
 class DropoutBits {
  public:

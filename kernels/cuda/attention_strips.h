@@ -76,33 +76,42 @@ struct QueryStrip {
     }
   }
 
+  // scores [16 x kQueryStep]: the gradients of the scores of the keys from `key` on, whose tiles these are.
+  __device__ __forceinline__ void score_gradients(float (&scores)[1][kQueryStep / 8][4], const bf16* keys,
+                                                  const bf16* values, int key, const AttentionBatch& batch,
+                                                  const float* bias, int length, const DropoutBits& bits) {
+    const Lane lane;
+    float dweights[1][kQueryStep / 8][4];
+    multiply_by_rows<kHeadSize>(scores, queries, keys);
+    multiply_by_rows<kHeadSize>(dweights, dy, values);
+    if (bias != nullptr) add_bias<RowsAre::queries>(scores, bias, query, key);
+#pragma unroll
+    for (int n = 0; n < kQueryStep / 8; n += 2) {
+      uint32_t words[4];
+      if (batch.drops) draw_for_query_rows(words, bits, query, key + 8 * n);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        float& score = scores[0][n + i / 4][i % 4];
+        float dweight = dweights[0][n + i / 4][i % 4];
+        const int half = i % 4 / 2, mine = key + 8 * (n + i / 4) + 2 * lane.pair + i % 2;
+        const bool hidden = mine >= length || is_hidden(batch, query + lane.group + 8 * half, mine);
+        const float probability =
+            hidden ? 0.0f : fast_exp2(score * (batch.score_scale * kLog2E) - lse2[half]);
+        if (batch.drops) dweight = kept(bits, words, i / 4, i % 4) ? dweight * batch.dropout_scale : 0.0f;
+        score = probability * (dweight - delta[half]);
+      }
+    }
+  }
+
   // Of the keys in `steps`, whose first is a multiple of kQueryStep; the tiles begin with key `tile_key`.
   __device__ __forceinline__ void meet_keys(const bf16* keys, const bf16* values, int tile_key,
-                                            const Range& steps, const AttentionBatch& batch, int length,
-                                            const DropoutBits& bits) {
-    const Lane lane;
+                                            const Range& steps, const AttentionBatch& batch,
+                                            const float* bias, int length, const DropoutBits& bits) {
 #pragma unroll 1
     for (int step = steps.first; step < steps.last; step += kQueryStep) {
       const int offset = (step - tile_key) * kTileStride<kHeadSize>;
-      float scores[1][kQueryStep / 8][4], dweights[1][kQueryStep / 8][4];
-      multiply_by_rows<kHeadSize>(scores, queries, keys + offset);
-      multiply_by_rows<kHeadSize>(dweights, dy, values + offset);
-#pragma unroll
-      for (int n = 0; n < kQueryStep / 8; n += 2) {
-        uint32_t words[4];
-        if (batch.drops) draw_for_query_rows(words, bits, query, step + 8 * n);
-#pragma unroll
-        for (int i = 0; i < 8; ++i) {
-          float& score = scores[0][n + i / 4][i % 4];
-          float dweight = dweights[0][n + i / 4][i % 4];
-          const int half = i % 4 / 2, key = step + 8 * (n + i / 4) + 2 * lane.pair + i % 2;
-          const bool hidden = key >= length || is_hidden(batch, query + lane.group + 8 * half, key);
-          const float probability =
-              hidden ? 0.0f : fast_exp2(score * (batch.score_scale * kLog2E) - lse2[half]);
-          if (batch.drops) dweight = kept(bits, words, i / 4, i % 4) ? dweight * batch.dropout_scale : 0.0f;
-          score = probability * (dweight - delta[half]);
-        }
-      }
+      float scores[1][kQueryStep / 8][4];
+      score_gradients(scores, keys + offset, values + offset, step, batch, bias, length, bits);
       add_product<kHeadSize>(dqueries, scores, keys + offset);
     }
   }
@@ -133,7 +142,8 @@ struct KeyStrip {
   // query `tile_query`.
   __device__ __forceinline__ void meet_queries(const bf16* queries, const bf16* dy, const float* lse2,
                                                const float* delta, int tile_query, const Range& steps,
-                                               const AttentionBatch& batch, const DropoutBits& bits) {
+                                               const AttentionBatch& batch, int head,
+                                               const DropoutBits& bits) {
     constexpr int kStep = kKeyStep<kHeadSize>;
     const Lane lane;
 #pragma unroll 1
@@ -142,6 +152,7 @@ struct KeyStrip {
       float scores[1][kStep / 8][4], dweights[1][kStep / 8][4];
       multiply_by_rows<kHeadSize>(scores, keys, queries + offset);
       multiply_by_rows<kHeadSize>(dweights, values, dy + offset);
+      if (batch.bias != nullptr) add_bias<RowsAre::keys>(scores, head_bias(batch, head), key, step);
 #pragma unroll
       for (int n = 0; n < kStep / 8; n += 2) {
         uint32_t words[4];

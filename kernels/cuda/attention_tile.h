@@ -200,6 +200,25 @@ __device__ __forceinline__ void add_product(float (&sums)[kStrips][kHeadSize / 8
   }
 }
 
+// --- Bias. Adds to each score, whose piece begins with this row and column, what its distance has.
+template <RowsAre kRowsAre, int kStrips, int kColumns>
+__device__ __forceinline__ void add_bias(float (&scores)[kStrips][kColumns][4], const float* bias, int row,
+                                         int column) {
+  constexpr int kSign = kRowsAre == RowsAre::queries ? 1 : -1;  // of column - row
+  const Lane lane;
+  const float* const own = bias + kSign * (column + 2 * lane.pair - row - lane.group);
+#pragma unroll
+  for (int strip = 0; strip < kStrips; ++strip) {
+#pragma unroll
+    for (int n = 0; n < kColumns; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        scores[strip][n][i] += own[kSign * (8 * n + (i & 1) - 16 * strip - 8 * (i / 2))];
+      }
+    }
+  }
+}
+
 // --- Dropout of two neighbouring accumulators, 16 x 16 scores: 32 blocks of eight, one drawn by each lane
 // and then dealt out. Rows are queries, columns keys: a block is a row's eight columns, shared by a quad.
 __device__ __forceinline__ void draw_for_query_rows(uint32_t (&words)[4], const DropoutBits& bits, int query,

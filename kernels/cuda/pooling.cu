@@ -11,30 +11,42 @@ constexpr int kPoolWarps = 8;
 constexpr int kPoolThreads = kPoolWarps * kWarpSize;
 static_assert(kPoolThreads == kWarpChunk, "a thread finishes one column");
 
-// The share of token `position` in the vector of a row of `length` tokens, for every pooling but max.
-__device__ __forceinline__ float pooling_weight(Pooling pooling, int64_t position, int64_t length) {
-  const auto tokens = static_cast<float>(length);
+// The tokens of a row that are pooled: positions begin..end - 1 of the row whose first token is `first`.
+struct PooledRange {
+  int64_t first, begin, end;
+};
+__device__ __forceinline__ PooledRange pooled_range(const DevicePacking& packing, int64_t row,
+                                                    int64_t skipped) {
+  const int64_t first = packing.cu_lengths[row], length = packing.cu_lengths[row + 1] - first;
+  return {first, min(skipped, length), length};
+}
+
+// The share of token `position`, one of the range, in the row's vector, for every pooling but max.
+__device__ __forceinline__ float pooling_weight(Pooling pooling, int64_t position, const PooledRange& range) {
+  const auto tokens = static_cast<float>(range.end - range.begin);
   if (pooling == Pooling::mean) return 1.0f / tokens;
-  if (pooling == Pooling::cls) return position == 0 ? 1.0f : 0.0f;
-  if (pooling == Pooling::last) return position == length - 1 ? 1.0f : 0.0f;
-  return 2.0f * static_cast<float>(position + 1) / (tokens * (tokens + 1.0f));  // weighted_mean
+  if (pooling == Pooling::cls) return position == range.begin ? 1.0f : 0.0f;
+  if (pooling == Pooling::last) return position == range.end - 1 ? 1.0f : 0.0f;
+  // weighted_mean: the weights are begin + 1, …, end
+  return 2.0f * static_cast<float>(position + 1) / (tokens * static_cast<float>(range.begin + range.end + 1));
 }
 
 // A block takes one row and kWarpChunk columns: warp w takes positions w, w + 8, …; then one thread a column
 // adds the warps' sums in order.
 template <class T>
 __global__ void __launch_bounds__(kPoolThreads)
-    pool_weighted_kernel(float* pooled, const T* x, int64_t width, DevicePacking packing, Pooling pooling) {
+    pool_weighted_kernel(float* pooled, const T* x, int64_t width, DevicePacking packing, Pooling pooling,
+                         int64_t skipped) {
   SHARED_ARRAY(Chunk, sums, [kPoolWarps][kWarpSize]);
   const int64_t row = blockIdx.x, first_column = int64_t{blockIdx.y} * kWarpChunk;
-  const int64_t first = packing.cu_lengths[row], length = packing.cu_lengths[row + 1] - first;
+  const PooledRange range = pooled_range(packing, row, skipped);
   const int64_t column = first_column + lane_index() * kChunk;
   Chunk sum{};
   if (column < width) {
-    for (int64_t position = warp_index(); position < length; position += kPoolWarps) {
-      const float weight = pooling_weight(pooling, position, length);
+    for (int64_t position = range.begin + warp_index(); position < range.end; position += kPoolWarps) {
+      const float weight = pooling_weight(pooling, position, range);
       if (weight == 0.0f) continue;
-      const Chunk value = load_chunk(x + (first + position) * width + column, width - column);
+      const Chunk value = load_chunk(x + (range.first + position) * width + column, width - column);
 #pragma unroll
       for (int i = 0; i < kChunk; ++i) sum.value[i] += weight * value.value[i];
     }
@@ -53,22 +65,25 @@ struct alignas(16) Positions {
   int32_t value[kChunk];
 };
 
-// As above; of equal values the first position wins. Every warp begins with position 0, so that a NaN there
-// stays, and one elsewhere is passed over, however the positions are shared out.
+// As above; of equal values the first position wins. Every warp begins with the first one, so that a NaN
+// there stays, and one elsewhere is passed over, however the positions are shared out.
 template <class T>
 __global__ void __launch_bounds__(kPoolThreads)
-    pool_max_kernel(float* pooled, int32_t* argmax, const T* x, int64_t width, DevicePacking packing) {
+    pool_max_kernel(float* pooled, int32_t* argmax, const T* x, int64_t width, DevicePacking packing,
+                    int64_t skipped) {
   SHARED_ARRAY(Chunk, bests, [kPoolWarps][kWarpSize]);
   SHARED_ARRAY(Positions, places, [kPoolWarps][kWarpSize]);
   const int64_t row = blockIdx.x, first_column = int64_t{blockIdx.y} * kWarpChunk;
-  const int64_t first = packing.cu_lengths[row], length = packing.cu_lengths[row + 1] - first;
+  const PooledRange range = pooled_range(packing, row, skipped);
   const int64_t column = first_column + lane_index() * kChunk, left = width - column;
   Chunk best{};
   Positions place{};
-  if (left > 0 && length > 0) {
-    best = load_chunk(x + first * width + column, left);
-    for (int64_t position = warp_index(); position < length; position += kPoolWarps) {
-      const Chunk value = load_chunk(x + (first + position) * width + column, left);
+  if (left > 0 && range.begin < range.end) {
+    best = load_chunk(x + (range.first + range.begin) * width + column, left);
+#pragma unroll
+    for (int i = 0; i < kChunk; ++i) place.value[i] = static_cast<int32_t>(range.begin);
+    for (int64_t position = range.begin + warp_index(); position < range.end; position += kPoolWarps) {
+      const Chunk value = load_chunk(x + (range.first + position) * width + column, left);
 #pragma unroll
       for (int i = 0; i < kChunk; ++i) {
         if (value.value[i] > best.value[i]) {
@@ -84,7 +99,7 @@ __global__ void __launch_bounds__(kPoolThreads)
   const int mine = static_cast<int>(threadIdx.x), lane = mine / kChunk, element = mine % kChunk;
   if (first_column + mine >= width) return;
   float most = bests[0][lane].value[element];
-  int32_t where = length > 0 ? places[0][lane].value[element] : -1;
+  int32_t where = range.begin < range.end ? places[0][lane].value[element] : -1;
   for (int warp = 1; warp < kPoolWarps; ++warp) {
     const float value = bests[warp][lane].value[element];
     const int32_t position = places[warp][lane].value[element];
@@ -106,6 +121,7 @@ struct PoolBackward {
   int64_t width;
   DevicePacking packing;
   Pooling pooling;
+  int64_t skipped;
 };
 
 // One warp a token.
@@ -114,10 +130,12 @@ __global__ void __launch_bounds__(kTokenThreads) pool_backward_kernel(PoolBackwa
   const int64_t token = token_index(), width = call.width;
   if (token >= call.packing.tokens) return;
   const int64_t row = call.packing.token_rows[token];
-  const int64_t first = call.packing.cu_lengths[row], length = call.packing.cu_lengths[row + 1] - first;
-  const int64_t position = token - first;
+  const PooledRange range = pooled_range(call.packing, row, call.skipped);
+  const int64_t position = token - range.first;
   const bool is_max = call.pooling == Pooling::max;
-  const float weight = is_max ? 1.0f : pooling_weight(call.pooling, position, length);
+  const float weight = position < range.begin ? 0.0f
+                       : is_max               ? 1.0f
+                                              : pooling_weight(call.pooling, position, range);
   for (int64_t c = lane_index() * kChunk; c < width; c += kWarpChunk) {
     const int64_t left = width - c;
     Chunk gradient = load_chunk(call.dpooled + row * width + c, left);
@@ -156,7 +174,7 @@ __global__ void __launch_bounds__(kTokenThreads)
 }  // namespace
 
 void CudaBackend::pool_forward(Tensor pooled, Tensor argmax, Tensor x, const Packing& packing,
-                               Pooling pooling) {
+                               Pooling pooling, int64_t skipped) {
   const char* const name = "pool_forward";
   check_float(name, "x", x);
   const int64_t tokens = x.rows(), width = x.columns(), rows = packing.rows();
@@ -169,16 +187,16 @@ void CudaBackend::pool_forward(Tensor pooled, Tensor argmax, Tensor x, const Pac
   with_device_type(x.dtype, [&]<class T>() {
     if (pooling == Pooling::max) {
       launch(pool_max_kernel<T>, grid, kPoolThreads, 0, stream_, device_data<float>(pooled),
-             device_data<int32_t>(argmax), device_data<T>(x), width, device);
+             device_data<int32_t>(argmax), device_data<T>(x), width, device, skipped);
     } else {
       launch(pool_weighted_kernel<T>, grid, kPoolThreads, 0, stream_, device_data<float>(pooled),
-             device_data<T>(x), width, device, pooling);
+             device_data<T>(x), width, device, pooling, skipped);
     }
   });
 }
 
 void CudaBackend::pool_backward(Tensor dx, Write write, Tensor dpooled, Tensor argmax, const Packing& packing,
-                                Pooling pooling) {
+                                Pooling pooling, int64_t skipped) {
   const char* const name = "pool_backward";
   check_float(name, "dx", dx);
   const int64_t tokens = dx.rows(), width = dx.columns(), rows = packing.rows();
@@ -194,7 +212,8 @@ void CudaBackend::pool_backward(Tensor dx, Write write, Tensor dpooled, Tensor a
                                device_data<int32_t>(argmax),
                                width,
                                device,
-                               pooling};
+                               pooling,
+                               skipped};
     launch(pool_backward_kernel<T>, token_blocks(tokens), kTokenThreads, 0, stream_, call);
   });
 }

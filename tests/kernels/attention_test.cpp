@@ -73,8 +73,33 @@ TEST(AttentionReference, GradientEqualsCentralDifferences) {
       const Doubles qkv = random_values(rows.tokens() * shape.packed_width(), 2),
                     dy = random_values(rows.tokens() * shape.width(), 3);
       const Doubles expected = numeric_gradient(
-          [&](const Doubles& at) { return dot(reference::attention(at, rows, shape).y, dy); }, qkv);
-      expect_close(reference::attention_gradient(qkv, dy, rows, shape, exact), expected, 1e-7, "dqkv");
+          [&](const Doubles& at) { return dot(reference::attention(at, {}, rows, shape).y, dy); }, qkv);
+      expect_close(reference::attention_gradient(qkv, {}, dy, rows, shape, exact), expected, 1e-7, "dqkv");
+    }
+  }
+}
+
+TEST(AttentionReference, BiasGradientEqualsCentralDifferences) {
+  for (const SharedCase& sizes : {SharedCase{{0, 5, 3}, 2, 2, 4, 0}, {{7, 2}, 4, 2, 3, 3}}) {
+    for (const Masking masking : {Masking::bidirectional, Masking::causal}) {
+      const Rows rows(sizes.lengths);
+      const AttentionShape shape{sizes.heads, sizes.head_size, masking,
+                                 {0.3f, 11},  sizes.key_heads, sizes.window};
+      const Doubles qkv = random_values(rows.tokens() * shape.packed_width(), 2),
+                    dy = random_values(rows.tokens() * shape.width(), 3),
+                    bias = random_values(17 * shape.heads, 4);
+      Doubles dbias(bias.size());
+      const Doubles dqkv = reference::attention_gradient(qkv, bias, dy, rows, shape, exact, &dbias);
+      expect_close(
+          dqkv,
+          numeric_gradient(
+              [&](const Doubles& at) { return dot(reference::attention(at, bias, rows, shape).y, dy); }, qkv),
+          1e-7, "dqkv");
+      expect_close(
+          dbias,
+          numeric_gradient(
+              [&](const Doubles& at) { return dot(reference::attention(qkv, at, rows, shape).y, dy); }, bias),
+          1e-7, "dbias");
     }
   }
 }
@@ -85,8 +110,8 @@ class Attention : public KernelTest {
     const Operand y(dtype(), {rows.tokens(), shape.heads * shape.head_size}),
         lse(DType::f32, {shape.heads, rows.tokens()}),
         dqkv(dtype(), {rows.tokens(), 3 * shape.heads * shape.head_size});
-    backend_->attention_forward(y, lse, qkv, rows, shape);
-    backend_->attention_backward(dqkv, dy, y, lse, qkv, rows, shape);
+    backend_->attention_forward(y, lse, qkv, Tensor(), rows, shape);
+    backend_->attention_backward(dqkv, Tensor(), dy, y, lse, qkv, Tensor(), rows, shape);
     return dqkv.values();
   }
 };
@@ -96,12 +121,12 @@ TEST_P(Attention, ForwardEqualsReference) {
     const int64_t hidden = shape.heads * shape.head_size;
     const Operand qkv(dtype(), {rows.tokens(), 3 * hidden}, 1, 1.5), y(dtype(), {rows.tokens(), hidden});
     const Operand lse(DType::f32, {shape.heads, rows.tokens()});
-    backend_->attention_forward(y, lse, qkv, rows, shape);
-    const reference::Attention expected = reference::attention(qkv.values(), rows, shape);
+    backend_->attention_forward(y, lse, qkv, Tensor(), rows, shape);
+    const reference::Attention expected = reference::attention(qkv.values(), {}, rows, shape);
     expect_close(y.values(), expected.y, 2.0 * tolerance(dtype(), shape.head_size), "y");
     expect_close(lse.values(), expected.lse, 2.0 * tolerance(DType::f32, shape.head_size), "lse");
     const Operand y_inference(dtype(), {rows.tokens(), hidden});
-    backend_->attention_forward(y_inference, Tensor(), qkv, rows, shape);
+    backend_->attention_forward(y_inference, Tensor(), qkv, Tensor(), rows, shape);
     EXPECT_EQ(y_inference.bytes(), y.bytes()) << "with and without the log-sum-exp";
   });
 }
@@ -111,7 +136,7 @@ TEST_P(Attention, BackwardEqualsReference) {
     const int64_t hidden = shape.heads * shape.head_size;
     const Operand qkv(dtype(), {rows.tokens(), 3 * hidden}, 2), dy(dtype(), {rows.tokens(), hidden}, 3);
     expect_close(gradient(qkv, dy, rows, shape),
-                 reference::attention_gradient(qkv.values(), dy.values(), rows, shape, exact),
+                 reference::attention_gradient(qkv.values(), {}, dy.values(), rows, shape, exact),
                  4.0 * tolerance(dtype(), shape.head_size), "dqkv");
   });
 }
@@ -149,24 +174,74 @@ TEST_P(Attention, GroupedHeadsAndWindowsEqualReference) {
     const Operand qkv(dtype(), {rows.tokens(), shape.packed_width()}, 14, 1.5),
         y(dtype(), {rows.tokens(), shape.width()}), dy(dtype(), {rows.tokens(), shape.width()}, 15),
         dqkv(dtype(), {rows.tokens(), shape.packed_width()}), lse(DType::f32, {shape.heads, rows.tokens()});
-    backend_->attention_forward(y, lse, qkv, rows, shape);
-    const reference::Attention expected = reference::attention(qkv.values(), rows, shape);
+    backend_->attention_forward(y, lse, qkv, Tensor(), rows, shape);
+    const reference::Attention expected = reference::attention(qkv.values(), {}, rows, shape);
     expect_close(y.values(), expected.y, 2.0 * tolerance(dtype(), shape.head_size), "y");
     expect_close(lse.values(), expected.lse, 2.0 * tolerance(DType::f32, shape.head_size), "lse");
-    backend_->attention_backward(dqkv, dy, y, lse, qkv, rows, shape);
-    expect_close(dqkv.values(), reference::attention_gradient(qkv.values(), dy.values(), rows, shape, exact),
+    backend_->attention_backward(dqkv, Tensor(), dy, y, lse, qkv, Tensor(), rows, shape);
+    expect_close(dqkv.values(),
+                 reference::attention_gradient(qkv.values(), {}, dy.values(), rows, shape, exact),
                  4.0 * tolerance(dtype(), shape.head_size), "dqkv");
   });
 }
 
+// Distances beyond the longest row are there and get no gradient; what dbias held is added to.
+TEST_P(Attention, BiasByDistanceEqualsReference) {
+  for_all_shared([&](const Rows& rows, const AttentionShape& shape) {
+    const int64_t distances = 2 * rows.packing().max_length + 5;
+    const Operand qkv(dtype(), {rows.tokens(), shape.packed_width()}, 21, 1.5),
+        bias(DType::f32, {distances, shape.heads}, 22, 2.0), y(dtype(), {rows.tokens(), shape.width()}),
+        dy(dtype(), {rows.tokens(), shape.width()}, 23), dqkv(dtype(), {rows.tokens(), shape.packed_width()}),
+        dbias(DType::f32, {distances, shape.heads}, 24), lse(DType::f32, {shape.heads, rows.tokens()});
+    backend_->attention_forward(y, lse, qkv, bias, rows, shape);
+    const reference::Attention expected = reference::attention(qkv.values(), bias.values(), rows, shape);
+    expect_close(y.values(), expected.y, 2.0 * tolerance(dtype(), shape.head_size), "y");
+    expect_close(lse.values(), expected.lse, 2.0 * tolerance(DType::f32, shape.head_size), "lse");
+    Doubles expected_dbias = dbias.values();
+    const Doubles expected_dqkv = reference::attention_gradient(qkv.values(), bias.values(), dy.values(),
+                                                                rows, shape, exact, &expected_dbias);
+    backend_->attention_backward(dqkv, dbias, dy, y, lse, qkv, bias, rows, shape);
+    expect_close(dqkv.values(), expected_dqkv, 4.0 * tolerance(dtype(), shape.head_size), "dqkv");
+    // A key that is seen alone has probability 1 whatever its score: its gradient is the rounding of y,
+    // summed over the tokens.
+    const double roundings = shape.window == 1 ? std::sqrt(static_cast<double>(rows.tokens())) : 1.0;
+    expect_close(dbias.values(), expected_dbias, 4.0 * roundings * tolerance(dtype(), shape.head_size),
+                 "dbias");
+    const Operand without(dtype(), {rows.tokens(), shape.packed_width()});
+    backend_->attention_backward(without, Tensor(), dy, y, lse, qkv, bias, rows, shape);
+    EXPECT_EQ(without.bytes(), dqkv.bytes()) << "with and without the bias' gradient";
+  });
+}
+
+TEST_P(Attention, WrongBiasIsRefused) {
+  const AttentionShape shape{2, 32, Masking::bidirectional, {}};
+  const Operand qkv(dtype(), {9, 192}, 9), y(dtype(), {9, 64}), lse(DType::f32, {2, 9});
+  const auto forward = [&](const std::vector<int64_t>& dims, DType type) {
+    const Operand bias(type, dims, 10);
+    backend_->attention_forward(y, lse, qkv, bias, Rows({4, 5}), shape);
+  };
+  EXPECT_NO_THROW(forward({9, 2}, DType::f32));
+  EXPECT_THROW(forward({7, 2}, DType::f32), Error);   // for rows of 4
+  EXPECT_THROW(forward({10, 2}, DType::f32), Error);  // no middle
+  EXPECT_THROW(forward({9, 1}, DType::f32), Error);
+  EXPECT_THROW(forward({9, 2}, DType::bf16), Error);
+  const Operand bias(DType::f32, {9, 2}, 10), short_dbias(DType::f32, {7, 2}, 11), dy(dtype(), {9, 64}, 12),
+      dqkv(dtype(), {9, 192});
+  EXPECT_THROW(backend_->attention_backward(dqkv, short_dbias, dy, y, lse, qkv, bias, Rows({4, 5}), shape),
+               Error);
+  EXPECT_THROW(backend_->attention_backward(dqkv, bias, dy, y, lse, qkv, Tensor(), Rows({4, 5}), shape),
+               Error);
+}
+
 TEST_P(Attention, HeadsThatDoNotDivideAreRefused) {
   const Operand qkv(dtype(), {3, 7 * 32}, 16), y(dtype(), {3, 3 * 32});
-  EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Rows({3}), {3, 32, Masking::causal, {}, 2, 0}),
-               Error);
-  const Operand plain(dtype(), {3, 3 * 32}, 17), out(dtype(), {3, 32});
   EXPECT_THROW(
-      backend_->attention_forward(out, Tensor(), plain, Rows({3}), {1, 32, Masking::causal, {}, 1, -4}),
+      backend_->attention_forward(y, Tensor(), qkv, Tensor(), Rows({3}), {3, 32, Masking::causal, {}, 2, 0}),
       Error);
+  const Operand plain(dtype(), {3, 3 * 32}, 17), out(dtype(), {3, 32});
+  EXPECT_THROW(backend_->attention_forward(out, Tensor(), plain, Tensor(), Rows({3}),
+                                           {1, 32, Masking::causal, {}, 1, -4}),
+               Error);
 }
 
 // More rows than a warp has lanes, and more than its square: how a block finds its row.
@@ -178,7 +253,7 @@ TEST_P(Attention, ManyShortRows) {
   const AttentionShape shape{1, 32, Masking::bidirectional, {0.1f, 5}};
   const Operand qkv(dtype(), {rows.tokens(), 96}, 10), dy(dtype(), {rows.tokens(), 32}, 11);
   expect_close(gradient(qkv, dy, rows, shape),
-               reference::attention_gradient(qkv.values(), dy.values(), rows, shape, exact),
+               reference::attention_gradient(qkv.values(), {}, dy.values(), rows, shape, exact),
                4.0 * tolerance(dtype(), 32), "dqkv");
 }
 
@@ -235,13 +310,13 @@ TEST(AttentionAccuracy, Bf16ErrorIsWithinTwiceAPlainVersion) {
     const Operand qkv(DType::bf16, {length, shape.packed_width()}, 6, 1.5),
         y(DType::bf16, {length, shape.width()}), dy(DType::bf16, {length, shape.width()}, 7),
         dqkv(DType::bf16, {length, shape.packed_width()}), lse(DType::f32, {shape.heads, length});
-    backend->attention_forward(y, lse, qkv, rows, shape);
-    const Doubles expected = reference::attention(qkv.values(), rows, shape).y;
+    backend->attention_forward(y, lse, qkv, Tensor(), rows, shape);
+    const Doubles expected = reference::attention(qkv.values(), {}, rows, shape).y;
     EXPECT_LE(largest_error(y.values(), expected),
               2.0 * largest_error(plain_bf16_attention(qkv.values(), rows, shape), expected));
-    backend->attention_backward(dqkv, dy, y, lse, qkv, rows, shape);
+    backend->attention_backward(dqkv, Tensor(), dy, y, lse, qkv, Tensor(), rows, shape);
     const auto plain = [&](double (*round)(double)) {
-      return reference::attention_gradient(qkv.values(), dy.values(), rows, shape, round);
+      return reference::attention_gradient(qkv.values(), {}, dy.values(), rows, shape, round);
     };
     EXPECT_LE(largest_error(dqkv.values(), plain(exact)), 2.0 * largest_error(plain(rounded), plain(exact)));
   }
@@ -251,8 +326,8 @@ TEST_P(Attention, LargeScoresDoNotOverflow) {
   const Rows rows({19});
   const Operand qkv(dtype(), {19, 3 * 32}, 7, 60.0), y(dtype(), {19, 32}), lse(DType::f32, {1, 19});
   const AttentionShape shape{1, 32, Masking::bidirectional, {}};
-  backend_->attention_forward(y, lse, qkv, rows, shape);
-  const reference::Attention expected = reference::attention(qkv.values(), rows, shape);
+  backend_->attention_forward(y, lse, qkv, Tensor(), rows, shape);
+  const reference::Attention expected = reference::attention(qkv.values(), {}, rows, shape);
   expect_close(y.values(), expected.y, 1e-2, "y");
   expect_close(lse.values(), expected.lse, 1e-5, "lse");
 }
@@ -270,7 +345,7 @@ TEST_P(Attention, VeryLowScoresHaveFiniteGradients) {
     }
     const Operand qkv(dtype(), {rows.tokens(), 96}, values), dy(dtype(), {rows.tokens(), 32}, 20);
     expect_close(gradient(qkv, dy, rows, shape),
-                 reference::attention_gradient(qkv.values(), dy.values(), rows, shape, exact),
+                 reference::attention_gradient(qkv.values(), {}, dy.values(), rows, shape, exact),
                  dtype() == DType::f32 ? 1e-4 : 3e-2, "dqkv");
   }
 }
@@ -286,8 +361,9 @@ TEST_P(Attention, ARowIsTheSameInAnyBatch) {
     const Operand y(dtype(), {count, width}), lse(DType::f32, {shape.heads, count}),
         dqkv(dtype(), {count, packed});
     const Tensor own = qkv.tensor().slice_rows(first, count);
-    backend_->attention_forward(y, lse, own, rows, shape);
-    backend_->attention_backward(dqkv, dy.tensor().slice_rows(first, count), y, lse, own, rows, shape);
+    backend_->attention_forward(y, lse, own, Tensor(), rows, shape);
+    backend_->attention_backward(dqkv, Tensor(), dy.tensor().slice_rows(first, count), y, lse, own, Tensor(),
+                                 rows, shape);
     return std::pair{y.values(), dqkv.values()};
   };
   const auto [y, dqkv] = results(batch, 0);
@@ -302,12 +378,13 @@ TEST_P(Attention, ARowIsTheSameInAnyBatch) {
 TEST_P(Attention, WrongPackingIsRefused) {
   const AttentionShape shape{1, 8, Masking::bidirectional, {}};
   const Operand qkv(dtype(), {9, 24}, 9), y(dtype(), {9, 8});
-  EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Rows({4, 4}), shape), Error);
+  EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Tensor(), Rows({4, 4}), shape), Error);
   const std::vector<int32_t> descending{0, 6, 3, 9};
   const std::vector<int64_t> keys{1, 2, 3};
-  EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Packing{descending, keys, 6}, shape), Error);
+  EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Tensor(), Packing{descending, keys, 6}, shape),
+               Error);
   const AttentionShape certain{1, 8, Masking::bidirectional, {1.0f, 1}};
-  EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Rows({9}), certain), Error);
+  EXPECT_THROW(backend_->attention_forward(y, Tensor(), qkv, Tensor(), Rows({9}), certain), Error);
 }
 
 TEST_P(Attention, HeadSizesWithoutKernelsAreRefused) {

@@ -161,7 +161,14 @@ inline int64_t part_of(const AttentionShape& shape, int64_t token, int64_t which
   return start + shape.width() + (which - 1) * shape.key_head_count() * size + head / shape.group() * size;
 }
 
-inline Attention attention(const Doubles& qkv, const Rows& rows, const AttentionShape& shape) {
+// What query i adds to the score of key j; bias [distances, heads], or empty.
+inline size_t bias_at(const Doubles& bias, const AttentionShape& shape, int64_t head, int64_t i, int64_t j) {
+  const int64_t distances = static_cast<int64_t>(bias.size()) / shape.heads;
+  return static_cast<size_t>((distances / 2 + j - i) * shape.heads + head);
+}
+
+inline Attention attention(const Doubles& qkv, const Doubles& bias, const Rows& rows,
+                           const AttentionShape& shape) {
   const int64_t heads = shape.heads, size = shape.head_size, hidden = heads * size, tokens = rows.tokens();
   Attention result{Doubles(static_cast<size_t>(tokens * hidden)),
                    Doubles(static_cast<size_t>(heads * tokens))};
@@ -178,7 +185,9 @@ inline Attention attention(const Doubles& qkv, const Rows& rows, const Attention
           if (!sees(shape, i, j)) continue;
           double score = 0.0;
           for (int64_t d = 0; d < size; ++d) score += part(i, 0, head)[d] * part(j, 1, head)[d];
-          scores[static_cast<size_t>(j)] = score / std::sqrt(static_cast<double>(size));
+          score /= std::sqrt(static_cast<double>(size));
+          if (!bias.empty()) score += bias[bias_at(bias, shape, head, i, j)];
+          scores[static_cast<size_t>(j)] = score;
           most = std::max(most, scores[static_cast<size_t>(j)]);
         }
         for (double& score : scores) sum += std::exp(score - most);
@@ -197,13 +206,15 @@ inline Attention attention(const Doubles& qkv, const Rows& rows, const Attention
   return result;
 }
 
-// The gradient of dot(attention(qkv).y, dy) with respect to qkv. `round` is applied to every number that an
-// implementation without fused kernels would keep in memory.
-inline Doubles attention_gradient(const Doubles& qkv, const Doubles& dy, const Rows& rows,
-                                  const AttentionShape& shape, double (*round)(double)) {
+// The gradient of dot(attention(qkv, bias).y, dy) with respect to qkv and, added to *dbias if there is one,
+// to the bias. `round` is applied to every number that an implementation without fused kernels would keep in
+// memory.
+inline Doubles attention_gradient(const Doubles& qkv, const Doubles& bias, const Doubles& dy,
+                                  const Rows& rows, const AttentionShape& shape, double (*round)(double),
+                                  Doubles* dbias = nullptr) {
   const int64_t heads = shape.heads, size = shape.head_size, hidden = heads * size;
   const double scale = 1.0 / std::sqrt(static_cast<double>(size));
-  const Attention forward = attention(qkv, rows, shape);
+  const Attention forward = attention(qkv, bias, rows, shape);
   Doubles gradient(qkv.size());
   for (int64_t row = 0; row < rows.count(); ++row) {
     for (int64_t head = 0; head < heads; ++head) {
@@ -228,11 +239,13 @@ inline Doubles attention_gradient(const Doubles& qkv, const Doubles& dy, const R
             score += query[d] * key[d];
             dweight += output_gradient[d] * value[d];
           }
-          const double probability = round(std::exp(round(round(score) * scale) - lse));
+          const double added = bias.empty() ? 0.0 : bias[bias_at(bias, shape, head, i, j)];
+          const double probability = round(std::exp(round(round(score) * scale + added) - lse));
           const int64_t element = head * kDropoutElementsPerHead + j;
           const double weight = round(drop(probability, shape.dropout, rows.key(row), i, element));
           const double dprobability = drop(round(dweight), shape.dropout, rows.key(row), i, element);
-          const double dscore = round(probability * (dprobability - delta)) * scale;
+          const double dbiased = round(probability * (dprobability - delta)), dscore = dbiased * scale;
+          if (dbias != nullptr) (*dbias)[bias_at(bias, shape, head, i, j)] += dbiased;
           for (int64_t d = 0; d < size; ++d) {
             gradient[static_cast<size_t>(at(i, 0) + d)] += dscore * key[d];
             gradient[static_cast<size_t>(at(j, 1) + d)] += dscore * query[d];
@@ -271,21 +284,21 @@ inline Norm norm(const Doubles& sum, const Doubles& gamma, const Doubles& beta, 
   return result;
 }
 
-inline Doubles pool(const Doubles& x, const Rows& rows, int64_t width, Pooling pooling) {
+inline Doubles pool(const Doubles& x, const Rows& rows, int64_t width, Pooling pooling, int64_t skipped) {
   Doubles pooled(static_cast<size_t>(rows.count() * width));
   for (int64_t row = 0; row < rows.count(); ++row) {
     const int64_t length = rows.length(row);
-    for (int64_t c = 0; c < width && length > 0; ++c) {
+    for (int64_t c = 0; c < width && length > skipped; ++c) {
       const auto value = [&](int64_t i) { return x[static_cast<size_t>((rows.first(row) + i) * width + c)]; };
       double result = 0.0, weights = 0.0;
-      if (pooling == Pooling::cls) result = value(0);
+      if (pooling == Pooling::cls) result = value(skipped);
       if (pooling == Pooling::last) result = value(length - 1);
       if (pooling == Pooling::max) {
-        result = value(0);
-        for (int64_t i = 1; i < length; ++i) result = std::max(result, value(i));
+        result = value(skipped);
+        for (int64_t i = skipped + 1; i < length; ++i) result = std::max(result, value(i));
       }
       if (pooling == Pooling::mean || pooling == Pooling::weighted_mean) {
-        for (int64_t i = 0; i < length; ++i) {
+        for (int64_t i = skipped; i < length; ++i) {
           const double weight = pooling == Pooling::mean ? 1.0 : static_cast<double>(i + 1);
           result += weight * value(i);
           weights += weight;

@@ -30,10 +30,11 @@ Results run_all(int threads, DType dtype) {
   const Operand qkv(dtype, {tokens, 3 * hidden}, 6), attended(dtype, {tokens, hidden}),
       lse(DType::f32, {heads, tokens});
   const Operand dqkv(dtype, {tokens, 3 * hidden});
+  const Operand distances(DType::f32, {499, heads}, 25), ddistances(DType::f32, {499, heads}, 26);
   const AttentionShape shape{heads, size, Masking::bidirectional, dropout};
-  backend->attention_forward(attended, lse, qkv, rows, shape);
-  backend->attention_backward(dqkv, x, attended, lse, qkv, rows, shape);
-  for (const Operand* operand : {&attended, &lse, &dqkv}) keep(*operand);
+  backend->attention_forward(attended, lse, qkv, distances, rows, shape);
+  backend->attention_backward(dqkv, ddistances, x, attended, lse, qkv, distances, rows, shape);
+  for (const Operand* operand : {&attended, &lse, &dqkv, &ddistances}) keep(*operand);
 
   const Operand gamma(DType::f32, {hidden}, 7), beta(DType::f32, {hidden}, 8),
       normed(dtype, {tokens, hidden}), sum(dtype, {tokens, hidden});
@@ -53,8 +54,9 @@ Results run_all(int threads, DType dtype) {
         dpacked(dtype, {tokens, 2 * hidden}), lse_grouped(DType::f32, {4, tokens});
     backend->head_norm_forward(heads_normed, rstds, packed, scales, scales, 1e-6f, grouped);
     backend->rotate(heads_normed, table, rows, grouped, Rotation::forward);
-    backend->attention_forward(attended, lse_grouped, heads_normed, rows, grouped);
-    backend->attention_backward(dpacked, x, attended, lse_grouped, heads_normed, rows, grouped);
+    backend->attention_forward(attended, lse_grouped, heads_normed, Tensor(), rows, grouped);
+    backend->attention_backward(dpacked, Tensor(), x, attended, lse_grouped, heads_normed, Tensor(), rows,
+                                grouped);
     backend->head_norm_backward(dpacked, dscales, dscales, dpacked, packed, rstds, scales, scales, grouped);
     backend->gate_forward(gated, packed, Activation::silu);
     backend->norm_backward(dsum, Write::add, Tensor(), dgamma, Tensor(), x, sum, Tensor(), rstd, gamma,
@@ -72,8 +74,8 @@ Results run_all(int threads, DType dtype) {
   backend->embedding_forward(embedded, word, word, Tensor(), ids, ids, {});
   backend->embedding_backward(dword, Tensor(), Tensor(), x, ids, {}, {});
   const Operand pooled(DType::f32, {rows.count(), hidden}), argmax(DType::i32, {rows.count(), hidden});
-  backend->pool_forward(pooled, argmax, x, rows, Pooling::max);
-  backend->pool_backward(dx, Write::overwrite, pooled, argmax, rows, Pooling::max);
+  backend->pool_forward(pooled, argmax, x, rows, Pooling::max, 3);
+  backend->pool_backward(dx, Write::overwrite, pooled, argmax, rows, Pooling::max, 3);
   backend->normalize_rows(pooled);
   for (const Operand* operand : {&embedded, &dword, &pooled, &argmax, &dx}) keep(*operand);
 

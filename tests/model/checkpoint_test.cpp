@@ -113,7 +113,7 @@ TEST_F(Checkpoint, EveryFamilyRoundTrips) {
       config.source["local_attention"] = 4;
       config.source["layer_types"] = {"full_attention", "sliding_attention"};
     }
-    if (family == "roberta") config.source["pad_token_id"] = config.pad_id;
+    if (family == "roberta" || family == "mpnet") config.source["pad_token_id"] = config.pad_id;
     Model model = make_model(*backend_, {single_label_head("sentiment", 3), single_label_head("category", 5)},
                              input, DType::f32, config);
     shake_weights(model);

@@ -66,7 +66,7 @@ TEST(ModelConfig, DefaultsAndActivations) {
 }
 
 TEST(ModelConfig, RefusesByKeyAndValue) {
-  expect_refused("model_type", "mpnet");
+  expect_refused("model_type", "deberta-v2");
   expect_refused("position_embedding_type", "relative_key");
   expect_refused("hidden_act", "quick_gelu");
   expect_refused("is_decoder", true);
@@ -308,9 +308,12 @@ TEST_F(Sentence, PromptsByNameAndByWords) {
   EXPECT_EQ(back.prompt_for("auto"), "Find this: ");
   EXPECT_EQ(back.prompt_for("passage"), "passage: ");
 
+  EXPECT_EQ(read().unpooled_tokens(4, 12), 0);
   pooling({{"embedding_dimension", 12}, {"pooling_mode", "mean"}, {"include_prompt", false}});
-  EXPECT_EQ(read().prompt_for(""), "");
-  expect_error(ExitCode::bad_config, {"include_prompt", "query: "}, [&] { read().prompt_for("auto"); });
+  EXPECT_EQ(read().unpooled_tokens(0, 12), 0);
+  EXPECT_EQ(read().unpooled_tokens(4, 12), 4);
+  expect_error(ExitCode::bad_config, {"model.prompt", "include_prompt", "12"},
+               [&] { read().unpooled_tokens(12, 12); });
 }
 
 TEST_F(Sentence, DenseLayersAreWrittenAsTheyWereRead) {

@@ -1,8 +1,10 @@
 // What families' config.json say, and what is refused.
 #include "model/family.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "model/distance_buckets.h"
 #include "tests/model/model_testing.h"
 
 namespace limner {
@@ -92,7 +94,7 @@ TEST(FamilyConfig, RefusesByKeyAndValue) {
   refused(llama_json(), "num_key_value_heads", 4);
   refused(llama_json(), "head_dim", 5);
   refused(llama_json(), "hidden_act", "relu2");
-  refused(llama_json(), "model_type", "mpnet");
+  refused(llama_json(), "model_type", "deberta-v2");
   refused(llama_json(), "model_type", "gemma3_text");
   refused(llama_json(), "quantization_config", {{"bits", 4}});
   refused(modernbert_json(), "mlp_dropout", 0.1);
@@ -122,6 +124,42 @@ TEST(FamilyConfig, PositionsOfRobertaBeginAfterThePadding) {
   EXPECT_EQ(config.to_json()["max_position_embeddings"], 514);
   json["max_position_embeddings"] = 2;
   expect_refused(json, {"max_position_embeddings", "2"});
+}
+
+TEST(FamilyConfig, MpnetHasABiasByDistance) {
+  Json json{
+      {"model_type", "mpnet"},          {"num_hidden_layers", 1}, {"hidden_size", 12},
+      {"num_attention_heads", 3},       {"intermediate_size", 8}, {"vocab_size", 9},
+      {"max_position_embeddings", 514}, {"pad_token_id", 1},      {"relative_attention_num_buckets", 32},
+      {"hidden_dropout_prob", 0.3}};
+  const ModelConfig config = read(json);
+  EXPECT_TRUE(config.distance_bias);
+  EXPECT_EQ(config.segments, 0);
+  EXPECT_EQ(config.max_positions, 512);
+  EXPECT_EQ(config.position_offset, 2);
+  EXPECT_FLOAT_EQ(config.head_dropout, 0.3f);
+  EXPECT_EQ(read(config.to_json()).to_json(), config.to_json());
+  Json other = json;
+  other["pad_token_id"] = 0;
+  expect_refused(other, {"pad_token_id", "0"});
+  other = json;
+  other["relative_attention_num_buckets"] = 64;
+  expect_refused(other, {"relative_attention_num_buckets", "64"});
+}
+
+// transformers' MPNetEncoder.relative_position_bucket: where a bucket begins, on either side.
+TEST(DistanceBuckets, BeginWhereTheyDoInTransformers) {
+  const std::vector<int64_t> starts{0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91};
+  constexpr int64_t span = 601;
+  const std::vector<int32_t> buckets = distance_buckets(span);
+  ASSERT_EQ(buckets.size(), 1201u);
+  for (int64_t distance = 0; distance < span; ++distance) {
+    const auto bucket = std::upper_bound(starts.begin(), starts.end(), distance) - starts.begin() - 1;
+    EXPECT_EQ(buckets[static_cast<size_t>(span - 1 - distance)], bucket) << distance;
+    EXPECT_EQ(buckets[static_cast<size_t>(span - 1 + distance)], bucket + (distance > 0 ? 16 : 0))
+        << distance;
+  }
+  EXPECT_EQ(distance_buckets(1), std::vector<int32_t>{0});
 }
 
 TEST(FamilyConfig, WindowsOfLayers) {

@@ -54,7 +54,7 @@ TEST(LowRankTable, TrainedFirstThenWhatIsFrozen) {
       trained += spec.elements();
       EXPECT_LE(spec.offset + spec.elements(), table.trained_elements()) << spec.name;
     } else {
-      EXPECT_EQ(spec.offset < table.f32_elements(), spec.norm) << spec.name;
+      EXPECT_EQ(spec.offset < table.f32_elements(), spec.f32) << spec.name;
     }
   }
   // Two layers of (2 x 12 + 12 x 2) twice and 2 x 12 + 19 x 2; pooler and classifier.

@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -142,11 +143,12 @@ INSTANTIATE_TEST_SUITE_P(
         GradientCase{HeadInput::pooler, false}, GradientCase{HeadInput::pooler, true},
         GradientCase{HeadInput::mean, true}, GradientCase{HeadInput::cls, false},
         GradientCase{HeadInput::max, true}, GradientCase{HeadInput::mean, true, "bert", 0.6},
-        GradientCase{HeadInput::pooler, true, "roberta"}, GradientCase{HeadInput::pooler, true, "distilbert"},
-        GradientCase{HeadInput::last, true, "gpt2"}, GradientCase{HeadInput::mean, true, "llama"},
-        GradientCase{HeadInput::last, true, "gpt2", 0.6}, GradientCase{HeadInput::mean, true, "llama", 0.6},
-        GradientCase{HeadInput::last, true, "mistral"}, GradientCase{HeadInput::last, true, "qwen3"},
-        GradientCase{HeadInput::pooler, true, "modernbert"},
+        GradientCase{HeadInput::pooler, true, "roberta"}, GradientCase{HeadInput::pooler, true, "mpnet"},
+        GradientCase{HeadInput::mean, true, "mpnet", 0.0, 2},
+        GradientCase{HeadInput::pooler, true, "distilbert"}, GradientCase{HeadInput::last, true, "gpt2"},
+        GradientCase{HeadInput::mean, true, "llama"}, GradientCase{HeadInput::last, true, "gpt2", 0.6},
+        GradientCase{HeadInput::mean, true, "llama", 0.6}, GradientCase{HeadInput::last, true, "mistral"},
+        GradientCase{HeadInput::last, true, "qwen3"}, GradientCase{HeadInput::pooler, true, "modernbert"},
         GradientCase{HeadInput::pooler, true, "bert", 0.0, 2},
         GradientCase{HeadInput::last, true, "gpt2", 0.0, 3},
         GradientCase{HeadInput::last, true, "qwen3", 0.0, 1},
@@ -240,6 +242,31 @@ TEST_F(ModelTest, TokensSeeWhatTheyMay) {
   EXPECT_EQ(changed("llama", 5), range(5, 17));
   EXPECT_EQ(changed("mistral", 5), range(5, 12));
   EXPECT_EQ(changed("modernbert", 5), range(0, 17));
+}
+
+TEST_F(ModelTest, UnpooledTokensAreReadButNotPooled) {
+  ModelConfig config = tiny_config();
+  const Batch batch = make_batch({9, 3}, config);
+  const auto run = [&](HeadInput input, int64_t unpooled) {
+    config.unpooled_tokens = unpooled;
+    Model model = make_model(*backend_, {single_label_head("mood", 2)}, input, DType::f32, config);
+    model.plan(Purpose::inference, 12, 2);
+    const Model::Output output = model.forward(batch, Purpose::inference);
+    return std::array{values(output.hidden), values(output.logits[0]),
+                      values(model.pooled(batch, Pooling::mean, false))};
+  };
+  const auto [hidden, logits, vectors] = run(HeadInput::mean, 2);
+  for (int64_t c = 0; c < config.hidden; ++c) {
+    float sum = 0.0f;
+    for (int64_t token = 2; token < 9; ++token) sum += hidden[static_cast<size_t>(token * config.hidden + c)];
+    EXPECT_NEAR(vectors[static_cast<size_t>(c)], sum / 7.0f, 1e-5);
+    EXPECT_NEAR(vectors[static_cast<size_t>(config.hidden + c)],
+                hidden[static_cast<size_t>(11 * config.hidden + c)], 1e-5);
+  }
+  const auto whole = run(HeadInput::mean, 0);
+  EXPECT_EQ(whole[0], hidden);
+  EXPECT_NE(whole[1], logits) << "heads read the pooled vector";
+  EXPECT_EQ(run(HeadInput::pooler, 2)[1], run(HeadInput::pooler, 0)[1]) << "the pooler reads the first token";
 }
 
 TEST_F(ModelTest, DecodersHaveNoPooler) {

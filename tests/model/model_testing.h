@@ -87,7 +87,7 @@ inline ModelConfig tiny_family(const std::string& family) {
   config.max_positions = bert.max_positions;
   config.initializer_range = bert.initializer_range;
   config.embedding_dropout = config.hidden_dropout = config.attention_dropout = config.head_dropout = 0.1f;
-  if (family == "roberta") config.position_offset = 2;
+  if (family == "roberta" || family == "mpnet") config.position_offset = 2;
   if (config.norm == NormKind::rms) config.key_heads = 1;
   if (family == "qwen3") config.head_width = 6;
   if (family == "mistral") config.windows = {4, 4};
@@ -95,8 +95,8 @@ inline ModelConfig tiny_family(const std::string& family) {
   return config;
 }
 inline const std::vector<std::string>& all_families() {
-  static const std::vector<std::string> names{"bert",  "roberta", "distilbert", "gpt2",
-                                              "llama", "mistral", "qwen3",      "modernbert"};
+  static const std::vector<std::string> names{"bert",  "roberta", "mpnet", "distilbert", "gpt2",
+                                              "llama", "mistral", "qwen3", "modernbert"};
   return names;
 }
 inline HeadInput usual_input(const std::string& family) {

@@ -40,12 +40,14 @@ void encode(const fs::path& checkpoint, const fs::path& texts, const fs::path& o
   const auto backend = make_cpu_backend(threads);
   const SentenceConfig sentence = SentenceConfig::read(checkpoint);
   require(sentence.present, "{}: not a sentence-transformers folder", checkpoint.string());
-  Model model(*backend, ModelConfig::read(checkpoint), {}, HeadInput::mean, precision);
-  model.load(checkpoint);
-  const int64_t positions = model.config().max_positions;
+  ModelConfig config = ModelConfig::read(checkpoint);
+  const int64_t positions = config.max_positions;
   const int64_t length = sentence.max_length > 0 ? std::min(sentence.max_length, positions) : positions;
   Tokenizer tokenizer = Tokenizer::load(checkpoint);
   tokenizer.set_prompt(sentence.prompt_for("auto"));
+  config.unpooled_tokens = sentence.unpooled_tokens(tokenizer.prompt_tokens(length), length);
+  Model model(*backend, config, {}, HeadInput::mean, precision);
+  model.load(checkpoint);
   const auto ids = tokenizer.encode_all(read_texts(texts), length, threads);
 
   std::vector<std::span<const int32_t>> rows(ids.begin(), ids.end());

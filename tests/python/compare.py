@@ -18,7 +18,7 @@ def scale_name(name: str) -> str:
     (a constant added to all keys does not change a softmax); the query bias next to it is of the size that matters."""
     if not name.startswith("grad."):
         return name
-    return name.replace(".key.bias", ".query.bias").replace(".k_lin.bias", ".q_lin.bias")
+    return name.replace(".key.bias", ".query.bias").replace(".attn.k.bias", ".attn.q.bias").replace(".k_lin.bias", ".q_lin.bias")
 
 
 def compare(reference: dict, ours: dict, tolerance: float = 1e-4, special: dict | None = None,

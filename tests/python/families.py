@@ -31,6 +31,11 @@ def roberta(family):
     return make
 
 
+def mpnet(shape, index):
+    more = [dict(layer_norm_eps=1e-5), dict(hidden_act="gelu_new"), {}][index]
+    return transformers.MPNetConfig(**usual(shape) | more | dict(max_position_embeddings=shape["positions"] + 2), pad_token_id=1)
+
+
 def distilbert(shape, index):
     return transformers.DistilBertConfig(
         vocab_size=shape["vocabulary"], dim=shape["hidden"], n_layers=shape["layers"], n_heads=shape["heads"],
@@ -82,7 +87,7 @@ def modernbert(shape, index):
                                          bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3, **more)
 
 
-FAMILIES = {"roberta": roberta("roberta"), "xlm-roberta": roberta("xlm-roberta"), "distilbert": distilbert, "gpt2": gpt2,
+FAMILIES = {"roberta": roberta("roberta"), "xlm-roberta": roberta("xlm-roberta"), "mpnet": mpnet, "distilbert": distilbert, "gpt2": gpt2,
             "llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, "modernbert": modernbert}
 
 
@@ -96,7 +101,7 @@ def shake(model, seed: int = 17) -> None:
                 parameter.copy_(0.2 * noise)
             elif parameter.dim() == 1:
                 parameter.copy_(1 + 0.2 * noise)
-            elif "emb" in name or "wte" in name or "wpe" in name:
+            elif "emb" in name or "relative_attention_bias" in name or "wte" in name or "wpe" in name:
                 parameter.copy_(0.5 * noise)
             else:
                 parameter.copy_(1.2 * noise / math.sqrt(parameter.shape[1]))

@@ -263,7 +263,7 @@ def load_model(checkpoint, kind: str, dtype=torch.float32):
     family = {"none": transformers.AutoModel, "masked_language_model": transformers.AutoModelForMaskedLM,
               "causal_language_model": transformers.AutoModelForCausalLM}.get(
         kind, transformers.AutoModelForSequenceClassification)
-    poolers = json.loads((Path(checkpoint) / "config.json").read_text())["model_type"] in SEGMENT_FAMILIES
+    poolers = json.loads((Path(checkpoint) / "config.json").read_text())["model_type"] in POOLER_FAMILIES
     options = {"add_pooling_layer": False} if poolers and kind == "none" and not has_pooler(checkpoint) else {}
     model = family.from_pretrained(str(checkpoint), attn_implementation="eager", dtype=dtype, local_files_only=True, **options)
     return model.eval()
@@ -276,7 +276,8 @@ def has_pooler(checkpoint) -> bool:
     return any("pooler.dense.weight" in name for name in names)
 
 
-SEGMENT_FAMILIES = ("bert", "roberta", "xlm-roberta")  # those with token types, and with a pooler that may be left out
+SEGMENT_FAMILIES = ("bert", "roberta", "xlm-roberta")  # those with token types
+POOLER_FAMILIES = (*SEGMENT_FAMILIES, "mpnet")  # with a pooler that may be left out
 
 
 def padded(batch: dict, config=None):

@@ -1,6 +1,7 @@
 """Every family against Hugging Face: hidden states of each layer, logits, loss, every gradient; loaded, saved, loaded again."""
 
 import json
+import random
 
 import families
 import oracles
@@ -119,12 +120,24 @@ def test_half_width_weights(probe, workspace, family, dtype):
     check_forward(probe, oracles.rewrite_weights(whole, workspace / f"{family}-{dtype}", dtype=dtype), families.batch(0))
 
 
-@pytest.mark.parametrize("family", ["roberta", "xlm-roberta"])
+def test_tokens_far_apart(probe, workspace):
+    """Every bucket of distances, and those beyond the last boundary."""
+    def lengthen(config):
+        config.max_position_embeddings = 302
+    checkpoint = families.save("mpnet", 0, workspace / "mpnet-far", lengthen)
+    shape = families.COMMON[0] | {"positions": 300}
+    dice = random.Random(5)
+    rows = oracles.random_rows(shape, 5, dice)
+    batch = {"rows": rows, "kind": shape["kind"], "labels": [oracles.random_label(shape, row, dice) for row in rows]}
+    check_forward(probe, checkpoint, batch)
+
+
+@pytest.mark.parametrize("family", ["roberta", "xlm-roberta", "mpnet"])
 def test_a_text_that_holds_the_padding_token(probe, workspace, family):
     """transformers counts positions without it, here too. But torch gives the padding token's own rows no gradient."""
     def forget_padding(ours):
         for table in ("word", "position"):
-            ours[f"grad.roberta.embeddings.{table}_embeddings.weight"][1] = 0
+            ours[f"grad.{'mpnet' if family == 'mpnet' else 'roberta'}.embeddings.{table}_embeddings.weight"][1] = 0
 
     checkpoint = families.save(family, 0, workspace / f"{family}-padding-inside")
     batch = families.batch(0)

@@ -8,6 +8,7 @@ import oracles
 import pytest
 import tokens
 import torch
+import transformers
 from compare import compare, report
 from safetensors.torch import load_file
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
@@ -24,13 +25,13 @@ def dense(inputs, outputs, activation, bias=True, seed=5):
     return layer
 
 
-def save(encoder, folder, pooling, layers, **options):
+def save(encoder, folder, pooling, layers, include_prompt=True, **options):
     """A folder as sentence-transformers writes it, of an encoder's folder and the modules behind it."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules.transformer import Transformer
     from sentence_transformers.sentence_transformer.modules.pooling import Pooling
     transformer = Transformer(str(encoder))
-    modules = [transformer, Pooling(transformer.get_embedding_dimension(), pooling), *layers]
+    modules = [transformer, Pooling(transformer.get_embedding_dimension(), pooling, include_prompt=include_prompt), *layers]
     model = SentenceTransformer(modules=modules, device="cpu", **options)
     model.save(str(folder))
     return model
@@ -118,6 +119,40 @@ def test_default_prompt(probe, workspace, bert):
     check(theirs, oracles.sentence_vectors(again, TEXTS).numpy())
     from sentence_transformers import SentenceTransformer
     assert {name: words for name, words in SentenceTransformer(str(again), device="cpu").prompts.items() if words} == PROMPTS
+
+
+@pytest.mark.parametrize("words", ["query: ", "x", "a question about customers and 好"])
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max", "lasttoken", "weightedmean"])
+def test_pooling_without_the_prompt(probe, workspace, bert, pooling, words):
+    folder, again = workspace / f"unpooled {pooling} {len(words)}", workspace / f"unpooled {pooling} {len(words)} again"
+    model = save(bert, folder, pooling, [normalize()], include_prompt=False, prompts={"query": words}, default_prompt_name="query")
+    theirs = model.encode(TEXTS)
+    check(theirs, ours(probe, folder, workspace))
+    model.set_pooling_include_prompt(True)
+    if pooling != "lasttoken":  # which the prompt is not
+        assert not torch.allclose(torch.tensor(theirs), torch.tensor(model.encode(TEXTS)), atol=1e-3)
+    resave(probe, folder, again)
+    check(theirs, oracles.sentence_vectors(again, TEXTS).numpy())
+
+
+def test_pooling_without_an_instruction(probe, workspace, qwen3):
+    """A tokenizer that puts nothing before the text."""
+    folder = workspace / "qwen3-unpooled"
+    model = save(qwen3, folder, "mean", [normalize()], include_prompt=False, prompts={"query": "Task:"}, default_prompt_name="query")
+    check(model.encode(TEXTS), ours(probe, folder, workspace))
+
+
+def test_mpnet(probe, workspace):
+    """As all-mpnet-base-v2: word pieces between <s> and </s>, positions behind the padding's, a bias by distance."""
+    def change(config):
+        config.vocab_size = 160
+    folder, whole = families.save("mpnet", 2, workspace / "mpnet", change), workspace / "mpnet-sentence"
+    pieces = oracles.small_vocabulary(150)[5:]
+    (folder / "vocab.txt").write_text("\n".join(["<s>", "<pad>", "</s>", "[UNK]", *pieces, "<mask>"]) + "\n", encoding="utf-8")
+    tokenizer = transformers.MPNetTokenizer.from_pretrained(folder, model_max_length=33)
+    tokenizer.save_pretrained(folder)
+    model = save(folder, whole, "mean", [normalize()])
+    check(model.encode(TEXTS), ours(probe, whole, workspace))
 
 
 def test_last_token_behind_an_instruction(probe, workspace, qwen3):

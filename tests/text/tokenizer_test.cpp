@@ -175,6 +175,14 @@ TEST(Tokenizer, EncodesManyTextsOnSeveralThreads) {
   EXPECT_EQ(truncated, 0);
 }
 
+TEST(Tokenizer, CountsThePromptsTokensAndThoseBeforeIt) {
+  Tokenizer tokenizer = tokenizer_with();
+  EXPECT_EQ(tokenizer.prompt_tokens(unlimited), 0);
+  tokenizer.set_prompt("hello, a");
+  EXPECT_EQ(tokenizer.prompt_tokens(unlimited), 4);
+  EXPECT_EQ(tokenizer.prompt_tokens(3), 2);  // [CLS] hello [SEP]
+}
+
 TEST(Tokenizer, CountsARowOfWhiteSpaceBehindTheLastTokenAsWhole) {
   int64_t truncated = -1;
   tokenizer_with().encode_all({"hello   \u200b ", "hello , "}, 3, 1, &truncated);
