@@ -237,7 +237,8 @@ Json read_llama(const Source& source) {
       fail(ExitCode::bad_data, "the piece {} of a SentencePiece model stands there twice", piece.piece());
     }
   }
-  const std::string begin = source.text(begin_piece), end = source.text(end_piece);
+  const std::string& begin = source.text(begin_piece);
+  const std::string& end = source.text(end_piece);
   const bool legacy = source.needed_flag("legacy"), prefix = source.flag("add_prefix_space").value_or(true);
   const bool begins = source.needed_flag("add_bos_token"),
              ends = source.flag("add_eos_token").value_or(false);
