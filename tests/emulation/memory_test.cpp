@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <regex>
+#include <cmath>
 
 #include "extract/shards.h"
 #include "runtime/files.h"
@@ -65,15 +65,22 @@ class Memory : public ::testing::Test {
   // A GPU with this share of the memory that `plenty` had for activations, and all else that it wants: the
   // program tells, where it has too little, what is left beside the smallest batch and what it keeps free.
   static int64_t bytes_for(double share, const std::string& plenty, const std::string& too_short) {
-    std::smatch activations, left;
-    if (!std::regex_search(plenty, activations, std::regex("([0-9.]+) MiB of activations")) ||
-        !std::regex_search(too_short, left,
-                           std::regex("([0-9]+) of [0-9]+ bytes are free, and ([0-9]+) are"))) {
+    const std::string free = " bytes are free, and ";
+    const size_t at = too_short.find(free);
+    const double activations = number_before(plenty, plenty.find(" MiB of activations"));
+    const double left = number_before(too_short, too_short.rfind(" of ", at));
+    if (at == std::string::npos || std::isnan(activations) || std::isnan(left)) {
       ADD_FAILURE() << plenty << too_short;
       return 0;
     }
-    return kTooShort - std::stoll(left[1]) + std::stoll(left[2]) +
-           static_cast<int64_t>(share * std::stod(activations[1]) * (1 << 20));
+    return kTooShort - static_cast<int64_t>(left) + std::stoll(too_short.substr(at + free.size())) +
+           static_cast<int64_t>(share * activations * (1 << 20));
+  }
+  // The number that ends there; NaN: none.
+  static double number_before(const std::string& text, size_t end) {
+    if (end == std::string::npos || end == 0) return std::nan("");
+    const size_t begin = text.find_last_not_of("0123456789.", end - 1) + 1;  // npos + 1 is 0
+    return begin < end ? std::stod(text.substr(begin, end - begin)) : std::nan("");
   }
   static void copy(const std::string& from, const std::string& to, const char* folder) {
     fs::create_directories(*scratch / to);
