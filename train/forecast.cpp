@@ -137,7 +137,7 @@ TrainForecast forecast(const Run& run) {
   }
   const ForecastRows rows = forecast_rows(preview, tokenizer, plan.max_length, run.threads());
   // The program, its libraries, MPI, and what reading the rows took.
-  const int64_t base_bytes = resident_bytes();
+  const int64_t held_bytes = resident_bytes();
   if (rows.train.count() == 0) fail(ExitCode::bad_data, "no training rows; raise prepare.split.train");
 
   const ParameterTable parameters(plan.config, heads, plan.head_input);
@@ -168,7 +168,8 @@ TrainForecast forecast(const Run& run) {
     model_memory =
         std::max(model_memory, model_bytes(pretrained, {}, pretraining_limits, pretraining.train, ranks));
   }
-  forecast.bytes_per_rank = base_bytes + model_memory + tokens_file + preview.rows * row_bytes +
+  forecast.held_bytes = held_bytes;
+  forecast.bytes_per_rank = held_bytes + model_memory + tokens_file + preview.rows * row_bytes +
                             product_bytes + (ranks > 1 ? exchange_bytes : 0);
   forecast.tokens_per_step = std::min(
       rows.train.tokens, settings.train.max_tokens_per_batch * settings.train.gradient_accumulation_steps);

@@ -45,6 +45,7 @@ void train(const Run& run);
 struct TrainForecast {
   int64_t parameters, trained_parameters, steps, pretraining_steps, tokens_per_epoch, rows, truncated_rows,
       bytes_per_rank, checkpoint_bytes;
+  int64_t held_bytes;           // of bytes_per_rank: what the process that asks has resident already
   int64_t tokens_per_step;      // of all ranks, on average
   int64_t gradient_bytes;       // summed over ranks in each step
   int64_t last_gradient_bytes;  // the embeddings' part of them, which backward makes last

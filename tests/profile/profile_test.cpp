@@ -372,9 +372,9 @@ TEST(Profile, WordVectorsMakeSegmentsAndModels) {
   run(settings);
 
   const fs::path profile = folder.path() / "profile";
-  EXPECT_EQ(read_json(profile / "segments.json")["vectors"], "word_vectors");
-  for (const Json& segment : read_json(profile / "segments.json")["segments"])
-    EXPECT_EQ(segment["typical_texts"].size(), 3u);
+  const Json segments = read_json(profile / "segments.json");
+  EXPECT_EQ(segments["vectors"], "word_vectors");
+  for (const Json& one : segments["segments"]) EXPECT_EQ(one["typical_texts"].size(), 3u);
   EXPECT_THAT(read_file(profile / "report.html"), HasSubstr("averaged vectors of the customers' words"));
   const hdf5::Reader profiles(profile / "profiles.h5");
   Matrix vectors(120, 3);
