@@ -233,9 +233,11 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
   model.make_gradients();
   const std::unique_ptr<DeviceReducer> reducer = select_reducer(*backend, ranks);
   GradientSync sync(*reducer, model.parameters(), model.gradients());
-  // NCCL takes its memory at the first sum: before batches are planned into what is left.
-  sync.all_layers_done();
-  sync.finish();
+  if (backend->device() == Device::cuda) {
+    // NCCL takes its memory at the first sum: before batches are planned into what is left.
+    sync.all_layers_done();
+    sync.finish();
+  }
   Optimizer optimizer(*backend, model, settings.train, ranks, *reducer);
   WeightAverage average(*backend, model, settings.train.weight_average);
   Checkpoints checkpoints(run.checkpoints(),
