@@ -131,6 +131,48 @@ TEST(Ranks, AcrossRanksTrainsToTheSameBytes) {
   }
 }
 
+// Each part of the run on another number of ranks, the moments now whole on each rank, now spread over them.
+TEST(Ranks, GoesOnWithAnotherNumberOfRanks) {
+  Scratch scratch;
+  scratch.write("reviews.csv", small_reviews(40, 300));
+  scratch.write("config.yaml", small_config());
+  const auto train = [&](const std::string& directory, int ranks, const std::string& shard,
+                         const std::string& message) {
+    const Outcome outcome =
+        limner::testing::limner(scratch.path(),
+                                "train config.yaml train.deterministic=across_ranks train.max_steps=9 "
+                                "train.save_steps=3 train.save_total_limit=5 "
+                                "train.shard_optimizer_state=" +
+                                    shard + " run.directory=" + directory,
+                                ranks);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+    EXPECT_THAT(outcome.output, ::testing::HasSubstr(message));
+  };
+  const auto state = [&](const std::string& directory) {
+    return read(scratch / directory / "checkpoints/step-00000009/limner_state/optimizer.safetensors");
+  };
+  // What a job leaves that was killed just after a save.
+  const auto cut_back = [&](const std::string& directory, const std::vector<std::string>& later) {
+    for (const std::string& checkpoint : later)
+      fs::remove_all(scratch / directory / "checkpoints" / checkpoint);
+    fs::remove(scratch / directory / "train/summary.json");
+    ASSERT_TRUE(fs::exists(scratch / directory / "checkpoints/step-00000003"));
+    ASSERT_TRUE(state(directory).empty());
+  };
+  ASSERT_EQ(limner::testing::limner(scratch.path(), "prepare config.yaml run.directory=whole").exit_code, 0);
+  fs::copy(scratch / "whole", scratch / "parts", fs::copy_options::recursive);
+  train("whole", 1, "false", "9/9 steps");
+  train("parts", 4, "true", "9/9 steps");
+  ASSERT_FALSE(state("whole").empty());
+  EXPECT_TRUE(state("parts") == state("whole")) << "four ranks have other weights or moments than one";
+  cut_back("parts", {"step-00000009", "step-00000006"});
+  train("parts", 3, "true", "going on after step 3");
+  EXPECT_TRUE(state("parts") == state("whole")) << "gone on with three ranks";
+  cut_back("parts", {"step-00000009"});
+  train("parts", 2, "false", "going on after step 6");
+  EXPECT_TRUE(state("parts") == state("whole")) << "gone on with two ranks, moments on each";
+}
+
 TEST(Plan, PredictsFromTheRateOfOneDevice) {
   Scratch scratch;
   scratch.write("reviews.csv", small_reviews(40, 300));
