@@ -17,8 +17,8 @@ int unused_slurm_tasks();
 
 // From here until end_start_limit() MPI must start: a rank that is stopped meanwhile would hold the others
 // for ever, and nobody listens to it yet. Too long: a message, and the process ends with ExitCode::internal,
-// which ends the job. 25 s where all ranks are on one host, 120 s where hosts may begin at different times;
-// nothing without a launcher.
+// which ends the job. 20 s where all ranks are on one host, 120 s where hosts may begin at different times,
+// up to 3 s more on some ranks; nothing without a launcher.
 void begin_start_limit();
 void end_start_limit();
 
