@@ -329,6 +329,8 @@ def main():
     arguments = parser.parse_args()
     full = arguments.full
     strings = arguments.strings or (1000000 if full else 1500)
+    if full and not os.environ.get("LIMNER_DATA"):
+        parser.error("--full wants the folder of the tables in LIMNER_DATA")
     rows = list(tokens.table_texts(os.environ["LIMNER_DATA"])) if os.environ.get("LIMNER_DATA") else []
     training = [text for text in tokens.mixed_texts(1500, seed=20) if len(text) < 5000] + rows[:: max(1, len(rows) // 1500)]
     few = [text for text in tokens.mixed_texts(1500) if len(text) < 100000] + rows[5:: max(1, len(rows) // 600)]
@@ -340,7 +342,7 @@ def main():
         for kind in ("unigram", "bpe"):
             tool.learn_sentencepiece(Path(folder, "training.jsonl"), Path(folder, kind), kind, 1500)
         made = [make(tool, shape, training) for shape in SHAPES if not arguments.shape or shape.__name__ in arguments.shape]
-        mixed = (text for text in tokens.mixed_texts(strings) if len(text) < 100000)
+        mixed = itertools.islice((text for text in tokens.mixed_texts(strings + 100) if len(text) < 100000), strings)
         check(tool, made, "generated strings", mixed)
         check(tool, made, "rows of the tables", rows if full else few[-600:])
         check(tool, made, "bytes that are not UTF-8", broken_bytes(100000 if full else 400))
