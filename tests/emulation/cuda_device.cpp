@@ -14,6 +14,8 @@ bool has_attention(int64_t head_size) {
   return head_size == 32 || head_size == 64 || head_size == 80 || head_size == 96 || head_size == 128;
 }
 
+bool has_threads() { return false; }
+
 Buffer device_memory(int64_t bytes) { return allocate_device(bytes); }
 
 void copy_to_device(void* device, const void* host, int64_t bytes) {

@@ -8,6 +8,8 @@ std::unique_ptr<Backend> make_backend(int threads) { return make_cpu_backend(thr
 
 bool has_attention(int64_t /*head_size*/) { return true; }
 
+bool has_threads() { return true; }
+
 Buffer device_memory(int64_t bytes) { return Buffer(bytes); }
 
 void copy_to_device(void* device, const void* host, int64_t bytes) {
