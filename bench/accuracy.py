@@ -67,6 +67,15 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
+def digest_of_rows(prepared: Path) -> str:
+    """Of what is learned from, wherever the table lay."""
+    found = hashlib.sha256()
+    with h5py.File(prepared) as file:
+        for name in ["text/bytes", "text/offsets", "split", *sorted(f"fields/{field}" for field in file["fields"])]:
+            found.update(name.encode() + file[name][:].tobytes())
+    return found.hexdigest()[:16]
+
+
 def read_rows(prepared: Path, field: str):
     with h5py.File(prepared) as file:
         data, offsets = file["text/bytes"][:].tobytes(), file["text/offsets"][:]
@@ -143,7 +152,7 @@ def main() -> None:
     place = options.work / options.configuration
     limner("prepare", str(path), f"prepare.sources.0.path={source}", f"run.directory={place}")
     prepared = place / "prepared" / "prepared.h5"
-    rows = hashlib.sha256(prepared.read_bytes()).hexdigest()[:16]
+    rows = digest_of_rows(prepared)
 
     record = {"configuration": options.configuration, "contestant": "TF-IDF, logistic regression", "seed": None, "inputs": rows}
     if not results.has(record):
