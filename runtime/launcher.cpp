@@ -79,8 +79,8 @@ void begin_start_limit() {
   const int ranks = environment_count("OMPI_COMM_WORLD_SIZE");
   const bool one_host = ranks > 0 && environment_count("OMPI_COMM_WORLD_LOCAL_SIZE") == ranks;
   // One after the other: Open MPI 4.1's mpirun may crash or wait for ever where all ranks end at once.
-  const int seconds =
-      (one_host ? start_seconds_one_host : start_seconds_hosts) + environment_count("OMPI_COMM_WORLD_RANK") % 4;
+  const int seconds = (one_host ? start_seconds_one_host : start_seconds_hosts) +
+                      environment_count("OMPI_COMM_WORLD_RANK") % 4;
   start_message() = fmt::format(
       "limner: MPI did not start within {} s: a rank is stopped, or its host or network is gone; the job "
       "ends\n",
