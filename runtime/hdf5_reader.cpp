@@ -9,6 +9,13 @@ struct Reader::State {
   Site site;
   Handle file;
 
+  // What H5Lexists and its like say. They fail where something on the way is of another kind, which is no for an
+  // answer, and where the file cannot be read, which is none.
+  bool exists(htri_t answer, const std::string& object) const {
+    if (answer < 0 && code_of(reason(), site.code) == ExitCode::io) check(answer, site, "look for", object);
+    return answer > 0;
+  }
+
   Handle open_dataset(const std::string& path) const {
     silence();
     return {check(H5Dopen2(file.get(), path.c_str(), H5P_DEFAULT), site, "open dataset", path), H5Dclose};
@@ -111,7 +118,8 @@ bool Reader::has(const std::string& path) const {
   // H5Lexists asks for one link; the groups on the way to it must exist.
   for (size_t end = path.find_first_not_of('/'); end != std::string::npos && end < path.size();) {
     end = std::min(path.find('/', end), path.size());
-    if (H5Lexists(state_->file.get(), path.substr(0, end).c_str(), H5P_DEFAULT) <= 0) return false;
+    const std::string part = path.substr(0, end);
+    if (!state_->exists(H5Lexists(state_->file.get(), part.c_str(), H5P_DEFAULT), part)) return false;
     end = path.find_first_not_of('/', end);
   }
   return true;
@@ -190,7 +198,8 @@ std::vector<std::string> Reader::strings(const std::string& path, int64_t first,
 
 bool Reader::has_attribute(const std::string& object, const std::string& name) const {
   silence();
-  return H5Aexists_by_name(state_->file.get(), object.c_str(), name.c_str(), H5P_DEFAULT) > 0;
+  return state_->exists(H5Aexists_by_name(state_->file.get(), object.c_str(), name.c_str(), H5P_DEFAULT),
+                        object + "@" + name);
 }
 
 std::vector<std::string> Reader::attribute_strings(const std::string& object, const std::string& name) const {

@@ -4,8 +4,10 @@ turn, with every fault. The program must say what is wrong and end with the righ
 final name, and give the same bytes when it is run again.
 
     fault_test.py LIMNER PRELOAD SOURCE [--trials N] [--seed S]     N trials spread over all calls; 0: every one
+    fault_test.py LIMNER PRELOAD SOURCE --trials 0 --state FILE     hours; the same command goes on where it was ended
 """
 import argparse
+import json
 import os
 import random
 import re
@@ -32,6 +34,24 @@ OVERRIDES = [
 ]
 COMPARED = ["prepared/prepared.h5", "prepared/rejects.jsonl", "checkpoints/best/model.safetensors", "embeddings/*.*",
             "embeddings/shards/*", "profile/profiles.*"]
+
+
+class State:
+    """What was tried, how those runs ended, and the faults that were not held; kept in a file where one is given."""
+
+    def __init__(self, path):
+        self.path, self.done, self.outcomes, self.calls, self.failed = path, 0, {}, None, []
+        if path and path.exists():
+            kept = json.loads(path.read_text())
+            self.done, self.calls, self.failed = kept["done"], kept["calls"], kept["failed"]
+            self.outcomes = {int(code): number for code, number in kept["outcomes"].items()}
+
+    def keep(self):
+        if self.path:
+            beside = self.path.with_name(self.path.name + ".new")
+            beside.write_text(json.dumps({"done": self.done, "calls": self.calls, "outcomes": self.outcomes,
+                                          "failed": self.failed}) + "\n")
+            beside.replace(self.path)
 
 
 class FaultTest:
@@ -103,29 +123,34 @@ class FaultTest:
         self.outcomes[code] = self.outcomes.get(code, 0) + 1
         return ""
 
-    def trials(self, count, dice):
-        self.outcomes = {}
+    def trials(self, count, dice, state):
         totals = self.count_calls()
+        totals = state.calls = state.calls or totals
+        self.outcomes = state.outcomes
         print("calls of an undisturbed run: " + ", ".join(f"{name} {number}" for name, number in totals.items()), flush=True)
         every = [(call, number, action) for call, total in totals.items() for number in range(1, total + 1)
                  for action in FAULTS[call]]
-        chosen = every
         if count:
             kinds = [(call, action) for call in FAULTS for action in FAULTS[call]]
             chosen = [(call, dice.randint(1, totals[call]), action)
                       for i in range(count) for call, action in [kinds[i % len(kinds)]]]
-        failures = []
-        for fault in chosen:
+        else:
+            dice.shuffle(every)  # what is done of them is then a fair sample
+            chosen = every
+        again, state.failed = state.failed, []
+        for fault in [tuple(fault) for fault in again] + chosen[state.done:]:
             wrong = self.trial(*fault)
             if wrong:
-                failures.append(wrong)
+                state.failed.append(fault)
                 print(wrong, flush=True)
-                if len(failures) == 5:
-                    break
-        if not failures:
-            print(f"faults: {len(chosen)} of {len(every)}, ended with "
-                  + ", ".join(f"{code} {number} times" for code, number in sorted(self.outcomes.items())), flush=True)
-        return failures
+            state.done += list(fault) not in again
+            state.keep()
+            if len(state.failed) == 5:
+                break
+        if not state.failed:
+            print(f"faults: {state.done} of {len(every)}, ended with "
+                  + ", ".join(f"{code} {number} times" for code, number in sorted(state.outcomes.items())), flush=True)
+        return state.failed
 
 
 def main():
@@ -134,12 +159,13 @@ def main():
         parser.add_argument(name, type=Path)
     parser.add_argument("--trials", type=int, default=26)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--state", type=Path)
     options = parser.parse_args()
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="limner-faults-", dir=memory if os.access(memory, os.W_OK) else None))
     begun = time.monotonic()
     test = FaultTest(options.limner.resolve(), options.preload.resolve(), options.source.resolve(), folder)
-    failures = test.trials(options.trials, random.Random(options.seed))
+    failures = test.trials(options.trials, random.Random(options.seed), State(options.state))
     shutil.rmtree(folder)
     print(f"seed {options.seed}, {time.monotonic() - begun:.0f} s")
     return 1 if failures else 0
