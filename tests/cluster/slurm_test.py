@@ -32,11 +32,22 @@ OVERRIDES = [
 ]
 
 
+# Says what is saved, then becomes the program.
+WATCHED = """#!/bin/sh
+saved=$(for file in run/checkpoints/step-*/checksums.json; do expr "$file" : '.*step-0*\\([0-9]*\\)/'; done 2>/dev/null | sort -n | tail -1)
+echo "saved: step ${saved:-0}, $(ls run/embeddings/shards 2>/dev/null | grep -c 'h5$') shards"
+exec "LIMNER" "$@"
+"""
+
+
 class SlurmTest:
     def __init__(self, slurm, limner, source, folder, dice):
         self.slurm, self.limner, self.source, self.folder, self.dice = slurm, limner, source, folder, dice
         self.config = source / "configs" / "demo.yaml"
-        self.environment = {"LIMNER": str(limner), "OMP_NUM_THREADS": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
+        watched = folder / "limner"
+        watched.write_text(WATCHED.replace("LIMNER", str(limner)))
+        watched.chmod(0o755)
+        self.environment = {"LIMNER": str(watched), "OMP_NUM_THREADS": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
                             "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
     def limner_here(self, place, stage, ranks, *more):
@@ -130,9 +141,20 @@ class SlurmTest:
         last = max((self.reference / "run" / "checkpoints").glob("step-*")).name
         return [f"checkpoints/{last}/model.safetensors", f"checkpoints/{last}/limner_state/optimizer.safetensors"]
 
-    def steps_made(self):
-        """Steps that training began from, call by call."""
-        return [int(step) for step in re.findall(r"going on after step (\d+)", self.logs())]
+    def expect_nothing_twice(self):
+        """Every start went on from the newest save; returns the step that the last one of training began from."""
+        step = shards = began = 0
+        for line in self.logs().splitlines():
+            if saved := re.match(r"saved: step (\d+), (\d+) shards", line):
+                step, shards = int(saved[1]), int(saved[2])
+            elif again := re.search(r"train: going on after step (\d+)", line):
+                began = int(again[1])
+                if began != step:
+                    raise AssertionError(f"training went on after step {began}; step {step} was saved\n{self.logs()}")
+            elif again := re.search(r"rows in (\d+) shards, (\d+) to do", line):
+                if int(again[1]) - int(again[2]) != shards:
+                    raise AssertionError(f"{again[2]} of {again[1]} shards to do; {shards} were there\n{self.logs()}")
+        return began
 
     def training(self, count):
         restarts = 0
@@ -144,7 +166,8 @@ class SlurmTest:
             job = self.submit("train.sbatch", "--nodes=2", "--ntasks-per-node=1")
             restarts += self.cycles(job, count - restarts)
             self.expect_same("checkpoints/best/model.safetensors", *self.last_checkpoint())
-        print(f"training: started anew {restarts} times, the last from step {max(self.steps_made(), default=0)}; "
+            step = self.expect_nothing_twice()
+        print(f"training: started anew {restarts} times, each from the newest save, the last from step {step}; "
               "weights and moments as undisturbed", flush=True)
 
     def extraction(self, count):
@@ -158,6 +181,8 @@ class SlurmTest:
             job = self.submit("extract.sbatch", *options)
             restarts += self.cycles(job, count - restarts)
             self.expect_same("embeddings/*.*", "embeddings/shards/*")
+            if "--array" not in options[0]:  # whose tasks write while others begin
+                self.expect_nothing_twice()
         print(f"extraction: {jobs} jobs, every other an array of 3, started anew {restarts} times; bytes as undisturbed", flush=True)
 
     def pipeline(self):
