@@ -35,7 +35,7 @@ OVERRIDES = [
 # Says what is saved, then becomes the program.
 WATCHED = """#!/bin/sh
 saved=$(for file in run/checkpoints/step-*/checksums.json; do expr "$file" : '.*step-0*\\([0-9]*\\)/'; done 2>/dev/null | sort -n | tail -1)
-echo "saved: step ${saved:-0}, $(ls run/embeddings/shards 2>/dev/null | grep -c 'h5$') shards"
+echo "saved: step ${saved:-0}, $(ls run/embeddings/shards 2>/dev/null | grep -c 'h5$') shards" >&2
 exec "LIMNER" "$@"
 """
 
@@ -67,8 +67,8 @@ class SlurmTest:
             self.limner_here(self.reference, stage, ranks)
         print(f"undisturbed run: {time.monotonic() - begun:.1f} s", flush=True)
 
-    def submit(self, script, *options):
-        return self.slurm.call("sbatch", "--parsable", *options, self.source / "slurm" / script, self.config, *OVERRIDES,
+    def submit(self, script, *options, more=()):
+        return self.slurm.call("sbatch", "--parsable", *options, self.source / "slurm" / script, self.config, *OVERRIDES, *more,
                                cwd=self.work, environment=self.environment)
 
     def logs(self):
@@ -142,22 +142,23 @@ class SlurmTest:
         return [f"checkpoints/{last}/model.safetensors", f"checkpoints/{last}/limner_state/optimizer.safetensors"]
 
     def expect_nothing_twice(self):
-        """Every start went on from the newest save; returns the step that the last one of training began from."""
-        step = shards = began = 0
+        """Every start went on from the newest save; returns the steps that training went on after."""
+        step = shards = 0
+        steps = []
         for line in self.logs().splitlines():
             if saved := re.match(r"saved: step (\d+), (\d+) shards", line):
                 step, shards = int(saved[1]), int(saved[2])
             elif again := re.search(r"train: going on after step (\d+)", line):
-                began = int(again[1])
-                if began != step:
-                    raise AssertionError(f"training went on after step {began}; step {step} was saved\n{self.logs()}")
+                steps.append(int(again[1]))
+                if steps[-1] != step:
+                    raise AssertionError(f"training went on after step {steps[-1]}; step {step} was saved\n{self.logs()}")
             elif again := re.search(r"rows in (\d+) shards, (\d+) to do", line):
                 if int(again[1]) - int(again[2]) != shards:
                     raise AssertionError(f"{again[2]} of {again[1]} shards to do; {shards} were there\n{self.logs()}")
-        return began
+        return steps
 
     def training(self, count):
-        restarts = 0
+        restarts, steps = 0, []
         while restarts < count:
             shutil.rmtree(self.work / "run" / "checkpoints", ignore_errors=True)
             shutil.rmtree(self.work / "run" / "train", ignore_errors=True)
@@ -166,9 +167,9 @@ class SlurmTest:
             job = self.submit("train.sbatch", "--nodes=2", "--ntasks-per-node=1")
             restarts += self.cycles(job, count - restarts)
             self.expect_same("checkpoints/best/model.safetensors", *self.last_checkpoint())
-            step = self.expect_nothing_twice()
-        print(f"training: started anew {restarts} times, each from the newest save, the last from step {step}; "
-              "weights and moments as undisturbed", flush=True)
+            steps += self.expect_nothing_twice()
+        print(f"training: started anew {restarts} times, each from the newest save (steps {min(steps, default=0)} to "
+              f"{max(steps, default=0)}); weights and moments as undisturbed", flush=True)
 
     def extraction(self, count):
         restarts = jobs = 0
@@ -235,11 +236,24 @@ class SlurmTest:
         print("srun --mpi=none: refused with the way that works", flush=True)
 
     def time_limit(self):
-        shutil.rmtree(self.work / "run" / "checkpoints")
-        job = self.submit("train.sbatch", f"--ntasks-per-node={TASKS}", "--time=1", "--signal=B:USR1@30")
-        jobs = self.expect_completed(job, 900)
-        self.expect_same(*self.last_checkpoint())
-        print(f"time limit: started anew {jobs[0][1]} times; weights as undisturbed", flush=True)
+        """A training of more than the minute that is the least limit, in a run of its own."""
+        long = ["train.max_steps=8000", "train.save_steps=500", "train.eval_steps=2000"]
+        for place in [self.reference, self.work]:
+            for part in ["checkpoints", "train"]:
+                shutil.rmtree(place / "run" / part)
+        for old in self.work.glob("*.out"):
+            old.unlink()
+        begun = time.monotonic()
+        self.limner_here(self.reference, "train", TASKS, *long)
+        seconds = time.monotonic() - begun
+        job = self.submit("train.sbatch", f"--ntasks-per-node={TASKS}", "--time=1", "--signal=B:USR1@20", more=long)
+        jobs = self.expect_completed(job, 1800)
+        self.expect_same("checkpoints/best/model.safetensors", *self.last_checkpoint())
+        self.expect_nothing_twice()
+        if jobs[0][1] == 0:
+            raise AssertionError(f"a training of {seconds:.0f} s met no limit of a minute:\n{self.logs()}")
+        print(f"time limit: a training of {seconds:.0f} s, a minute a job, started anew {jobs[0][1]} times; weights and moments as "
+              "undisturbed", flush=True)
 
 
 def main():

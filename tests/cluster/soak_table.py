@@ -9,7 +9,8 @@ def kinds(result, names):
 def kills(result):
     interruptions = sum(result.get(kind, 0) for kind in ["USR1", "USR2", "TERM"])
     what = kinds(result, {"kill all": "all ranks", "kill rank": "one rank", "kill mpirun": "mpirun"})
-    return f"every byte as undisturbed in {result['runs']} whole runs; {what}; beside them {interruptions} interruptions"
+    alone = f"; {n} times mpirun itself waited on when no rank was left" if (n := result.get("mpirun_alone")) else ""
+    return f"every byte as undisturbed in {result['runs']} whole runs; {what}; beside them {interruptions} interruptions{alone}"
 
 
 def down(result):
