@@ -67,7 +67,7 @@ struct Writer::State {
 
   void require_open() const { require(objects != nullptr, "an image in memory is already closed"); }
 
-  void add(const std::string& path, Object object) const {
+  void add(const std::string& path, Object&& object) const {
     require_open();
     const std::string name = plain(path);
     const auto parent = objects->find(name.substr(0, std::min(name.rfind('/'), name.size())));
@@ -79,7 +79,7 @@ struct Writer::State {
   void add_attribute(const std::string& path, const std::string& name, Attribute attribute) const {
     require_open();
     if (const auto* strings = std::get_if<std::vector<std::string>>(&attribute)) {
-      for (const std::string& value : *strings) refuse_zero_byte(value, path + "@" + name);
+      for (const std::string& value : *strings) refuse_zero_byte(value, fmt::format("{}@{}", path, name));
     }
     const auto object = objects->find(plain(path));
     require(object != objects->end(), "cannot open {}: it does not exist", path);

@@ -108,7 +108,7 @@ void ask_about(Answers& answers, const Reader& reader, const std::string& path) 
     ask_for_rows(answers, reader, path, first, count);
   }
   for (const std::string name : names) {
-    const std::string where = path + "@" + name;
+    const std::string where = fmt::format("{}@{}", path, name);
     answers.ask("has " + where, [&] { return fmt::format("{}", reader.has_attribute(path, name)); });
     answers.ask("string " + where, [&] { return reader.attribute(path, name); });
     answers.ask("int " + where, [&] { return fmt::format("{}", reader.attribute_int(path, name)); });
