@@ -191,6 +191,9 @@ void compute_missing(const Run& run, const ExtractionPlan& wanted, const ShardPr
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   log_info("extract: {} shards, {} tokens in {:.1f} s ({:.0f} tokens/s)", done, tokens, seconds,
            static_cast<double>(tokens) / seconds);
+  if (const GraphUse use = backend->graph_use(); use.pieces > 0) {
+    log_info("extract: CUDA graphs: {} of {} pieces of work were replayed", use.replayed, use.pieces);
+  }
   if (done < static_cast<int64_t>(missing.size())) interrupted("extract");
 }
 

@@ -26,6 +26,7 @@ struct RuntimeSettings {
   std::string device = "auto";
   std::string precision = "auto";
   Auto<int64_t> threads;
+  bool cuda_graphs = false;
   int64_t collective_timeout = 600;
   int64_t silence_timeout = 20;
   template <class V>
@@ -38,6 +39,11 @@ struct RuntimeSettings {
             OneOf{{"auto", "f32", "bf16"}});
     v.field("threads", threads, "Threads per rank. auto: the cores of this host shared by its ranks.",
             Range{1, 1024});
+    v.field(
+        "cuda_graphs", cuda_graphs,
+        "Give a GPU the work of a batch in few pieces (CUDA graphs), kept and replayed for batches of the "
+        "same shape; batches are padded to few shapes for it, which may change last bits. Off until "
+        "measured on a GPU. No effect on the CPU.");
     v.field("collective_timeout", collective_timeout, "Seconds until a wait for another rank is an error.",
             Range{1, 86400});
     v.field("silence_timeout", silence_timeout,
