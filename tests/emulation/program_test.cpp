@@ -167,7 +167,9 @@ TEST_F(Program, TrainsAndExtractsWithGraphs) {
     const Outcome outcome =
         run("extract", "graphs_vectors", "cuda", ranks, with_module("2"), batches + with_graphs);
     // Of two ranks the log tells rank 0's part, which may be small.
-    if (ranks == 1) EXPECT_GT(graph_use(outcome.output).second, 0) << outcome.output;
+    if (ranks == 1) {
+      EXPECT_GT(graph_use(outcome.output).second, 0) << outcome.output;
+    }
     const std::vector<float> vectors = embedding(*scratch / "graphs_vectors/embeddings");
     ASSERT_EQ(vectors.size(), plain.size());
     for (size_t row = 0; row < vectors.size() / kWidth; ++row) {
