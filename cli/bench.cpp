@@ -193,6 +193,9 @@ Json speed(const char* scope, const Options& options, Backend& backend, const Lo
           {"slowest", tokens / time.high},
           {"fastest", tokens / time.low},
           {"repeats", repeats},
+          {"cuda_graphs", options.text("cuda_graphs", "false")},
+          {"pieces", backend.graph_use().pieces},
+          {"pieces_replayed", backend.graph_use().replayed},
           {"gflops", flops / time.median / 1e9},
           {"share_of_gemm_peak", flops / time.median / peak},
           {"padding_saved", 1.0 - tokens / padded}};
@@ -308,16 +311,16 @@ int bench_command(const Arguments& arguments, Communicator& communicator) {
   const char* usage =
       "limner bench gemm|extract|train|tokenizer|customers [model=FOLDER texts=FILE.jsonl device=cpu|cuda "
       "precision=f32|bf16 threads=N repeats=N max_tokens=N max_length=N vectors=FILE.h5 k=N rounds=N "
-      "tasks=A,B]";
+      "tasks=A,B cuda_graphs=true|false]";
   if (arguments.positional.empty() || !benches.contains(arguments.positional.front()))
     fail(ExitCode::usage, "bench: which one? Usage: {}", usage);
   Options options;
   for (size_t i = 1; i < arguments.positional.size(); ++i) {
     const std::string& word = arguments.positional[i];
     const size_t equals = word.find('=');
-    static const std::vector<std::string> known = {"model",   "texts",   "device",     "precision",
-                                                   "threads", "repeats", "max_tokens", "max_length",
-                                                   "vectors", "k",       "rounds",     "tasks"};
+    static const std::vector<std::string> known = {
+        "model",      "texts",   "device", "precision", "threads", "repeats",    "max_tokens",
+        "max_length", "vectors", "k",      "rounds",    "tasks",   "cuda_graphs"};
     if (equals == std::string::npos ||
         std::find(known.begin(), known.end(), word.substr(0, equals)) == known.end())
       fail(ExitCode::usage, "bench: '{}' is not an option. Usage: {}", word, usage);
@@ -328,6 +331,10 @@ int bench_command(const Arguments& arguments, Communicator& communicator) {
   runtime.device = options.text("device", "cpu");
   if (runtime.device != "cpu" && runtime.device != "cuda")
     fail(ExitCode::usage, "bench: device={} is neither cpu nor cuda", runtime.device);
+  const std::string graphs = options.text("cuda_graphs", "false");
+  if (graphs != "true" && graphs != "false")
+    fail(ExitCode::usage, "bench: cuda_graphs={} is neither true nor false", graphs);
+  runtime.cuda_graphs = graphs == "true";
   const auto backend =
       select_backend(runtime, static_cast<int>(options.number("threads", 1)), Communicator::self());
   benches.at(arguments.positional.front())(options, *backend, options.number("repeats", 5));

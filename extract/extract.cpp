@@ -67,22 +67,19 @@ void load_weights(Model& model, const fs::path& folder) {
 
 // Shards of other settings, models or rows, and what was published over them. All are this run's own files,
 // made before its settings changed.
-// Unfinished files may be those that another part is just writing.
-enum class Unfinished : unsigned char { keep, remove };
-void remove_stale(const fs::path& folder, const ShardProvenance& provenance, Unfinished unfinished) {
+void remove_stale(const fs::path& folder, const ShardProvenance& provenance) {
   std::set<std::string> wanted;
   for (const ShardRange& range : all_ranges(provenance)) wanted.insert(shard_name(range.first, range.rows));
   if (!fs::is_directory(folder / "shards")) return;
   int64_t removed = 0;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder / "shards")) {
     const std::string name = entry.path().filename().string();
-    if (!name.starts_with("rows-") || wanted.contains(name)) continue;
-    if (unfinished == Unfinished::keep && name.find(".tmp-") != std::string::npos) continue;
+    if (!name.starts_with("rows-") || name.find(".tmp-") != std::string::npos || wanted.contains(name))
+      continue;
     fs::remove(entry.path());
     ++removed;
   }
-  if (removed > 0)
-    log_info("{}: removed {} files of other row ranges or left unfinished", folder.string(), removed);
+  if (removed > 0) log_info("{}: removed {} files of other row ranges", folder.string(), removed);
 }
 
 // Those of this call, where several share the work.
@@ -194,6 +191,9 @@ void compute_missing(const Run& run, const ExtractionPlan& wanted, const ShardPr
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   log_info("extract: {} shards, {} tokens in {:.1f} s ({:.0f} tokens/s)", done, tokens, seconds,
            static_cast<double>(tokens) / seconds);
+  if (const GraphUse use = backend->graph_use(); use.pieces > 0) {
+    log_info("extract: CUDA graphs: {} of {} pieces of work were replayed", use.replayed, use.pieces);
+  }
   if (done < static_cast<int64_t>(missing.size())) interrupted("extract");
 }
 
@@ -222,7 +222,11 @@ void extract(const Run& run) {
       fs::remove(run.embeddings() / "manifest.json");
       fs::remove(run.embeddings() / "embeddings.h5");
     }
-    remove_stale(run.embeddings(), provenance, shared ? Unfinished::keep : Unfinished::remove);
+    remove_stale(run.embeddings(), provenance);
+    if (!shared) {  // another part may be writing just now
+      for (const fs::path& folder : {run.embeddings(), run.embeddings() / "shards"})
+        remove_unfinished(folder);
+    }
   }
   run.communicator.barrier("clear the folder of embeddings");
   if (missing.empty()) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -78,6 +79,14 @@ struct AdamW {
   float gradient_scale;  // clipping: multiplies every gradient
 };
 
+// Which shapes of batches suit a backend. few: the same numbers of tokens and rows again and again.
+enum class Shapes : uint8_t { any, few };
+
+// Of the pieces that as_one() made: how many the device was given as a graph that it had before.
+struct GraphUse {
+  int64_t pieces = 0, replayed = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -91,6 +100,11 @@ class Backend {
   // takes nothing in a step. OutOfMemory, also where a GPU has too little left for the code that it loads
   // when a kernel is first launched; a smaller batch may then be tried.
   virtual void reserve(int64_t tokens, int64_t widest) = 0;
+  // Runs `work`; the results are those of work(). What it enqueues may reach the device only when as_one()
+  // returns, or earlier when something waits for it. Not to be nested; no memory may be freed in it.
+  virtual void as_one(const std::function<void()>& work) { work(); }
+  virtual Shapes preferred_shapes() const { return Shapes::any; }
+  virtual GraphUse graph_use() const { return {}; }
 
   // --- Linear layers. weight [out, in] as Hugging Face stores it, bias [out] or absent.
   // y [tokens, out] = activation(x [tokens, in] * weight^T + bias). pre [tokens, out], if not absent,
@@ -218,6 +232,9 @@ class Backend {
   virtual void move_average(Tensor average, Tensor x, float share) = 0;
   virtual double sum_of_squares(Tensor x) = 0;  // fixed order, accumulated in double
 };
+
+// CUDA graphs (runtime.cuda_graphs).
+enum class Graphs : uint8_t { off, on };
 
 std::unique_ptr<Backend> make_cpu_backend(int threads);
 // Does this processor multiply bf16 natively (AVX512-BF16 or AMX)? Decides `precision: auto`.

@@ -20,13 +20,13 @@ struct CudaModule {
   bool (*multiplies_bf16)(int device);
   // Of the GPU itself: ranks of a host that name the same one share it, whatever number it has for them.
   std::string (*identity)(int device);
-  std::unique_ptr<Backend> (*make_backend)(int device);
+  std::unique_ptr<Backend> (*make_backend)(int device, Graphs graphs);
   // Sums by NCCL, for ranks that each have a GPU of their own; null where a rank has no NCCL. `note` receives
   // what sums, or why nothing does. Every rank calls; the backend, of this module, outlives the reducer.
   std::unique_ptr<DeviceReducer> (*make_reducer)(Backend& backend, const Communicator& ranks,
                                                  std::string* note);
 };
-inline constexpr int kCudaModuleVersion = 3;
+inline constexpr int kCudaModuleVersion = 4;
 inline constexpr const char* kCudaModuleEntry = "limner_cuda_module";
 using CudaModuleEntry = const CudaModule* (*)();
 

@@ -52,7 +52,7 @@ std::unique_ptr<Backend> select_backend(const RuntimeSettings& settings, int thr
     log_warning("device: ranks share a GPU ({} ranks and {} GPUs on host {})", ranks.local_size(),
                 find_cuda().devices, ranks.host());
   }
-  return module->make_backend(device_of(ranks));
+  return module->make_backend(device_of(ranks), settings.cuda_graphs ? Graphs::on : Graphs::off);
 }
 
 DType select_precision(const RuntimeSettings& settings) {

@@ -9,6 +9,7 @@
 #include "model/family.h"
 #include "model/heads.h"
 #include "model/language_head.h"
+#include "model/padding.h"
 #include "model/transformer.h"
 
 namespace limner {
@@ -101,6 +102,7 @@ struct Model::State {
   Purpose purpose = Purpose::inference;
   std::optional<uint64_t> dropout_key;
   int64_t tokens = 0, rows = 0;
+  Batch padded_batch;  // the one that was computed, where pads()
 
   State(Backend& backend_, ModelConfig config_, std::vector<HeadSpec> heads_, HeadInput head_input_,
         DType precision_)
@@ -159,6 +161,13 @@ struct Model::State {
   }
 
   bool contrasts() const { return config.contrastive.weight > 0; }
+  bool pads() const { return backend.preferred_shapes() == Shapes::few && !contrasts(); }
+
+  // What is computed for a batch.
+  const Batch& computed(const Batch& batch) const { return pads() ? padded_batch : batch; }
+  std::vector<HeadLabels> computed(const std::vector<HeadLabels>& labels) const {
+    return pads() && rows > 0 ? padded(labels, heads, padded_batch.row_count()) : labels;
+  }
 
   // The gradient of the pairs' vectors becomes one of the hidden states.
   double contrastive_backward(const Packing& packing, const PairVectors& pairs, double total_weight) {
@@ -249,7 +258,8 @@ int64_t Model::plan(Purpose purpose, int64_t max_tokens, int64_t max_rows) {
   State& s = *state_;
   const auto widen = [&](Purpose which) {
     Limit& limit = s.limits[static_cast<size_t>(which)];
-    limit = {std::max(limit.tokens, max_tokens), std::max(limit.rows, max_rows)};
+    limit = {std::max(limit.tokens, s.pads() ? padded_tokens(max_tokens) : max_tokens),
+             std::max(limit.rows, s.pads() ? most_padded_rows(max_rows) : max_rows)};
     return predict_bytes(s.config, s.heads, s.precision, which, limit.tokens, limit.rows);
   };
   int64_t bytes = widen(Purpose::inference);
@@ -281,36 +291,43 @@ void Model::release_plan() {
 
 Model::Output Model::forward(const Batch& batch, Purpose purpose, std::optional<uint64_t> dropout_key) {
   State& s = *state_;
-  s.check_fits(batch, purpose);
+  if (s.pads()) s.padded_batch = padded(batch);
+  const Batch& computed = s.computed(batch);
+  s.check_fits(computed, purpose);
   Arena arena(s.arena_memory);
   s.tokens = batch.token_count();
   s.rows = batch.row_count();
-  s.last = lay_out(arena, s.config, s.heads, s.precision, purpose, s.tokens, s.rows);
+  s.last =
+      lay_out(arena, s.config, s.heads, s.precision, purpose, computed.token_count(), computed.row_count());
   s.purpose = purpose;
   s.dropout_key = dropout_key;
   if (s.rows > 0) {
-    const Packing packing = packing_of(batch);
-    s.encoder.forward(s.last.encoder, s.encoder_weights, batch, packing, dropout_key);
-    s.head_layer.forward(s.last.heads, s.head_weights, s.last.encoder.hidden(), packing, dropout_key);
+    const Packing packing = packing_of(computed);
+    s.backend.as_one([&] {
+      s.encoder.forward(s.last.encoder, s.encoder_weights, computed, packing, dropout_key);
+      s.head_layer.forward(s.last.heads, s.head_weights, s.last.encoder.hidden(), packing, dropout_key);
+    });
   }
-  return {s.last.encoder.hidden(), s.last.heads.logits};
+  Output output{s.last.encoder.hidden().slice_rows(0, s.tokens), {}};
+  for (const Tensor& logits : s.last.heads.logits) output.logits.push_back(logits.slice_rows(0, s.rows));
+  return output;
 }
 
 Tensor Model::hidden_state(int index) const {
   const State& s = *state_;
   require(s.purpose == Purpose::training, "hidden states are kept by a training forward only");
   require(index >= 0 && index <= s.config.layers, "hidden state {} of {} layers", index, s.config.layers);
-  return s.encoder.hidden_state(s.last.encoder, index);
+  return s.encoder.hidden_state(s.last.encoder, index).slice_rows(0, s.tokens);
 }
 
 Tensor Model::pooled(const Batch& batch, Pooling pooling, bool normalize) {
   State& s = *state_;
   s.check_is_last(batch);
   if (s.rows == 0) return s.last.pooled;
-  s.backend.pool_forward(s.last.pooled, s.last.pooled_argmax, s.last.encoder.hidden(), packing_of(batch),
-                         pooling, s.config.unpooled_tokens);
+  s.backend.pool_forward(s.last.pooled, s.last.pooled_argmax, s.last.encoder.hidden(),
+                         packing_of(s.computed(batch)), pooling, s.config.unpooled_tokens);
   if (normalize) s.backend.normalize_rows(s.last.pooled);
-  return s.last.pooled;
+  return s.last.pooled.slice_rows(0, s.rows);
 }
 
 std::vector<std::vector<float>> Model::predictions(const Output& output) {
@@ -318,7 +335,11 @@ std::vector<std::vector<float>> Model::predictions(const Output& output) {
   require(output.logits.size() == s.heads.size(), "predictions of {} heads, the model has {}",
           output.logits.size(), s.heads.size());
   if (s.rows == 0) return std::vector<std::vector<float>>(s.heads.size());
-  return s.head_layer.predictions(s.last.heads);
+  std::vector<std::vector<float>> predictions = s.head_layer.predictions(s.last.heads);
+  for (size_t head = 0; head < s.heads.size(); ++head) {  // without those of padding
+    predictions[head].resize(static_cast<size_t>(s.rows * s.heads[head].outputs()));
+  }
+  return predictions;
 }
 
 const std::vector<Model::Objective>& Model::objectives() const { return state_->objectives; }
@@ -340,7 +361,7 @@ Model::Loss Model::evaluate_loss(const Batch& batch, const std::vector<HeadLabel
   State& s = *state_;
   s.check_is_last(batch);
   Loss loss{std::vector<double>(s.heads.size()), loss_weights(batch, labels)};
-  if (s.rows > 0) loss.sum = s.head_layer.losses(s.last.heads, labels);
+  if (s.rows > 0) loss.sum = s.head_layer.losses(s.last.heads, s.computed(labels));
   if (s.config.has_language_head()) {
     loss.sum.push_back(
         s.language_head.loss(s.last.language, s.language_weights, s.last.encoder.hidden(), batch));
@@ -371,15 +392,18 @@ Model::Loss Model::backward(const Batch& batch, const std::vector<HeadLabels>& l
     require(total_weight[i] > 0 || loss.weight[i] == 0, "'{}' has labels but a total weight of {}",
             s.objectives[i].name, total_weight[i]);
   }
-  const Packing packing = packing_of(batch);
+  const Batch& computed = s.computed(batch);
+  const Packing packing = packing_of(computed);
   const Tensor& dhidden = s.last.encoder.gradient;
   if (s.heads.empty()) {
     s.backend.fill_zero(dhidden);
   } else {
-    const std::vector<double> sums =
-        s.head_layer.backward(s.head_gradients, dhidden, s.last.heads, s.head_weights, packing, s.dropout_key,
-                              labels, std::span(total_weight).first(s.heads.size()));
-    std::copy(sums.begin(), sums.end(), loss.sum.begin());
+    s.backend.as_one([&] {
+      const std::vector<double> sums = s.head_layer.backward(
+          s.head_gradients, dhidden, s.last.heads, s.head_weights, packing, s.dropout_key, s.computed(labels),
+          std::span(total_weight).first(s.heads.size()));
+      std::copy(sums.begin(), sums.end(), loss.sum.begin());
+    });
   }
   const size_t language = s.heads.size();
   if (s.config.has_language_head() && loss.weight[language] > 0) {
@@ -393,8 +417,10 @@ Model::Loss Model::backward(const Batch& batch, const std::vector<HeadLabels>& l
     loss.sum.back() = s.contrastive_backward(packing, pairs != nullptr ? *pairs : own, total_weight.back());
   }
   on_layer(head_layer);
-  s.encoder.backward(s.encoder_gradients, s.last.encoder, s.encoder_weights, batch, packing, s.dropout_key,
-                     on_layer);
+  s.backend.as_one([&] {
+    s.encoder.backward(s.encoder_gradients, s.last.encoder, s.encoder_weights, computed, packing,
+                       s.dropout_key, on_layer);
+  });
   return loss;
 }
 

@@ -52,7 +52,8 @@ class Model {
   std::vector<float> download(const Tensor& tensor) const;
   void upload(const Tensor& tensor, std::span<const float> values);
 
-  // Lays out the arena for batches up to this size (measured by a counting arena first). Returns its bytes. A
+  // Lays out the arena for batches up to this size (measured by a counting arena first), padded where the
+  // backend prefers few shapes (model/padding.h). Returns its bytes. A
   // plan for training serves inference on batches of that size too; a second plan adds to the first. Weights
   // (4 bytes a parameter, 2 more for the shadow) and gradients (4 more for what is trained) are not in the
   // sum. OutOfMemory: a smaller plan may be tried after release_plan().

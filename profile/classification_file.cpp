@@ -92,7 +92,7 @@ Json classification_json(const ProfileResults& results, const Classification& cl
   return {{"name", classification.name},
           {"target", classification.settings.target},
           {"kind", classification.settings.kind},
-          {"l2", classification.settings.l2},
+          {"l2", classification.settings.penalty()},
           {"folds", classification.folds},
           {"customers", classification.customers},
           {"missing", classification.missing},

@@ -75,6 +75,41 @@ double largest_linear(const Rows& features, const LinearModel& model) {
   return largest;
 }
 
+// Squared errors of customers told from fits to all others, a penalty each: a residual is divided by what the
+// customer's own leverage leaves of it. deviations: the target's from its mean.
+Vector left_out_errors(const Rows& features, const Vector& deviations, const CentredMoments& moments,
+                       const Vector& penalties, int threads) {
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(moments.gram);
+  const Matrix axes = eigen.eigenvectors();
+  Matrix shrunk(axes.cols(), penalties.size());
+  for (int64_t i = 0; i < penalties.size(); ++i) {
+    shrunk.col(i) = (eigen.eigenvalues().cwiseMax(0).array() + penalties[i]).inverse();
+  }
+  const Matrix slopes = (axes.transpose() * moments.products).asDiagonal() * shrunk;
+  const double own = 1 / static_cast<double>(features.count());  // the intercept's share of a leverage
+  return sum_row_blocks(features, Vector(Vector::Zero(penalties.size())), threads,
+                        [&](Vector& total, int64_t first, const Matrix& block) {
+                          const Matrix turned = (block.rowwise() - moments.mean) * axes;
+                          const Matrix residuals =
+                              (-turned * slopes).colwise() + deviations.segment(first, block.rows());
+                          const Matrix left = 1 - own - (turned.cwiseAbs2() * shrunk).array();
+                          total += residuals.cwiseQuotient(left.cwiseMax(1e-9)).colwise().squaredNorm();
+                        });
+}
+
+double choose_penalty(const Rows& features, const Vector& deviations, const CentredMoments& moments,
+                      int threads) {
+  constexpr int a_decade = 3, least = -5 * a_decade, most = a_decade;
+  Vector penalties(most - least + 1);
+  for (int64_t i = 0; i < penalties.size(); ++i) {
+    penalties[i] =
+        static_cast<double>(features.count()) * std::pow(10, static_cast<double>(least + i) / a_decade);
+  }
+  Eigen::Index chosen = 0;
+  left_out_errors(features, deviations, moments, penalties, threads).minCoeff(&chosen);
+  return penalties[chosen];
+}
+
 }  // namespace
 
 CentredMoments centred_moments(const Rows& features, const Vector& target, int threads) {
@@ -93,7 +128,7 @@ CentredMoments centred_moments(const Rows& features, const Vector& target, int t
   return {mean, std::move(moments.curvature), std::move(moments.gradient)};
 }
 
-LinearModel fit_ridge(const Rows& features, const Vector& target, double l2, int threads) {
+LinearModel fit_ridge(const Rows& features, const Vector& target, std::optional<double> l2, int threads) {
   const int64_t columns = features.columns();
   const auto count = static_cast<double>(features.count());
   LinearModel model;
@@ -105,9 +140,10 @@ LinearModel fit_ridge(const Rows& features, const Vector& target, double l2, int
   const Vector deviations = target.array() - target_mean;
   const CentredMoments moments = centred_moments(features, deviations, threads);
   const Matrix& gram = moments.gram;
+  model.l2 = l2 ? *l2 : choose_penalty(features, deviations, moments, threads);
   Matrix penalised = gram;
-  penalised.diagonal().array() += l2;
-  const Eigen::LLT<Matrix> factor = factorise(penalised, l2);
+  penalised.diagonal().array() += model.l2;
+  const Eigen::LLT<Matrix> factor = factorise(penalised, model.l2);
   model.coefficients = factor.solve(moments.products);
   model.intercept = target_mean - moments.mean.dot(model.coefficients);
 

@@ -42,10 +42,10 @@ CustomerModelPointer fit_linear_model(const RegressionSettings& settings, const 
   const Standardizer standardizer(features);
   const StandardRows standard(features, standardizer);
   const bool logistic = settings.kind == "logistic";
-  LinearModel model = logistic ? fit_logistic(standard, target, settings.l2)
+  LinearModel model = logistic ? fit_logistic(standard, target, settings.penalty())
                       : settings.kind == "elastic_net"
-                          ? fit_elastic_net(standard, target, settings.l1, settings.l2)
-                          : fit_ridge(standard, target, settings.l2);
+                          ? fit_elastic_net(standard, target, settings.l1, settings.penalty())
+                          : fit_ridge(standard, target, settings.l2.value);
   return std::make_unique<LinearCustomerModel>(standardizer, std::move(model),
                                                logistic ? Link::logistic : Link::identity);
 }

@@ -210,8 +210,8 @@ CustomerModelPointer fit_network(const RegressionSettings& settings, Outcome out
     int64_t place = 0;
     visit_layers(layers, [&](double* data, int64_t size, bool penalised) {
       for (int64_t i = 0; penalised && i < size; ++i) {
-        sums.loss += settings.l2 / 2 * data[i] * data[i];
-        gradient[place + i] += settings.l2 * data[i];
+        sums.loss += settings.penalty() / 2 * data[i] * data[i];
+        gradient[place + i] += settings.penalty() * data[i];
       }
       place += size;
     });
@@ -223,7 +223,7 @@ CustomerModelPointer fit_network(const RegressionSettings& settings, Outcome out
   if (!std::isfinite(minimum.value) || (!hidden && !minimum.settled)) {
     fail(ExitCode::bad_config,
          "profile.regressions: {} of {} customers found no minimum with l2 {}; set l2 higher", settings.kind,
-         target.size(), settings.l2);
+         target.size(), settings.penalty());
   }
   return std::make_unique<NetworkModel>(standardizer, unpacked(minimum.at, shape), outcome, mean, deviation);
 }

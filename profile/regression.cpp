@@ -309,6 +309,7 @@ Regression fit_regression(const RegressionSettings& settings, Target target, con
   result.components = result.sets.back().components;
   result.features = last.fixed.features;
   result.model = fit(problem_of(last), rows, result.components);
+  if (settings.kind == "ridge") result.settings.l2.value = result.model->linear()->l2;  // the chosen one
   result.coefficients = coefficients_of(last, *result.model);
   for (size_t i = 0; i < rows.size(); ++i) {
     result.predicted[static_cast<size_t>(rows[i])] = told.predicted[i];

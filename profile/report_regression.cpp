@@ -149,7 +149,7 @@ std::string effects_figure(const Phrases& say, const Regression& regression) {
 }
 
 std::string kind_text(const Phrases& say, const RegressionSettings& settings) {
-  const std::string penalty = number_text(settings.l2);
+  const std::string penalty = number_text(settings.penalty());
   if (settings.kind == "ridge") return say("kind.ridge", penalty);
   if (settings.kind == "logistic") return say("kind.logistic", penalty);
   if (settings.kind == "elastic_net") return say("kind.elastic_net", number_text(settings.l1), penalty);

@@ -101,7 +101,7 @@ Json regression_entry(const ProfileResults& results, const Regression& regressio
          {"per_unit", rounded(entry.per_unit)}});
   }
   Json json{{"name", regression.name},          {"target", regression.target.name},
-            {"kind", regression.settings.kind}, {"l2", regression.settings.l2},
+            {"kind", regression.settings.kind}, {"l2", regression.settings.penalty()},
             {"folds", regression.folds},        {"customers", regression.customers},
             {"missing", regression.missing}};
   if (regression.two_classes()) {

@@ -106,7 +106,7 @@ std::map<std::string, std::string> parameters(const RegressionSettings& settings
   int64_t depth = 4;
   if (settings.kind == "boosting") {
     values["eta"] = fmt::format("{}", settings.learning_rate);
-    values["lambda"] = fmt::format("{}", settings.l2);
+    values["lambda"] = fmt::format("{}", settings.penalty());
     if (outcome == Outcome::two_classes) values["objective"] = "binary:logistic";
   } else {
     values["eta"] = "1";

@@ -26,6 +26,7 @@ struct RuntimeSettings {
   std::string device = "auto";
   std::string precision = "auto";
   Auto<int64_t> threads;
+  bool cuda_graphs = false;
   int64_t collective_timeout = 600;
   int64_t silence_timeout = 20;
   template <class V>
@@ -38,6 +39,11 @@ struct RuntimeSettings {
             OneOf{{"auto", "f32", "bf16"}});
     v.field("threads", threads, "Threads per rank. auto: the cores of this host shared by its ranks.",
             Range{1, 1024});
+    v.field(
+        "cuda_graphs", cuda_graphs,
+        "Give a GPU the work of a batch in few pieces (CUDA graphs), kept and replayed for batches of the "
+        "same shape; batches are padded to few shapes for it, which may change last bits. Off until "
+        "measured on a GPU. No effect on the CPU.");
     v.field("collective_timeout", collective_timeout, "Seconds until a wait for another rank is an error.",
             Range{1, 86400});
     v.field("silence_timeout", silence_timeout,
@@ -660,7 +666,7 @@ struct CostSettings {
 struct RegressionSettings {
   std::string target;
   std::string kind = "ridge";
-  double l2 = 1.0;
+  Auto<double> l2;
   double l1 = 1.0;
   int64_t trees = 200;
   Auto<int64_t> depth;
@@ -673,6 +679,7 @@ struct RegressionSettings {
   int64_t folds = 5;
   std::vector<std::string> attributes;
   std::vector<std::string> features{"attributes", "texts"};
+  double penalty() const { return l2.value_or(1.0); }  // of kinds that do not choose it
   template <class V>
   void visit(V& v) {
     v.field("target", target, "Customer field to predict (a row field is averaged per customer).");
@@ -682,7 +689,8 @@ struct RegressionSettings {
             "two values. mlp (one hidden layer): a number or a category.",
             OneOf{{"ridge", "elastic_net", "logistic", "naive_bayes", "tree", "forest", "boosting", "mlp"}});
     v.field("l2", l2,
-            "Strength of the quadratic penalty on standardised features; of boosting, on the leaves.",
+            "Strength of the quadratic penalty on standardised features; of boosting, on the leaves. auto: "
+            "ridge takes the one that tells each customer best from a fit to the others; elsewhere 1.",
             Range{0, 1e9});
     v.field("l1", l1, "elastic_net: strength of the absolute penalty on standardised features.",
             Range{0, 1e9});

@@ -74,13 +74,15 @@ void Optimizer::update(int64_t step, double learning_rate, double norm) {
   update.epsilon = static_cast<float>(settings_.adam_epsilon);
   update.step = step;
   update.gradient_scale = static_cast<float>(scale);
-  for (const Range& range : ranges_) {
-    update.learning_rate = static_cast<float>(learning_rate * range.rate);
-    update.weight_decay =
-        range.decay == Decay::weight_decay ? static_cast<float>(settings_.weight_decay) : 0.0f;
-    this->update(range, own_, update);
-    this->update(range, left_over_, update);
-  }
+  backend_.as_one([&] {
+    for (const Range& range : ranges_) {
+      update.learning_rate = static_cast<float>(learning_rate * range.rate);
+      update.weight_decay =
+          range.decay == Decay::weight_decay ? static_cast<float>(settings_.weight_decay) : 0.0f;
+      this->update(range, own_, update);
+      this->update(range, left_over_, update);
+    }
+  });
   if (shards_ > 1) share_weights();
 }
 

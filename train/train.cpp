@@ -264,6 +264,10 @@ void train_phase(const Run& run, const std::function<bool()>& stop) {
                   state);
   trainer.run();
 
+  if (const GraphUse use = backend->graph_use(); use.pieces > 0) {
+    log_info("train: CUDA graphs: {} of {} pieces of work were replayed", use.replayed, use.pieces);
+  }
+
   // What is reported is what was published.
   checkpoints.load_best();
   const auto validation = evaluate(model, data, data.validation, ranks, limits.evaluation_tokens, stop);

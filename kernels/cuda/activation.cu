@@ -129,7 +129,7 @@ __global__ void __launch_bounds__(kTokenThreads)
 
 }  // namespace
 
-void activation_forward(cudaStream_t stream, Tensor y, Tensor pre, Activation activation) {
+void activation_forward(GpuStream& stream, Tensor y, Tensor pre, Activation activation) {
   const int64_t elements = y.elements();
   with_device_type(y.dtype, [&]<class T>() {
     launch(activation_forward_kernel<T>, flat_blocks(elements), kFlatThreads, 0, stream, device_data<T>(y),

@@ -62,7 +62,7 @@ AttentionBatch batch_of(const DevicePacking& packing, const AttentionShape& shap
 }
 
 void give_bias(AttentionBatch& batch, float* spread, const Tensor& bias, const Packing& packing,
-               cudaStream_t stream) {
+               GpuStream& stream) {
   if (bias.absent()) return;
   batch.bias = spread;
   batch.bias_reach = bias_reach(packing);

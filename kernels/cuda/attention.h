@@ -74,26 +74,26 @@ void with_head_size(int64_t head_size, const Function& function) {
 // In bf16 a row's length alone decides which kernel serves it, so that its result is the same bytes in any
 // batch: the first one passes over rows of at most tuning::kShortRow (backward: kShortBackwardRow) tokens,
 // the second one over all others.
-void launch_attention_forward(const AttentionForward<bf16>& call, int64_t head_size, cudaStream_t stream);
+void launch_attention_forward(const AttentionForward<bf16>& call, int64_t head_size, GpuStream& stream);
 void launch_attention_forward_short(const AttentionForward<bf16>& call, int64_t head_size, int64_t max_length,
-                                    cudaStream_t stream);
-void launch_attention_forward(const AttentionForward<float>& call, int64_t head_size, cudaStream_t stream);
+                                    GpuStream& stream);
+void launch_attention_forward(const AttentionForward<float>& call, int64_t head_size, GpuStream& stream);
 
-void launch_attention_backward(const AttentionBackward<bf16>& call, int64_t head_size, cudaStream_t stream);
+void launch_attention_backward(const AttentionBackward<bf16>& call, int64_t head_size, GpuStream& stream);
 void launch_attention_backward_short(const AttentionBackward<bf16>& call, int64_t head_size,
-                                     cudaStream_t stream);
-void launch_attention_backward(const AttentionBackward<float>& call, int64_t head_size, cudaStream_t stream);
+                                     GpuStream& stream);
+void launch_attention_backward(const AttentionBackward<float>& call, int64_t head_size, GpuStream& stream);
 
 // The bias as the kernels read it, from [distances, heads]; `spread` has heads * bias_stride(reach) floats.
-void launch_spread_bias(float* spread, int reach, float score_scale, const Tensor& bias, cudaStream_t stream);
+void launch_spread_bias(float* spread, int reach, float score_scale, const Tensor& bias, GpuStream& stream);
 // After the backward above, whose delta it reads: row_dbias, scratch [heads, 2 * tokens], receives each row's
 // sums over its scores, by distance, row r's from 2 * cu_lengths[r] on …
 void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<bf16>& call, int64_t head_size,
-                                    cudaStream_t stream);
+                                    GpuStream& stream);
 void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<float>& call, int64_t head_size,
-                                    cudaStream_t stream);
+                                    GpuStream& stream);
 // … and dbias [distances, heads] += the rows' sums, in the order of the rows.
 void launch_sum_row_biases(const Tensor& dbias, const float* row_dbias, const AttentionBatch& batch,
-                           int64_t max_length, cudaStream_t stream);
+                           int64_t max_length, GpuStream& stream);
 
 }  // namespace limner

@@ -126,7 +126,7 @@ __global__ void __launch_bounds__(kTileThreads)
 
 }  // namespace
 
-void launch_attention_backward(const AttentionBackward<bf16>& call, int64_t head_size, cudaStream_t stream) {
+void launch_attention_backward(const AttentionBackward<bf16>& call, int64_t head_size, GpuStream& stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     const AttentionBatch& batch = call.batch;
     const size_t tiles_bytes = 4 * kTileElements<kHeadSize> * sizeof(bf16);

@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(kTileThreads)
 }  // namespace
 
 void launch_attention_backward_short(const AttentionBackward<bf16>& call, int64_t head_size,
-                                     cudaStream_t stream) {
+                                     GpuStream& stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     const AttentionBatch& batch = call.batch;
     const int64_t rows = batch.rows;

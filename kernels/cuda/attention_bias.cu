@@ -111,8 +111,7 @@ __global__ void __launch_bounds__(kRowWarps* kWarpSize)
 
 }  // namespace
 
-void launch_spread_bias(float* spread, int reach, float score_scale, const Tensor& bias,
-                        cudaStream_t stream) {
+void launch_spread_bias(float* spread, int reach, float score_scale, const Tensor& bias, GpuStream& stream) {
   const auto heads = static_cast<unsigned>(bias.dim(1));
   launch(spread_bias_kernel, dim3(blocks_for(bias_stride(reach), kSpreadThreads), heads), kSpreadThreads, 0,
          stream, spread, reach, 1.0f / score_scale, device_data<float>(bias), bias.dim(0),
@@ -120,7 +119,7 @@ void launch_spread_bias(float* spread, int reach, float score_scale, const Tenso
 }
 
 void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<bf16>& call, int64_t head_size,
-                                    cudaStream_t stream) {
+                                    GpuStream& stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     const size_t shared_bytes =
         2 * kTileElements<kHeadSize> * sizeof(bf16) + kTileRows * kDiagonalStride * sizeof(float);
@@ -130,7 +129,7 @@ void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<bf
 }
 
 void launch_sum_row_biases(const Tensor& dbias, const float* row_dbias, const AttentionBatch& batch,
-                           int64_t max_length, cudaStream_t stream) {
+                           int64_t max_length, GpuStream& stream) {
   const auto reach = static_cast<int>(max_length - 1);
   if (reach < 0) return;
   launch(sum_row_biases_kernel,

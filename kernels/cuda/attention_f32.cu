@@ -310,14 +310,14 @@ constexpr size_t shared_bytes(int own) {
 
 }  // namespace
 
-void launch_attention_forward(const AttentionForward<float>& call, int64_t head_size, cudaStream_t stream) {
+void launch_attention_forward(const AttentionForward<float>& call, int64_t head_size, GpuStream& stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     launch(attention_forward_f32_kernel<kHeadSize>, row_tile_grid(call.batch, kRows, call.batch.heads),
            kThreads, shared_bytes<kHeadSize>(1), stream, call);
   });
 }
 
-void launch_attention_backward(const AttentionBackward<float>& call, int64_t head_size, cudaStream_t stream) {
+void launch_attention_backward(const AttentionBackward<float>& call, int64_t head_size, GpuStream& stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     const AttentionBatch& batch = call.batch;
     launch(attention_backward_query_f32_kernel<kHeadSize>, row_tile_grid(batch, kRows, batch.heads), kThreads,
@@ -328,7 +328,7 @@ void launch_attention_backward(const AttentionBackward<float>& call, int64_t hea
 }
 
 void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<float>& call, int64_t head_size,
-                                    cudaStream_t stream) {
+                                    GpuStream& stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     launch(attention_bias_gradient_f32_kernel<kHeadSize>, row_grid(call.batch), kThreads,
            shared_bytes<kHeadSize>(2), stream, row_dbias, call);

@@ -252,7 +252,7 @@ __global__ void __launch_bounds__(kTileThreads)
 
 }  // namespace
 
-void launch_attention_forward(const AttentionForward<bf16>& call, int64_t head_size, cudaStream_t stream) {
+void launch_attention_forward(const AttentionForward<bf16>& call, int64_t head_size, GpuStream& stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     constexpr int kQueries = 16 * kForwardStrips<kHeadSize> * kTileWarps;
     launch(attention_forward_kernel<kHeadSize>, row_tile_grid(call.batch, kQueries, call.batch.heads),
@@ -261,7 +261,7 @@ void launch_attention_forward(const AttentionForward<bf16>& call, int64_t head_s
 }
 
 void launch_attention_forward_short(const AttentionForward<bf16>& call, int64_t head_size, int64_t max_length,
-                                    cudaStream_t stream) {
+                                    GpuStream& stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     const int warps_a_row = max_length <= 32   ? 1
                             : max_length <= 64 ? 2

@@ -78,7 +78,7 @@ dim3 sum_grid(int64_t segments, int64_t columns) {
   return {static_cast<unsigned>(segments), blocks_for(columns, kWarpChunk)};
 }
 
-void sum_pieces(cudaStream_t stream, float* sums, Write write, const Tensor& matrix, int64_t piece) {
+void sum_pieces(GpuStream& stream, float* sums, Write write, const Tensor& matrix, int64_t piece) {
   const int64_t rows = matrix.rows(), columns = matrix.columns();
   with_device_type(matrix.dtype, [&]<class T>() {
     launch(sum_pieces_kernel<T>, sum_grid(blocks_for(rows, piece), columns), kSumThreads, 0, stream, sums,
@@ -88,7 +88,7 @@ void sum_pieces(cudaStream_t stream, float* sums, Write write, const Tensor& mat
 
 }  // namespace
 
-void add_few_rows(cudaStream_t stream, float* sums, Tensor rows) {
+void add_few_rows(GpuStream& stream, float* sums, Tensor rows) {
   if (rows.rows() > 0) sum_pieces(stream, sums, Write::add, rows, rows.rows());
 }
 
@@ -102,7 +102,7 @@ void add_column_sums(CudaBackend& backend, float* sums, Tensor matrix) {
   add_few_rows(backend.stream(), sums, Tensor(partial, DType::f32, {pieces, columns}, Device::cuda));
 }
 
-void sum_segments(cudaStream_t stream, float* sums, float* partial, Tensor matrix,
+void sum_segments(GpuStream& stream, float* sums, float* partial, Tensor matrix,
                   const RowSegments& segments) {
   with_device_type(matrix.dtype, [&]<class T>() {
     launch(sum_segments_kernel<T>, sum_grid(segments.count, matrix.columns()), kSumThreads, 0, stream, sums,

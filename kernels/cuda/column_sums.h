@@ -1,9 +1,8 @@
 // Sums of rows, column by column, in a fixed order: bias gradients, gamma and beta, embedding tables.
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include "kernels/backend.h"
+#include "kernels/cuda/stream.h"
 
 namespace limner {
 
@@ -14,7 +13,7 @@ class CudaBackend;
 void add_column_sums(CudaBackend& backend, float* sums, Tensor matrix);
 
 // The same in one pass, for up to a few hundred rows.
-void add_few_rows(cudaStream_t stream, float* sums, Tensor rows);
+void add_few_rows(GpuStream& stream, float* sums, Tensor rows);
 
 // Rows that are summed together; device arrays. Segment s takes rows [first[s], first[s + 1]) of `order`, or
 // of the matrix itself when `order` is null. Their sum goes to row target[s] of `sums`, where it is added,
@@ -27,7 +26,6 @@ struct RowSegments {
   int64_t count;
 };
 // sums and partial [any, columns] f32; matrix [rows, columns] f32 or bf16.
-void sum_segments(cudaStream_t stream, float* sums, float* partial, Tensor matrix,
-                  const RowSegments& segments);
+void sum_segments(GpuStream& stream, float* sums, float* partial, Tensor matrix, const RowSegments& segments);
 
 }  // namespace limner

@@ -22,19 +22,20 @@ constexpr int64_t kCodeBytes = int64_t{128} << 20;
 
 }  // namespace
 
-CudaBackend::CudaBackend(int device_index) : device_index_(device_index) {
+int CudaBackend::choose(int device_index) {
   check_cuda(cudaSetDevice(device_index));
-  check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+  return device_index;
+}
+
+CudaBackend::CudaBackend(int device_index, Graphs graphs)
+    : device_index_(choose(device_index)), graphs_(graphs) {
   staging_ = std::make_unique<Staging>(stream_);
   products_ = std::make_unique<MatrixProducts>(stream_);
 }
 
 CudaBackend::~CudaBackend() {
   // Only a broken device makes these fail, and then nothing is left to save.
-  static_cast<void>(cudaStreamSynchronize(stream_));
-  products_.reset();
-  staging_.reset();
-  static_cast<void>(cudaStreamDestroy(stream_));
+  static_cast<void>(cudaStreamSynchronize(stream_.ahead()));
 }
 
 std::string CudaBackend::description() const {
@@ -47,26 +48,41 @@ std::string CudaBackend::description() const {
 Buffer CudaBackend::allocate(int64_t bytes) {
   // Never empty: an arena tells 'counting' from 'placing' by its pointer.
   Buffer buffer = allocate_device(std::max<int64_t>(bytes, 64));
-  check_cuda(cudaMemsetAsync(buffer.data(), 0, static_cast<size_t>(buffer.bytes()), stream_));
-  check_cuda(cudaStreamSynchronize(stream_));  // other streams may use it at once
+  check_cuda(cudaMemsetAsync(buffer.data(), 0, static_cast<size_t>(buffer.bytes()), stream_.now()));
+  synchronize();  // other streams may use it at once
   return buffer;
 }
 
 void CudaBackend::upload(Tensor device, const void* host) {
   if (device.elements() == 0) return;
   check_cuda(cudaMemcpyAsync(device.data, host, static_cast<size_t>(device.bytes()), cudaMemcpyHostToDevice,
-                             stream_));
-  check_cuda(cudaStreamSynchronize(stream_));  // the caller may free `host`
+                             stream_.now()));
+  synchronize();  // the caller may free `host`
 }
 
 void CudaBackend::download(void* host, Tensor device) {
   if (device.elements() == 0) return;
   check_cuda(cudaMemcpyAsync(host, device.data, static_cast<size_t>(device.bytes()), cudaMemcpyDeviceToHost,
-                             stream_));
-  check_cuda(cudaStreamSynchronize(stream_));
+                             stream_.now()));
+  synchronize();
 }
 
-void CudaBackend::synchronize() { check_cuda(cudaStreamSynchronize(stream_)); }
+void CudaBackend::synchronize() {
+  stream_.wait();
+  if (graphs_ == Graphs::on) staging_->restart();  // else a packing that was sent may stay
+}
+
+void CudaBackend::as_one(const std::function<void()>& work) {
+  if (graphs_ == Graphs::off) return work();
+  stream_.gather();
+  try {
+    work();
+  } catch (...) {
+    stream_.drop();
+    throw;
+  }
+  stream_.submit();
+}
 
 void CudaBackend::reserve(int64_t tokens, int64_t widest) {
   // The largest array is that of the embedding's backward: little more than three numbers a token.
@@ -98,7 +114,7 @@ DevicePacking CudaBackend::send(const Packing& packing) {
 
 void* CudaBackend::scratch_bytes(int64_t bytes) {
   if (bytes > scratch_.bytes()) {
-    check_cuda(cudaStreamSynchronize(stream_));
+    stream_.wait();
     scratch_ = Buffer();  // the old piece is given back first: both need not fit
     scratch_ = allocate_device(std::max(bytes, int64_t{1} << 20));
   }

@@ -11,6 +11,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda/staging.h"
+#include "kernels/cuda/stream.h"
 
 namespace limner {
 
@@ -27,7 +28,7 @@ struct DevicePacking {
 
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int device_index);
+  CudaBackend(int device_index, Graphs graphs);
   ~CudaBackend() override;
   Device device() const override { return Device::cuda; }
   std::string description() const override;
@@ -36,6 +37,9 @@ class CudaBackend final : public Backend {
   void download(void* host, Tensor device) override;
   void synchronize() override;
   void reserve(int64_t tokens, int64_t widest) override;
+  void as_one(const std::function<void()>& work) override;
+  Shapes preferred_shapes() const override { return graphs_ == Graphs::on ? Shapes::few : Shapes::any; }
+  GraphUse graph_use() const override { return stream_.use(); }
 
   void linear_forward(Tensor y, Tensor pre, Tensor x, Tensor weight, Tensor bias,
                       Activation activation) override;
@@ -97,7 +101,7 @@ class CudaBackend final : public Backend {
   double sum_of_squares(Tensor x) override;
 
   // --- For the operations' files.
-  cudaStream_t stream() const { return stream_; }
+  GpuStream& stream() { return stream_; }
 
   // The array on the device, for kernels of this operation; an empty one is null.
   template <class T>
@@ -124,8 +128,12 @@ class CudaBackend final : public Backend {
     int64_t turn = -1;  // of staging_, when it was sent
   };
 
+  // Chosen before the stream is made.
+  static int choose(int device_index);
+
   int device_index_;
-  cudaStream_t stream_ = nullptr;
+  Graphs graphs_;
+  GpuStream stream_;
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<MatrixProducts> products_;
   Buffer scratch_;

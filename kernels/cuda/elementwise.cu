@@ -79,8 +79,7 @@ void CudaBackend::cast(Tensor dst, Tensor src) {
   check_pair("cast", dst, src);
   const int64_t elements = src.elements();
   if (dst.dtype == src.dtype) {
-    check_cuda(cudaMemcpyAsync(dst.data, src.data, static_cast<size_t>(src.bytes()), cudaMemcpyDeviceToDevice,
-                               stream_));
+    stream_.copy(dst.data, src.data, src.bytes());
   } else if (dst.dtype == DType::f32) {
     launch(cast_kernel<float, bf16>, flat_blocks(elements), kFlatThreads, 0, stream_, device_data<float>(dst),
            device_data<bf16>(src), elements);
@@ -100,10 +99,7 @@ void CudaBackend::add(Tensor dst, Tensor src) {
   });
 }
 
-void CudaBackend::fill_zero(Tensor dst) {
-  if (dst.elements() == 0) return;
-  check_cuda(cudaMemsetAsync(dst.data, 0, static_cast<size_t>(dst.bytes()), stream_));
-}
+void CudaBackend::fill_zero(Tensor dst) { stream_.set_zero(dst.data, dst.bytes()); }
 
 void CudaBackend::add_columns(Tensor whole, int64_t first, Tensor part, float factor) {
   check_columns("add_columns", whole, first, part);

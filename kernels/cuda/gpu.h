@@ -6,10 +6,13 @@
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 #include "kernels/cuda/check_cuda.h"
+#include "kernels/cuda/stream.h"
 #include "kernels/host_device.h"
 #include "runtime/tensor.h"
 
@@ -21,12 +24,62 @@ using bf16x2 = __nv_bfloat162;
 // --- Launches.
 
 struct LaunchStream {
-  cudaStream_t stream;
+  GpuStream& stream;
   std::source_location place;
-  LaunchStream(cudaStream_t on, std::source_location from = std::source_location::current())
+  LaunchStream(GpuStream& on, std::source_location from = std::source_location::current())
       : stream(on), place(from) {}
 };
 inline constexpr size_t kPlainSharedBytes = 48 * 1024;  // more must be asked for, kernel by kernel
+
+// A launch as GpuStream writes it down: the arguments one after the other, each at its alignment.
+template <class... Parameters>
+struct KernelCall {
+  static_assert((std::is_trivially_copyable_v<Parameters> && ...), "arguments are copied byte by byte");
+  static_assert(((alignof(Parameters) <= kContentAlignment) && ...) &&
+                sizeof...(Parameters) <= kMostArguments);
+  using Kernel = void (*)(Parameters...);
+  using Indices = std::index_sequence_for<Parameters...>;
+
+  static constexpr std::array<size_t, sizeof...(Parameters) + 1> offsets() {
+    std::array<size_t, sizeof...(Parameters) + 1> result{};
+    size_t index = 0, end = 0;
+    [[maybe_unused]] const auto place = [&](size_t bytes, size_t alignment) {
+      result[index++] = (end + alignment - 1) / alignment * alignment;
+      end = result[index - 1] + bytes;
+    };
+    (place(sizeof(Parameters), alignof(Parameters)), ...);
+    result[index] = end;
+    return result;
+  }
+  static constexpr auto kOffsets = offsets();
+  static constexpr size_t kBytes = kOffsets.back();
+
+  template <size_t... I>
+  static void write([[maybe_unused]] std::byte* content, std::index_sequence<I...>, Parameters... values) {
+    (static_cast<void>(std::memcpy(content + kOffsets[I], &values, sizeof values)), ...);
+  }
+  template <size_t... I>
+  static void launch(const cudaLaunchConfig_t& config, Kernel kernel,
+                     [[maybe_unused]] const std::byte* content, std::source_location place,
+                     std::index_sequence<I...>) {
+    check_cuda(
+        cudaLaunchKernelEx(&config, kernel, *reinterpret_cast<const Parameters*>(content + kOffsets[I])...),
+        place);
+  }
+  static void make(const GatheredCall& call, const std::byte* content, cudaStream_t stream) {
+    cudaLaunchConfig_t config{};
+    config.gridDim = call.grid;
+    config.blockDim = call.block;
+    config.dynamicSmemBytes = call.shared_bytes;
+    config.stream = stream;
+    launch(config, reinterpret_cast<Kernel>(const_cast<void*>(call.kernel)), content, call.place, Indices{});
+  }
+  static void arguments(const std::byte* content, void** pointers) {
+    for (size_t i = 0; i < sizeof...(Parameters); ++i) {
+      pointers[i] = const_cast<std::byte*>(content) + kOffsets[i];
+    }
+  }
+};
 
 // Pointers among `arguments` point to device memory. A grid without blocks is nothing to do.
 template <class... Parameters, class... Arguments>
@@ -38,11 +91,19 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_
                                     static_cast<int>(shared_bytes)),
                stream.place);
   }
+  if (stream.stream.gathers()) {
+    using Call = KernelCall<Parameters...>;
+    std::byte* const content =
+        stream.stream.add({Call::make, Call::arguments, reinterpret_cast<const void*>(kernel), grid, block,
+                           shared_bytes, 0, Call::kBytes, stream.place});
+    Call::write(content, typename Call::Indices{}, static_cast<Arguments&&>(arguments)...);
+    return;
+  }
   cudaLaunchConfig_t config{};
   config.gridDim = grid;
   config.blockDim = block;
   config.dynamicSmemBytes = shared_bytes;
-  config.stream = stream.stream;
+  config.stream = stream.stream.now();
   check_cuda(cudaLaunchKernelEx(&config, kernel, static_cast<Arguments&&>(arguments)...), stream.place);
 }
 

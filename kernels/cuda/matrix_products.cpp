@@ -99,14 +99,14 @@ class Preference {
 }  // namespace
 
 struct MatrixProducts::Engine {
-  explicit Engine(cudaStream_t on) : stream(on), workspace(allocate_device(kWorkspaceBytes)) {
+  explicit Engine(GpuStream& on) : stream(on), workspace(allocate_device(kWorkspaceBytes)) {
     check_cublas(cublasLtCreate(&handle));
   }
   ~Engine() { static_cast<void>(cublasLtDestroy(handle)); }
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  cudaStream_t stream;
+  GpuStream& stream;
   Buffer workspace;
   cublasLtHandle_t handle = nullptr;
 };
@@ -156,8 +156,15 @@ struct MatrixProducts::Plan {
   cublasLtMatmulAlgo_t algorithm{};
 };
 
-MatrixProducts::MatrixProducts(cudaStream_t stream) : engine_(std::make_unique<Engine>(stream)) {}
+MatrixProducts::MatrixProducts(GpuStream& stream) : engine_(std::make_unique<Engine>(stream)) {}
 MatrixProducts::~MatrixProducts() = default;
+
+struct MatrixProducts::Call {
+  MatrixProducts* products;
+  ProductShape shape;
+  ProductMemory memory;
+  void make(cudaStream_t stream) const { products->make(shape, memory, stream); }
+};
 
 void MatrixProducts::multiply(ProductShape shape, const ProductMemory& memory) {
   shape.has_bias = memory.bias != nullptr;
@@ -167,8 +174,11 @@ void MatrixProducts::multiply(ProductShape shape, const ProductMemory& memory) {
                               static_cast<const void*>(memory.pre)}) {
     addresses |= reinterpret_cast<uintptr_t>(pointer);
   }
-  shape.alignment_bytes = static_cast<int>(addresses & (~addresses + 1));  // the lowest bit that is set
+  shape.alignment_bytes = static_cast<int64_t>(addresses & (~addresses + 1));  // the lowest bit that is set
+  engine_->stream.call(Call{this, shape, memory});
+}
 
+void MatrixProducts::make(const ProductShape& shape, const ProductMemory& memory, cudaStream_t stream) {
   std::unique_ptr<Plan>& plan = plans_[shape];
   const bool first = plan == nullptr;
   if (first) plan = std::make_unique<Plan>(shape);
@@ -178,7 +188,7 @@ void MatrixProducts::multiply(ProductShape shape, const ProductMemory& memory) {
   check_cublas(cublasLtMatmul(engine_->handle, plan->product.get(), &one, memory.b, plan->b.get(), memory.a,
                               plan->a.get(), &old, memory.c, plan->c.get(), memory.c, plan->c.get(),
                               &plan->algorithm, engine_->workspace.data(),
-                              static_cast<size_t>(engine_->workspace.bytes()), engine_->stream));
+                              static_cast<size_t>(engine_->workspace.bytes()), stream));
 }
 
 std::string MatrixProducts::library() const {

@@ -1,8 +1,6 @@
 // Matrix products through cuBLASLt: the only part that knows that library.
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -10,6 +8,7 @@
 #include <string>
 
 #include "kernels/backend.h"
+#include "kernels/cuda/stream.h"
 #include "runtime/buffer.h"
 
 namespace limner {
@@ -29,7 +28,7 @@ struct ProductShape {
   Epilogue epilogue = Epilogue::none;
   // Filled in by multiply(): which pointers there are, and what all of them are multiples of (256 at most).
   bool has_bias = false, saves_pre = false;
-  int alignment_bytes = 0;
+  int64_t alignment_bytes = 0;
   auto operator<=>(const ProductShape&) const = default;
 };
 
@@ -43,7 +42,7 @@ struct ProductMemory {
 
 class MatrixProducts {
  public:
-  explicit MatrixProducts(cudaStream_t stream);
+  explicit MatrixProducts(GpuStream& stream);
   ~MatrixProducts();
   MatrixProducts(const MatrixProducts&) = delete;
   MatrixProducts& operator=(const MatrixProducts&) = delete;
@@ -55,6 +54,9 @@ class MatrixProducts {
   std::string library() const;  // "cuBLASLt 13.1.0"
 
  private:
+  struct Call;
+  void make(const ProductShape& shape, const ProductMemory& memory, cudaStream_t stream);
+
   struct Plan;
   struct Engine;
   std::unique_ptr<Engine> engine_;

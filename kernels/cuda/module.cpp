@@ -34,7 +34,9 @@ std::string identity(int device) {
   return {properties.uuid.bytes, sizeof properties.uuid.bytes};
 }
 
-std::unique_ptr<Backend> make_backend(int device) { return std::make_unique<CudaBackend>(device); }
+std::unique_ptr<Backend> make_backend(int device, Graphs graphs) {
+  return std::make_unique<CudaBackend>(device, graphs);
+}
 
 std::unique_ptr<DeviceReducer> make_reducer([[maybe_unused]] Backend& backend,
                                             [[maybe_unused]] const Communicator& ranks, std::string* note) {

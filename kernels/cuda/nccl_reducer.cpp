@@ -24,7 +24,7 @@ constexpr auto kSlow = std::chrono::milliseconds(100);
 
 class NcclReducer final : public DeviceReducer {
  public:
-  NcclReducer(const NcclLibrary& nccl, cudaStream_t compute, const Communicator& ranks)
+  NcclReducer(const NcclLibrary& nccl, GpuStream& compute, const Communicator& ranks)
       : nccl_(nccl),
         compute_(compute),
         ranks_(ranks.duplicate()),
@@ -99,7 +99,7 @@ class NcclReducer final : public DeviceReducer {
   float* begin_on(const Tensor& tensor, const char* what) {
     require(tensor.device == Device::cuda, "NCCL works on tensors on the GPU only ({})", what);
     begin(what);
-    check_cuda(cudaEventRecord(ready_, compute_));
+    check_cuda(cudaEventRecord(ready_, compute_.now()));
     check_cuda(cudaStreamWaitEvent(stream_, ready_, 0));
     return tensor.as<float>();
   }
@@ -164,7 +164,8 @@ class NcclReducer final : public DeviceReducer {
   }
 
   const NcclLibrary& nccl_;
-  cudaStream_t compute_, stream_ = nullptr;
+  GpuStream& compute_;
+  cudaStream_t stream_ = nullptr;
   cudaEvent_t ready_ = nullptr, done_ = nullptr;
   ncclComm_t nccl_comm_ = nullptr;
   Communicator ranks_;
@@ -175,7 +176,7 @@ class NcclReducer final : public DeviceReducer {
 
 }  // namespace
 
-std::unique_ptr<DeviceReducer> make_nccl_reducer(cudaStream_t compute, const Communicator& ranks,
+std::unique_ptr<DeviceReducer> make_nccl_reducer(GpuStream& compute, const Communicator& ranks,
                                                  std::string* note) {
   const NcclLibrary* nccl = find_nccl(note);
   const int64_t found = ranks.sum(int64_t{nccl != nullptr}, "look for NCCL");

@@ -2,11 +2,10 @@
 // own.
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include <memory>
 #include <string>
 
+#include "kernels/cuda/stream.h"
 #include "runtime/communicator.h"
 
 namespace limner {
@@ -15,7 +14,7 @@ namespace limner {
 // next; finish() waits on the host. Waits end at the communicator's time limit, or when NCCL reports an
 // error, with ExitCode::internal: the operation, its number and the ranks that have not come to it. Null,
 // with the reason in `note`, where a rank has no NCCL; else `note` receives its version. Every rank calls.
-std::unique_ptr<DeviceReducer> make_nccl_reducer(cudaStream_t compute, const Communicator& ranks,
+std::unique_ptr<DeviceReducer> make_nccl_reducer(GpuStream& compute, const Communicator& ranks,
                                                  std::string* note);
 
 }  // namespace limner

@@ -117,8 +117,8 @@ double CudaBackend::sum_of_squares(Tensor x) {
          device_data<float>(x), elements, piece);
   launch(sum_kernel, 1, kFlatThreads, 0, stream_, partial, partial + 1, pieces);
   double sum = 0.0;
-  check_cuda(cudaMemcpyAsync(&sum, partial, sizeof(sum), cudaMemcpyDeviceToHost, stream_));
-  check_cuda(cudaStreamSynchronize(stream_));
+  check_cuda(cudaMemcpyAsync(&sum, partial, sizeof(sum), cudaMemcpyDeviceToHost, stream_.now()));
+  synchronize();
   return sum;
 }
 

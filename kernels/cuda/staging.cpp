@@ -16,13 +16,13 @@ int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * 
 
 }  // namespace
 
-Staging::Staging(cudaStream_t stream) : stream_(stream) {
+Staging::Staging(GpuStream& stream) : stream_(stream) {
   for (Half& half : halves_) check_cuda(cudaEventCreateWithFlags(&half.copied, cudaEventDisableTiming));
 }
 
 Staging::~Staging() {
   // Only a broken device makes these fail, and then nothing is left to save.
-  static_cast<void>(cudaStreamSynchronize(stream_));
+  static_cast<void>(cudaStreamSynchronize(stream_.ahead()));
   for (Half& half : halves_) static_cast<void>(cudaEventDestroy(half.copied));
 }
 
@@ -30,7 +30,7 @@ void Staging::reserve(int64_t bytes) {
   // An operation's arrays must not come round to the half it began in: they fit into one.
   const int64_t wanted = std::max(kLeastBytes, aligned(bytes) * kSendsAnOperation);
   if (wanted <= halves_[0].pinned.bytes()) return;
-  check_cuda(cudaStreamSynchronize(stream_));
+  stream_.wait();
   Half larger[2];  // both, or everything stays as it is
   for (Half& half : larger) {
     half.pinned = allocate_pinned(wanted);
@@ -46,9 +46,16 @@ void Staging::reserve(int64_t bytes) {
 }
 
 void Staging::next_half() {
-  check_cuda(cudaEventRecord(halves_[current_].copied, stream_));
+  // What is gathered reads this half: it must stand before the copies that come here the next time.
+  check_cuda(cudaEventRecord(halves_[current_].copied, stream_.now()));
   current_ = 1 - current_;
   check_cuda(cudaEventSynchronize(halves_[current_].copied));
+  used_ = 0;
+  ++turns_;
+}
+
+void Staging::restart() {
+  current_ = 0;
   used_ = 0;
   ++turns_;
 }
@@ -60,7 +67,8 @@ const void* Staging::send(const void* host, int64_t bytes) {
   std::byte* pinned = static_cast<std::byte*>(halves_[current_].pinned.data()) + used_;
   std::byte* device = static_cast<std::byte*>(halves_[current_].device.data()) + used_;
   std::memcpy(pinned, host, static_cast<size_t>(bytes));
-  check_cuda(cudaMemcpyAsync(device, pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, stream_));
+  check_cuda(
+      cudaMemcpyAsync(device, pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, stream_.ahead()));
   used_ += aligned(bytes);
   return device;
 }

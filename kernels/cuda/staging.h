@@ -7,23 +7,27 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/cuda/stream.h"
 #include "runtime/buffer.h"
 
 namespace limner {
 
 class Staging {
  public:
-  explicit Staging(cudaStream_t stream);
+  explicit Staging(GpuStream& stream);
   ~Staging();
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
 
   // Room for operations that send up to this many bytes each; waits for the device if it must grow.
   void reserve(int64_t bytes);
-  // Device memory, 256-byte aligned, that holds the array once the stream comes to what is enqueued next. It
-  // stays so for everything enqueued within the same operation (which may send at most kSendsAnOperation
-  // arrays).
+  // Device memory, 256-byte aligned, that holds the array once the stream comes to what is enqueued next,
+  // also where that is gathered. It stays so for everything enqueued within the same operation (which may
+  // send at most kSendsAnOperation arrays).
   const void* send(const void* host, int64_t bytes);
+  // Begins anew in the first half, so that the same arrays get the same places again. Only when the device
+  // has nothing to do.
+  void restart();
   // How often the halves have changed. What was sent while this number was the same is still there.
   int64_t turns() const { return turns_; }
 
@@ -36,7 +40,7 @@ class Staging {
   };
   void next_half();
 
-  cudaStream_t stream_;
+  GpuStream& stream_;
   Half halves_[2];
   int current_ = 0;
   int64_t used_ = 0;

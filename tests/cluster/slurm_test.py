@@ -32,11 +32,22 @@ OVERRIDES = [
 ]
 
 
+# Says what is saved, then becomes the program.
+WATCHED = """#!/bin/sh
+saved=$(for file in run/checkpoints/step-*/checksums.json; do expr "$file" : '.*step-0*\\([0-9]*\\)/'; done 2>/dev/null | sort -n | tail -1)
+echo "saved: step ${saved:-0}, $(ls run/embeddings/shards 2>/dev/null | grep -c 'h5$') shards" >&2
+exec "LIMNER" "$@"
+"""
+
+
 class SlurmTest:
     def __init__(self, slurm, limner, source, folder, dice):
         self.slurm, self.limner, self.source, self.folder, self.dice = slurm, limner, source, folder, dice
         self.config = source / "configs" / "demo.yaml"
-        self.environment = {"LIMNER": str(limner), "OMP_NUM_THREADS": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
+        watched = folder / "limner"
+        watched.write_text(WATCHED.replace("LIMNER", str(limner)))
+        watched.chmod(0o755)
+        self.environment = {"LIMNER": str(watched), "OMP_NUM_THREADS": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
                             "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
     def limner_here(self, place, stage, ranks, *more):
@@ -56,8 +67,8 @@ class SlurmTest:
             self.limner_here(self.reference, stage, ranks)
         print(f"undisturbed run: {time.monotonic() - begun:.1f} s", flush=True)
 
-    def submit(self, script, *options):
-        return self.slurm.call("sbatch", "--parsable", *options, self.source / "slurm" / script, self.config, *OVERRIDES,
+    def submit(self, script, *options, more=()):
+        return self.slurm.call("sbatch", "--parsable", *options, self.source / "slurm" / script, self.config, *OVERRIDES, *more,
                                cwd=self.work, environment=self.environment)
 
     def logs(self):
@@ -130,12 +141,24 @@ class SlurmTest:
         last = max((self.reference / "run" / "checkpoints").glob("step-*")).name
         return [f"checkpoints/{last}/model.safetensors", f"checkpoints/{last}/limner_state/optimizer.safetensors"]
 
-    def steps_made(self):
-        """Steps that training began from, call by call."""
-        return [int(step) for step in re.findall(r"going on after step (\d+)", self.logs())]
+    def expect_nothing_twice(self):
+        """Every start went on from the newest save; returns the steps that training went on after."""
+        step = shards = 0
+        steps = []
+        for line in self.logs().splitlines():
+            if saved := re.match(r"saved: step (\d+), (\d+) shards", line):
+                step, shards = int(saved[1]), int(saved[2])
+            elif again := re.search(r"train: going on after step (\d+)", line):
+                steps.append(int(again[1]))
+                if steps[-1] != step:
+                    raise AssertionError(f"training went on after step {steps[-1]}; step {step} was saved\n{self.logs()}")
+            elif again := re.search(r"rows in (\d+) shards, (\d+) to do", line):
+                if int(again[1]) - int(again[2]) != shards:
+                    raise AssertionError(f"{again[2]} of {again[1]} shards to do; {shards} were there\n{self.logs()}")
+        return steps
 
     def training(self, count):
-        restarts = 0
+        restarts, steps = 0, []
         while restarts < count:
             shutil.rmtree(self.work / "run" / "checkpoints", ignore_errors=True)
             shutil.rmtree(self.work / "run" / "train", ignore_errors=True)
@@ -144,8 +167,9 @@ class SlurmTest:
             job = self.submit("train.sbatch", "--nodes=2", "--ntasks-per-node=1")
             restarts += self.cycles(job, count - restarts)
             self.expect_same("checkpoints/best/model.safetensors", *self.last_checkpoint())
-        print(f"training: started anew {restarts} times, the last from step {max(self.steps_made(), default=0)}; "
-              "weights and moments as undisturbed", flush=True)
+            steps += self.expect_nothing_twice()
+        print(f"training: started anew {restarts} times, each from the newest save (steps {min(steps, default=0)} to "
+              f"{max(steps, default=0)}); weights and moments as undisturbed", flush=True)
 
     def extraction(self, count):
         restarts = jobs = 0
@@ -158,6 +182,8 @@ class SlurmTest:
             job = self.submit("extract.sbatch", *options)
             restarts += self.cycles(job, count - restarts)
             self.expect_same("embeddings/*.*", "embeddings/shards/*")
+            if "--array" not in options[0]:  # whose tasks write while others begin
+                self.expect_nothing_twice()
         print(f"extraction: {jobs} jobs, every other an array of 3, started anew {restarts} times; bytes as undisturbed", flush=True)
 
     def pipeline(self):
@@ -210,11 +236,24 @@ class SlurmTest:
         print("srun --mpi=none: refused with the way that works", flush=True)
 
     def time_limit(self):
-        shutil.rmtree(self.work / "run" / "checkpoints")
-        job = self.submit("train.sbatch", f"--ntasks-per-node={TASKS}", "--time=1", "--signal=B:USR1@30")
-        jobs = self.expect_completed(job, 900)
-        self.expect_same(*self.last_checkpoint())
-        print(f"time limit: started anew {jobs[0][1]} times; weights as undisturbed", flush=True)
+        """A training of more than the minute that is the least limit, in a run of its own."""
+        long = ["train.max_steps=8000", "train.save_steps=500", "train.eval_steps=2000"]
+        for place in [self.reference, self.work]:
+            for part in ["checkpoints", "train"]:
+                shutil.rmtree(place / "run" / part)
+        for old in self.work.glob("*.out"):
+            old.unlink()
+        begun = time.monotonic()
+        self.limner_here(self.reference, "train", TASKS, *long)
+        seconds = time.monotonic() - begun
+        job = self.submit("train.sbatch", f"--ntasks-per-node={TASKS}", "--time=1", "--signal=B:USR1@20", more=long)
+        jobs = self.expect_completed(job, 1800)
+        self.expect_same("checkpoints/best/model.safetensors", *self.last_checkpoint())
+        self.expect_nothing_twice()
+        if jobs[0][1] == 0:
+            raise AssertionError(f"a training of {seconds:.0f} s met no limit of a minute:\n{self.logs()}")
+        print(f"time limit: a training of {seconds:.0f} s, a minute a job, started anew {jobs[0][1]} times; weights and moments as "
+              "undisturbed", flush=True)
 
 
 def main():

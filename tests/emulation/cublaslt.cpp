@@ -313,7 +313,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
   if (workspace_bytes < algorithm->data[1] || !emulation::is_device_memory(workspace)) {
     emulation::fail("cuBLASLt: a workspace of %zu bytes at %p", workspace_bytes, workspace);
   }
-  emulation::enqueue(stream, [product] { run(product); });
-  return CUBLAS_STATUS_SUCCESS;
+  const cudaError_t status = emulation::enqueue(stream, {[product] { run(product); }, nullptr, nullptr});
+  return status == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 }

@@ -8,7 +8,9 @@
 
 namespace limner::test {
 
-std::unique_ptr<Backend> make_backend(int /*threads*/) { return std::make_unique<CudaBackend>(0); }
+std::unique_ptr<Backend> make_backend(int /*threads*/) {
+  return std::make_unique<CudaBackend>(0, Graphs::off);
+}
 
 bool has_attention(int64_t head_size) {
   return head_size == 32 || head_size == 64 || head_size == 80 || head_size == 96 || head_size == 128;

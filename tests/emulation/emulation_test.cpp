@@ -83,8 +83,6 @@ __global__ void diverging_kernel() {
 
 class Emulation : public testing::Test {
  protected:
-  Emulation() { check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
-  ~Emulation() override { check_cuda(cudaStreamDestroy(stream_)); }
   template <class T>
   Buffer on_device(const std::vector<T>& values) {
     Buffer buffer = allocate_device(static_cast<int64_t>(values.size() * sizeof(T)));
@@ -92,13 +90,13 @@ class Emulation : public testing::Test {
     return buffer;
   }
   std::vector<float> on_host(const Buffer& buffer) {
-    check_cuda(cudaStreamSynchronize(stream_));
+    stream_.wait();
     std::vector<float> values(static_cast<size_t>(buffer.bytes()) / sizeof(float));
     check_cuda(
         cudaMemcpy(values.data(), buffer.data(), values.size() * sizeof(float), cudaMemcpyDeviceToHost));
     return values;
   }
-  cudaStream_t stream_ = nullptr;
+  GpuStream stream_;
 };
 
 TEST_F(Emulation, BlocksAddUp) {
@@ -146,7 +144,7 @@ TEST_F(Emulation, ADivergentBarrierIsReported) {
   EXPECT_DEATH(
       {
         launch(diverging_kernel, dim3(1), dim3(32), 0, stream_);
-        check_cuda(cudaStreamSynchronize(stream_));
+        stream_.wait();
       },
       "__syncthreads at .*emulation_test.cpp:[0-9]+: 16 of 32 threads have already exited");
 }
@@ -171,7 +169,7 @@ TEST_F(Emulation, TheRaceDetectorSeesAMissingBarrier) {
       {
         launch(neighbour_kernel<Barrier::missing>, dim3(1), dim3(64), 0, stream_,
                static_cast<float*>(buffer.data()));
-        check_cuda(cudaStreamSynchronize(stream_));
+        stream_.wait();
         std::exit(0);
       },
       testing::ExitedWithCode(66), "data race.*neighbour_kernel");
@@ -183,7 +181,7 @@ TEST_F(Emulation, TheRaceDetectorSeesBlocksThatAddPlainly) {
       {
         launch(count_blocks_kernel<Add::plain>, dim3(2), dim3(1), 0, stream_,
                static_cast<float*>(sum.data()));
-        check_cuda(cudaStreamSynchronize(stream_));
+        stream_.wait();
         std::exit(0);
       },
       testing::ExitedWithCode(66), "data race.*count_blocks_kernel");
@@ -212,9 +210,10 @@ TEST_F(Emulation, StagedArraysStayForTheirOperation) {
     const void* second = staging.send(numbers.data(), bytes);
     std::vector<int32_t> seen(mine.size()), other(mine.size());
     std::fill(mine.begin(), mine.end(), -1);  // the caller may change its memory at once
-    check_cuda(cudaMemcpyAsync(seen.data(), first, seen.size() * 4, cudaMemcpyDeviceToHost, stream_));
-    check_cuda(cudaMemcpyAsync(other.data(), second, other.size() * 4, cudaMemcpyDeviceToHost, stream_));
-    check_cuda(cudaStreamSynchronize(stream_));
+    check_cuda(cudaMemcpyAsync(seen.data(), first, seen.size() * 4, cudaMemcpyDeviceToHost, stream_.now()));
+    check_cuda(
+        cudaMemcpyAsync(other.data(), second, other.size() * 4, cudaMemcpyDeviceToHost, stream_.now()));
+    stream_.wait();
     EXPECT_EQ(seen.front(), 7);
     EXPECT_EQ(seen.back(), turn);
     EXPECT_EQ(other, numbers);

@@ -159,6 +159,20 @@ TEST_F(Memory, SharesAreCutOnAllRanksWhereOneLacksMemory) {
   EXPECT_EQ(state_hash("pieces"), before);
 }
 
+// With CUDA graphs, which take memory too and pad batches.
+TEST_F(Memory, SharesAreCutWithGraphsToo) {
+  copy("whole", "graphs", "prepared");
+  const Outcome graphs = run("train", "graphs", "runtime.cuda_graphs=true", scarce);
+  ASSERT_EQ(graphs.exit_code, 0) << graphs.output;
+  EXPECT_EQ(count_of(graphs.output, "do not fit into memory (rank 1 on "), 1) << graphs.output;
+  EXPECT_THAT(graphs.output, HasSubstr("pieces of work were replayed"));
+  const std::vector<double> expected = losses("whole"), found = losses("graphs");
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t step = 0; step < found.size(); ++step) {
+    EXPECT_NEAR(found[step], expected[step], 1e-4 * expected[step]) << "step " << step;
+  }
+}
+
 TEST_F(Memory, ARowThatDoesNotFitIsAnError) {
   EXPECT_EQ(too_short.exit_code, 70) << too_short.output;
   for (const char* part : {"train: the longest row, ", "does not fit into memory (rank 1 on ",

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "extract/shards.h"
 #include "runtime/files.h"
@@ -123,6 +124,61 @@ TEST_F(Program, ExtractsTheSameBytesOnAnyNumberOfRanks) {
   }
 }
 
+// How much the log says was replayed: pieces in all, and replayed ones.
+std::pair<int64_t, int64_t> graph_use(const std::string& output) {
+  const std::string before = "CUDA graphs: ", between = " of ";
+  const size_t at = output.find(before);
+  if (at == std::string::npos) return {0, 0};
+  const std::string line = output.substr(at + before.size());
+  return {std::stoll(line.substr(line.find(between) + between.size())), std::stoll(line)};
+}
+
+// With CUDA graphs: the same course, the same vectors for any number of ranks, and most work is replayed.
+TEST_F(Program, TrainsAndExtractsWithGraphs) {
+  const std::string with_graphs = "runtime.cuda_graphs=true";
+  const std::vector<double> expected = training_losses(*scratch / "cpu/train/metrics.jsonl");
+  const std::tuple<const char*, int, std::string> cases[] = {{"graphs", 1, with_module()},
+                                                             {"graphs_shared", 2, with_module()},
+                                                             {"graphs_nccl", 2, with_module("2")}};
+  for (const auto& [folder, ranks, prefix] : cases) {
+    copy("cpu", folder, "prepared");
+    const auto [pieces, replayed] =
+        graph_use(run("train", folder, "cuda", ranks, prefix, with_graphs).output);
+    EXPECT_GT(pieces, 4 * static_cast<int64_t>(expected.size())) << folder;
+    EXPECT_GT(2 * replayed, pieces) << folder;
+    const std::vector<double> losses =
+        training_losses(*scratch / (std::string(folder) + "/train/metrics.jsonl"));
+    ASSERT_EQ(losses.size(), expected.size());
+    for (size_t step = 0; step < losses.size(); ++step) {
+      EXPECT_NEAR(losses[step], expected[step], 0.02 * expected.front()) << folder << ", step " << step;
+    }
+  }
+  copy("cpu", "plain_vectors", "prepared");
+  copy("cpu", "plain_vectors", "checkpoints");
+  copy("cpu", "graphs_vectors", "prepared");
+  copy("cpu", "graphs_vectors", "checkpoints");
+  EXPECT_EQ(graph_use(run("extract", "plain_vectors", "cuda", 1, with_module()).output).first, 0);
+  const std::vector<float> plain = embedding(*scratch / "plain_vectors/embeddings");
+  std::vector<float> one;
+  for (const int ranks : {1, 2}) {
+    fs::remove_all(*scratch / "graphs_vectors/embeddings");
+    const auto [pieces, replayed] =
+        graph_use(run("extract", "graphs_vectors", "cuda", ranks, with_module("2"), with_graphs).output);
+    EXPECT_GT(pieces, 0);
+    EXPECT_GT(replayed, 0);
+    const std::vector<float> vectors = embedding(*scratch / "graphs_vectors/embeddings");
+    ASSERT_EQ(vectors.size(), plain.size());
+    for (size_t row = 0; row < vectors.size() / kWidth; ++row) {
+      EXPECT_GT(cosine(vectors.data() + row * kWidth, plain.data() + row * kWidth), 0.9999) << row;
+    }
+    if (ranks == 1) {
+      one = vectors;
+    } else {
+      EXPECT_EQ(vectors, one);
+    }
+  }
+}
+
 // A decoder: rotary embeddings, root-mean-square norms, gates, causal attention, the last token's vector.
 TEST_F(Program, TrainsAndExtractsADecoder) {
   const std::string decoder = "model.architecture.family=llama";
@@ -200,6 +256,15 @@ TEST_F(Program, EndsWithTheReasonWhenTheGpuFails) {
                          {"CUDA: unspecified launch failure (", "kernels/cuda/"}},
                         {with_module("2"),
                          train + "model.checkpoint=numberless",
+                         78,
+                         {"the loss or its gradient is not finite in step 1"}},
+                        // Amid the replays.
+                        {with_module("2") + "LIMNER_EMULATION_FAILING_LAUNCH=3000 ",
+                         train + "runtime.cuda_graphs=true",
+                         70,
+                         {"CUDA: unspecified launch failure (", "kernels/cuda/graphs.cpp"}},
+                        {with_module("2"),
+                         train + "runtime.cuda_graphs=true model.checkpoint=numberless",
                          78,
                          {"the loss or its gradient is not finite in step 1"}}};
   for (const Case& failure : cases) {

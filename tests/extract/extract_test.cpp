@@ -100,6 +100,19 @@ TEST_F(ExtractTest, ShardsOfOtherRangesAreRemoved) {
   EXPECT_EQ(rows, 12);
 }
 
+TEST_F(ExtractTest, WhatAKilledProcessLeftIsRemoved) {
+  extract(synthetic.run());
+  const fs::path left[] = {embeddings() / "embeddings.h5.tmp-host-1", shard(0, 64).string() + ".tmp-host-1"};
+  for (const fs::path& path : left) write_file(path, "half");
+  extract(synthetic.run());
+  for (const fs::path& path : left) EXPECT_FALSE(fs::exists(path)) << path;
+  // Another part of the rows may be writing it just now.
+  for (const fs::path& path : left) write_file(path, "half");
+  synthetic.settings().extract.parts = 2;
+  extract(synthetic.run());
+  for (const fs::path& path : left) EXPECT_TRUE(fs::exists(path)) << path;
+}
+
 TEST_F(ExtractTest, SettingsDecideVectors) {
   extract(synthetic.run());
   const std::vector<float> mean = all_embeddings(embeddings());

@@ -2,6 +2,8 @@
 // not be what the manifest says.
 #include "extract/shards.h"
 
+#include <fmt/format.h>
+
 #include "runtime/files.h"
 #include "tests/fuzz/hdf5_values.h"
 
@@ -9,7 +11,8 @@ namespace {
 
 using namespace limner;
 
-std::string shard_image(const ShardProvenance& provenance, FuzzedDataProvider& input, int64_t rows) {
+std::string shard_image(const ShardProvenance& provenance, const std::string& fingerprint,
+                        FuzzedDataProvider& input, int64_t rows) {
   hdf5::Writer file;
   fuzz::Hdf5Values values(file, input);
   values.dataset("/embedding", provenance.dtype == "float16" ? hdf5::Type::f16 : hdf5::Type::f32,
@@ -22,46 +25,43 @@ std::string shard_image(const ShardProvenance& provenance, FuzzedDataProvider& i
     values.dataset("/prediction/" + head.name, hdf5::Type::f32,
                    {rows, static_cast<int64_t>(head.classes.size())});
   }
-  values.attribute("/", "fingerprint", provenance.fingerprint());
+  values.attribute("/", "fingerprint", fingerprint);
   return file.image();
 }
 
-Json manifest_of(const ShardProvenance& provenance, FuzzedDataProvider& input) {
-  Json heads = Json::array();
-  for (const HeadOutput& head : provenance.heads) {
-    heads.push_back({{"name", head.name}, {"kind", head.kind}, {"classes", head.classes}});
-  }
-  Json manifest{{"format_version", 1},
-                {"rows", provenance.rows},
-                {"width", provenance.width},
-                {"rows_per_shard", provenance.rows_per_shard},
-                {"dtype", provenance.dtype},
-                {"pooling", ""},
-                {"normalize", false},
-                {"model_sha256", ""},
-                {"tokenizer_sha256", ""},
-                {"settings_sha256", ""},
-                {"prepared_sha256", ""},
-                {"heads", heads},
-                {"fingerprint", provenance.fingerprint()},
-                {"shards", Json::array()}};
-  for (int64_t first = 0; first < provenance.rows && manifest["shards"].size() < 4;
-       first += provenance.rows_per_shard) {
+// Writes the shards and returns the manifest's entries for them.
+std::string write_shards(const ShardProvenance& provenance, const std::string& fingerprint,
+                         FuzzedDataProvider& input) {
+  std::string entries;
+  int64_t first = 0;
+  for (int shards = 0; first < provenance.rows && shards < 4; ++shards, first += provenance.rows_per_shard) {
     const int64_t rows = input.ConsumeIntegralInRange<int>(0, 31) == 1
                              ? input.ConsumeIntegral<int64_t>()
                              : std::min(provenance.rows_per_shard, provenance.rows - first);
-    if (rows < 0 || rows > 64) {  // no file is that large
-      manifest["shards"].push_back(
-          {{"file", "x"}, {"first", first}, {"rows", rows}, {"bytes", 0}, {"sha256", ""}});
-      continue;
+    std::string file = "x";
+    size_t bytes = 0;
+    if (rows >= 0 && rows <= 64) {  // no file is larger
+      file = "shards/" + shard_name(first, rows);
+      const std::string image = shard_image(provenance, fingerprint, input, rows);
+      bytes = image.size();
+      fuzz::put("embeddings/" + file, image);
     }
-    const std::string file = "shards/" + shard_name(first, rows);
-    const std::string image = shard_image(provenance, input, rows);
-    fuzz::put("embeddings/" + file, image);
-    manifest["shards"].push_back(
-        {{"file", file}, {"first", first}, {"rows", rows}, {"bytes", image.size()}, {"sha256", ""}});
+    entries += fmt::format(R"({}{{"file":"{}","first":{},"rows":{},"bytes":{},"sha256":""}})",
+                           shards == 0 ? "" : ",", file, first, rows, bytes);
   }
-  return manifest;
+  return entries;
+}
+
+// As text: a tree of it would take longer to make than what is tried here takes to read it.
+std::string manifest_of(const ShardProvenance& provenance, FuzzedDataProvider& input) {
+  const std::string fingerprint = provenance.fingerprint();
+  return fmt::format(
+      R"({{"format_version":1,"rows":{},"width":{},"rows_per_shard":{},"dtype":"{}","pooling":"","normalize":false,)"
+      R"("model_sha256":"","tokenizer_sha256":"","settings_sha256":"","prepared_sha256":"","heads":[)"
+      R"({{"name":"mood","kind":"single_label","classes":["bad","good"]}},)"
+      R"({{"name":"spend","kind":"regression","classes":["spend"]}}],"fingerprint":"{}","shards":[{}]}})",
+      provenance.rows, provenance.width, provenance.rows_per_shard, provenance.dtype, fingerprint,
+      write_shards(provenance, fingerprint, input));
 }
 
 void read_whole(const fs::path& folder) {
@@ -87,8 +87,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   provenance.dtype = input.ConsumeBool() ? "float16" : "float32";
   provenance.heads = {{"mood", "single_label", {"bad", "good"}}, {"spend", "regression", {"spend"}}};
   const fs::path folder = fuzz::scratch() / "embeddings";
-  fuzz::put("embeddings/manifest.json", manifest_of(provenance, input).dump());
   const int64_t rows = std::min(provenance.rows, provenance.rows_per_shard);
+  fs::remove(folder / "shards" / shard_name(0, rows));  // of an earlier input
+  fuzz::put("embeddings/manifest.json", manifest_of(provenance, input));
   fuzz::hold(size, [&] {
     if (rows > 0) shard_is_valid(folder, provenance, 0, rows);
     read_whole(folder);

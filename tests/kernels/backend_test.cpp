@@ -73,4 +73,22 @@ TEST(BackendTest, ManyOperationsAheadKeepTheirPackings) {
   }
 }
 
+TEST(BackendTest, WorkAsOneIsTheSameWork) {
+  const auto backend = make_backend(1);
+  const Operand x(DType::f32, {40, 50}, 1), y(DType::f32, {40, 50});
+  for (int time = 0; time < 3; ++time) {
+    backend->as_one([&] {
+      backend->cast(y, x);
+      backend->add(y, x);
+    });
+    EXPECT_NEAR(backend->sum_of_squares(y), 4.0 * backend->sum_of_squares(x), 1e-3);
+  }
+  EXPECT_THROW(backend->as_one([] { fail(ExitCode::internal, "in the middle"); }), Error);
+  backend->as_one([&] { backend->fill_zero(y); });
+  EXPECT_EQ(backend->sum_of_squares(y), 0.0);
+  // Graphs are off.
+  EXPECT_EQ(backend->preferred_shapes(), Shapes::any);
+  EXPECT_EQ(backend->graph_use().pieces, 0);
+}
+
 }  // namespace limner::test

@@ -27,7 +27,7 @@ class Classes : public testing::TestWithParam<const char*> {
   static RegressionSettings settings_of(const std::string& kind, double l2) {
     RegressionSettings settings;
     settings.kind = kind;
-    settings.l2 = l2;
+    settings.l2.value = l2;
     return settings;
   }
 };
@@ -127,7 +127,7 @@ TEST(Network, OfNumbersAndTwoClassesBendsWhereLinesCannot) {
   }
   RegressionSettings settings;
   settings.kind = "mlp";
-  settings.l2 = 0.01;
+  settings.l2.value = 0.01;
   const auto numbers = fit_customer_model(settings, Outcome::number, MatrixRows(features), target, 17);
   const double error = (numbers->predict(features) - target).squaredNorm();
   EXPECT_LT(error, 0.02 * (target.array() - target.mean()).square().sum());

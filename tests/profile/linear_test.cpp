@@ -59,6 +59,37 @@ TEST(Ridge, MoreFeaturesThanCustomers) {
   EXPECT_LT((fitted - target).norm(), target.norm());
 }
 
+// The chosen penalty is the best of its neighbours when each customer is told from a fit to all others.
+TEST(Ridge, ChoosesThePenaltyThatTellsCustomersLeftOut) {
+  for (const double signal : {0.0, 0.3, 3.0}) {
+    const int64_t count = 30;
+    const Matrix features = random_matrix(count, 12, 5);
+    const Vector target = features.col(0) * signal + random_matrix(count, 1, 6).col(0);
+    const auto left_out = [&](double l2) {
+      double squares = 0;
+      for (int64_t out = 0; out < count; ++out) {
+        Matrix others(count - 1, features.cols());
+        Vector told(count - 1);
+        for (int64_t i = 0, at = 0; i < count; ++i) {
+          if (i == out) continue;
+          others.row(at) = features.row(i);
+          told[at++] = target[i];
+        }
+        const LinearModel model = fit_ridge(MatrixRows(others), told, l2);
+        squares += std::pow(target[out] - model.linear(features.row(out))[0], 2);
+      }
+      return squares;
+    };
+    const double chosen = fit_ridge(MatrixRows(features), target, std::nullopt).l2;
+    const double step = std::pow(10, 1.0 / 3), least = count * 1e-5, most = count * 10.0;
+    EXPECT_GE(chosen, least * 0.999);
+    EXPECT_LE(chosen, most * 1.001);
+    for (double l2 = least; l2 < most * 1.001; l2 *= step) {
+      EXPECT_LE(left_out(chosen), left_out(l2) * (1 + 1e-9)) << signal << ": " << chosen << ", not " << l2;
+    }
+  }
+}
+
 TEST(Ridge, CollinearWithoutPenaltyIsRefused) {
   Matrix features = random_matrix(20, 3, 1);
   features.col(2) = features.col(0) * 2;
@@ -132,6 +163,7 @@ TEST(Linear, ManyBlocksAndThreads) {
   const MatrixRows rows(features);
   const LinearModel ridge = fit_ridge(rows, target, 5, 1);
   EXPECT_EQ(fit_ridge(rows, target, 5, 4).coefficients, ridge.coefficients);
+  EXPECT_EQ(fit_ridge(rows, target, std::nullopt, 4).l2, fit_ridge(rows, target, std::nullopt, 1).l2);
   const Matrix centred = features.rowwise() - features.colwise().mean();
   const Vector expected = (centred.transpose() * centred + 5 * Matrix::Identity(3, 3))
                               .ldlt()

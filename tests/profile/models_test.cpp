@@ -50,7 +50,7 @@ class Models : public testing::TestWithParam<const char*> {
 
 TEST_P(Models, LinearOnesEqualScikitLearn) {
   RegressionSettings settings;
-  settings.l2 = 2;
+  settings.l2.value = 2;
   expect_predictions("ridge", Outcome::number, "ridge", 1e-8 * scale, settings);
   expect_predictions("logistic", Outcome::two_classes, "logistic", 1e-6, settings);
 }

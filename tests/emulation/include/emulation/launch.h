@@ -12,6 +12,8 @@ namespace emulation {
 struct KernelCall {
   void (*run)(void* arguments);
   void (*destroy)(void* arguments);
+  // Other arguments of this kernel, copied from where each of them lies.
+  void* (*make)(const void* kernel, void* const* parameters);
   void* arguments;
 };
 
@@ -27,27 +29,41 @@ void check_argument(const T& value, int index) {
   }
 }
 
+template <class... Parameters>
+struct Call {
+  static_assert((std::is_trivially_copyable_v<std::decay_t<Parameters>> && ...),
+                "kernel arguments are copied byte by byte");
+  using Kernel = void (*)(Parameters...);
+
+  Kernel kernel;
+  std::tuple<std::decay_t<Parameters>...> arguments;
+
+  Call(Kernel which, std::decay_t<Parameters>... values) : kernel(which), arguments(values...) {
+    int index = 0;
+    (check_argument(values, index++), ...);
+  }
+  static void run(void* memory) {
+    auto* mine = static_cast<Call*>(memory);
+    std::apply(mine->kernel, mine->arguments);
+  }
+  static void destroy(void* memory) { delete static_cast<Call*>(memory); }
+  static void* make(const void* kernel, void* const* parameters) {
+    return [&]<size_t... Index>(std::index_sequence<Index...>) {
+      return new Call(reinterpret_cast<Kernel>(const_cast<void*>(kernel)),
+                      *static_cast<const std::decay_t<Parameters>*>(parameters[Index])...);
+    }
+    (std::index_sequence_for<Parameters...>{});
+  }
+};
+
 template <class... Parameters, class... Arguments>
 cudaError_t launch_kernel(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                           Arguments&&... arguments) {
-  static_assert((std::is_trivially_copyable_v<std::decay_t<Parameters>> && ...),
-                "kernel arguments are copied byte by byte");
-  struct Call {
-    void (*kernel)(Parameters...);
-    std::tuple<std::decay_t<Parameters>...> arguments;
-  };
-  auto* call =
-      new Call{kernel, {static_cast<std::decay_t<Parameters>>(std::forward<Arguments>(arguments))...}};
-  [&]<size_t... Index>(std::index_sequence<Index...>) {
-    (check_argument(std::get<Index>(call->arguments), static_cast<int>(Index)), ...);
-  }
-  (std::index_sequence_for<Parameters...>{});
+  using Mine = Call<Parameters...>;
+  auto* const call =
+      new Mine(kernel, static_cast<std::decay_t<Parameters>>(std::forward<Arguments>(arguments))...);
   return enqueue_kernel(*config, reinterpret_cast<const void*>(kernel),
-                        {[](void* memory) {
-                           auto* mine = static_cast<Call*>(memory);
-                           std::apply(mine->kernel, mine->arguments);
-                         },
-                         [](void* memory) { delete static_cast<Call*>(memory); }, call});
+                        {Mine::run, Mine::destroy, Mine::make, call});
 }
 
 }  // namespace emulation
