@@ -193,7 +193,7 @@ Json speed(const char* scope, const Options& options, Backend& backend, const Lo
           {"slowest", tokens / time.high},
           {"fastest", tokens / time.low},
           {"repeats", repeats},
-          {"cuda_graphs", options.text("cuda_graphs", "false")},
+          {"cuda_graphs", options.text("cuda_graphs", "false") == "true"},
           {"pieces", backend.graph_use().pieces},
           {"pieces_replayed", backend.graph_use().replayed},
           {"gflops", flops / time.median / 1e9},

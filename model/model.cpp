@@ -166,7 +166,7 @@ struct Model::State {
   // What is computed for a batch.
   const Batch& computed(const Batch& batch) const { return pads() ? padded_batch : batch; }
   std::vector<HeadLabels> computed(const std::vector<HeadLabels>& labels) const {
-    return pads() && rows > 0 ? padded(labels, heads, padded_batch.row_count()) : labels;
+    return pads() && rows > 0 ? padded(labels, heads, rows, padded_batch.row_count()) : labels;
   }
 
   // The gradient of the pairs' vectors becomes one of the hidden states.

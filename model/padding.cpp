@@ -54,14 +54,19 @@ Batch padded(const Batch& batch) {
 }
 
 std::vector<HeadLabels> padded(std::vector<HeadLabels> labels, const std::vector<HeadSpec>& heads,
-                               int64_t rows) {
+                               int64_t own_rows, int64_t rows) {
   require(labels.size() == heads.size(), "labels of {} heads, the model has {}", labels.size(), heads.size());
-  for (size_t head = 0; head < heads.size(); ++head) {
-    if (heads[head].kind == "single_label") {
-      labels[head].classes.resize(static_cast<size_t>(rows), -1);
+  const auto pad = [&](const HeadSpec& head, auto& values, int64_t width, auto missing) {
+    require(static_cast<int64_t>(values.size()) == own_rows * width, "head '{}': {} labels, {} rows want {}",
+            head.name, values.size(), own_rows, own_rows * width);
+    values.resize(static_cast<size_t>(rows * width), missing);
+  };
+  for (size_t index = 0; index < heads.size(); ++index) {
+    const HeadSpec& head = heads[index];
+    if (head.kind == "single_label") {
+      pad(head, labels[index].classes, 1, int32_t{-1});
     } else {
-      labels[head].targets.resize(static_cast<size_t>(rows * heads[head].outputs()),
-                                  std::numeric_limits<float>::quiet_NaN());
+      pad(head, labels[index].targets, head.outputs(), std::numeric_limits<float>::quiet_NaN());
     }
   }
   return labels;

@@ -21,8 +21,9 @@ int64_t most_padded_rows(int64_t rows);
 // batch, so that they are as finite as it is, none is longer than its longest, and some may be empty. Without
 // rows: the batch itself. Not for pairs, each of which is told from all other rows: internal error.
 Batch padded(const Batch& batch);
-// The labels of `rows` rows, those of the padding missing.
+// The labels of a batch of `own_rows` rows for the `rows` of its padded one: those of the padding are
+// missing.
 std::vector<HeadLabels> padded(std::vector<HeadLabels> labels, const std::vector<HeadSpec>& heads,
-                               int64_t rows);
+                               int64_t own_rows, int64_t rows);
 
 }  // namespace limner

@@ -45,7 +45,8 @@ double indicator_loss(const Problem& problem, const Indices& fitting, const Indi
   Matrix gram = Matrix::Zero(features.cols(), features.cols());
   add_gram(gram, features);
   mirror_lower(gram);
-  gram.diagonal().array() += std::max(problem.settings.penalty(), 1e-6 * static_cast<double>(features.rows()));
+  gram.diagonal().array() +=
+      std::max(problem.settings.penalty(), 1e-6 * static_cast<double>(features.rows()));
   const Matrix coefficients = gram.llt().solve(transposed_product(features, of_classes.rowwise() - shares));
   const Matrix left_out = standardizer.apply(all_rows(Design(problem.set, asked, components)));
   const Matrix told = (left_out * coefficients).rowwise() + shares;

@@ -9,8 +9,8 @@ struct Reader::State {
   Site site;
   Handle file;
 
-  // What H5Lexists and its like say. They fail where something on the way is of another kind, which is no for an
-  // answer, and where the file cannot be read, which is none.
+  // What H5Lexists and its like say. They fail where something on the way is of another kind, which is no for
+  // an answer, and where the file cannot be read, which is none.
   bool exists(htri_t answer, const std::string& object) const {
     if (answer < 0 && code_of(reason(), site.code) == ExitCode::io) check(answer, site, "look for", object);
     return answer > 0;

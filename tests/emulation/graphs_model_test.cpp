@@ -96,7 +96,7 @@ Work work_of(const ModelConfig& config, int number, int rank) {
   }
   // Both runs compute the padding, so that they differ in nothing but the graphs.
   const int64_t rows = padded(work.batch).row_count();
-  work.labels = padded(std::move(work.labels), three_heads(), rows);
+  work.labels = padded(std::move(work.labels), three_heads(), work.batch.row_count(), rows);
   work.batch = padded(work.batch);
   return work;
 }
@@ -267,6 +267,12 @@ TEST(GraphsModel, AnErrorInTheMiddleLeavesTheBackendAsItWas) {
   wrong_labels[0].classes.front() = 3;
   model.forward(work.batch, Purpose::training, 1);
   expect_error(ExitCode::internal, {"class 3 of 3"}, [&] {
+    model.backward(work.batch, wrong_labels, {9.0, 9.0, 9.0}, ignore_layer);
+  });
+  wrong_labels = work.labels;
+  wrong_labels[0].classes.pop_back();
+  model.forward(work.batch, Purpose::training, 1);
+  expect_error(ExitCode::internal, {"'sentiment'", "7 labels, 8 rows want 8"}, [&] {
     model.backward(work.batch, wrong_labels, {9.0, 9.0, 9.0}, ignore_layer);
   });
   EXPECT_EQ(vectors(), expected);

@@ -144,8 +144,9 @@ TEST_F(Program, TrainsAndExtractsWithGraphs) {
     copy("cpu", folder, "prepared");
     const auto [pieces, replayed] =
         graph_use(run("train", folder, "cuda", ranks, prefix, with_graphs).output);
-    EXPECT_GT(pieces, 4 * static_cast<int64_t>(expected.size())) << folder;
-    EXPECT_GT(2 * replayed, pieces) << folder;
+    const auto steps = static_cast<int64_t>(expected.size());
+    EXPECT_GT(pieces, 4 * steps) << folder;
+    EXPECT_GT(replayed, 2 * steps) << folder;
     const std::vector<double> losses =
         training_losses(*scratch / (std::string(folder) + "/train/metrics.jsonl"));
     ASSERT_EQ(losses.size(), expected.size());
@@ -157,15 +158,18 @@ TEST_F(Program, TrainsAndExtractsWithGraphs) {
   copy("cpu", "plain_vectors", "checkpoints");
   copy("cpu", "graphs_vectors", "prepared");
   copy("cpu", "graphs_vectors", "checkpoints");
-  EXPECT_EQ(graph_use(run("extract", "plain_vectors", "cuda", 1, with_module()).output).first, 0);
+  const std::string batches = "extract.max_tokens_per_batch=128 ";  // many, of few shapes
+  EXPECT_EQ(graph_use(run("extract", "plain_vectors", "cuda", 1, with_module(), batches).output).first, 0);
   const std::vector<float> plain = embedding(*scratch / "plain_vectors/embeddings");
   std::vector<float> one;
   for (const int ranks : {1, 2}) {
     fs::remove_all(*scratch / "graphs_vectors/embeddings");
-    const auto [pieces, replayed] =
-        graph_use(run("extract", "graphs_vectors", "cuda", ranks, with_module("2"), with_graphs).output);
-    EXPECT_GT(pieces, 0);
-    EXPECT_GT(replayed, 0);
+    const Outcome outcome =
+        run("extract", "graphs_vectors", "cuda", ranks, with_module("2"), batches + with_graphs);
+    // Of two ranks the log tells rank 0's part, which may be small.
+    if (ranks == 1) {
+      EXPECT_GT(graph_use(outcome.output).second, 0) << outcome.output;
+    }
     const std::vector<float> vectors = embedding(*scratch / "graphs_vectors/embeddings");
     ASSERT_EQ(vectors.size(), plain.size());
     for (size_t row = 0; row < vectors.size() / kWidth; ++row) {
@@ -259,10 +263,10 @@ TEST_F(Program, EndsWithTheReasonWhenTheGpuFails) {
                          78,
                          {"the loss or its gradient is not finite in step 1"}},
                         // Amid the replays.
-                        {with_module("2") + "LIMNER_EMULATION_FAILING_LAUNCH=3000 ",
+                        {with_module("2") + "LIMNER_EMULATION_FAILING_LAUNCH=1500 ",
                          train + "runtime.cuda_graphs=true",
                          70,
-                         {"CUDA: unspecified launch failure (", "kernels/cuda/graphs.cpp"}},
+                         {"CUDA: unspecified launch failure (", "kernels/cuda/"}},
                         {with_module("2"),
                          train + "runtime.cuda_graphs=true model.checkpoint=numberless",
                          78,

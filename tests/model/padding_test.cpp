@@ -96,8 +96,14 @@ TEST(PaddedBatch, ChangesNoResult) {
       shake_weights(model);
       model.plan(Purpose::training, with_padding.token_count(), with_padding.row_count());
       const std::vector<double> weights = model.loss_weights(batch, labels);
-      const std::vector<HeadLabels> padded_labels = padded(labels, heads, with_padding.row_count());
+      const std::vector<HeadLabels> padded_labels =
+          padded(labels, heads, batch.row_count(), with_padding.row_count());
       EXPECT_EQ(model.loss_weights(with_padding, padded_labels), weights);
+
+      std::vector<HeadLabels> too_few = labels;
+      too_few[1].targets.pop_back();
+      expect_error(ExitCode::internal, {"'topics'", "9 labels, 5 rows want 10"},
+                   [&] { static_cast<void>(padded(too_few, heads, 5, 8)); });
 
       struct Found {
         Losses losses;
