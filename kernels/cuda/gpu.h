@@ -1,6 +1,6 @@
-// What every .cu file includes: launches, shared memory, reductions, 16-byte accesses and conversions. The
-// same file compiles with nvcc and, for tests without a GPU, as C++ against tests/emulation (docs/cuda.md
-// says which rules make that so).
+// What every .cu file includes: launches, shared memory, reductions and conversions. The same file compiles
+// with nvcc and, for tests without a GPU, as C++ against tests/emulation (docs/cuda.md says which rules make
+// that so).
 #pragma once
 
 #include <cuda_bf16.h>
@@ -162,41 +162,6 @@ __device__ __forceinline__ float from_float<float>(float value) {
 template <>
 __device__ __forceinline__ bf16 from_float<bf16>(float value) {
   return __float2bfloat16_rn(value);
-}
-
-// --- 16 bytes at a time: 4 floats or 8 bf16. Pointers are multiples of 16.
-template <class T>
-inline constexpr int kVectorElements = 16 / static_cast<int>(sizeof(T));
-
-template <class T>
-struct alignas(16) Vector16 {
-  T values[kVectorElements<T>];
-};
-template <class T>
-__device__ __forceinline__ Vector16<T> load16(const T* from) {
-  return *reinterpret_cast<const Vector16<T>*>(from);
-}
-template <class T>
-__device__ __forceinline__ void store16(T* to, const Vector16<T>& vector) {
-  *reinterpret_cast<Vector16<T>*>(to) = vector;
-}
-template <class T>
-__device__ __forceinline__ void load_floats(float (&values)[kVectorElements<T>], const T* from) {
-  const Vector16<T> vector = load16(from);
-#pragma unroll
-  for (int i = 0; i < kVectorElements<T>; ++i) values[i] = to_float(vector.values[i]);
-}
-template <class T>
-__device__ __forceinline__ void store_floats(T* to, const float (&values)[kVectorElements<T>]) {
-  Vector16<T> vector;
-#pragma unroll
-  for (int i = 0; i < kVectorElements<T>; ++i) vector.values[i] = from_float<T>(values[i]);
-  store16(to, vector);
-}
-// May rows of this many elements, the first at this address, be read 16 bytes at a time?
-template <class T>
-bool rows_of_vectors(const void* first, int64_t columns) {
-  return reinterpret_cast<uintptr_t>(first) % 16 == 0 && columns % kVectorElements<T> == 0;
 }
 
 // --- Reductions. Every lane (thread) receives the result; the order of additions is fixed.

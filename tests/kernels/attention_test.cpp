@@ -151,26 +151,43 @@ const SharedCase kSharedCases[] = {
     {{65, 128}, 3, 1, 64, 0},     {{129, 16}, 2, 1, 80, 40},  {{150}, 2, 2, 96, 9},
     {{33, 161}, 2, 1, 128, 70},   {{31, 2, 32}, 4, 2, 64, 7}, {{20}, 2, 1, 128, 0}};
 
-template <class Check>
-void for_all_shared(const Check& check) {
-  for (const SharedCase& sizes : kSharedCases) {
+// Without a window, with one of a token, below and above a vector and wider than a tile; a row of several
+// tiles.
+const SharedCase kBiasCases[] = {
+    {{1, 0, 9}, 2, 1, 12, 0},     {{17, 4}, 6, 2, 7, 3},        {{40, 19}, 4, 4, 5, 33},
+    {{23}, 8, 2, 16, 100},        {{200, 3}, 2, 2, 33, 5},      {{0, 33, 5}, 3, 3, 32, 1},
+    {{70, 2, 131}, 2, 1, 32, 17}, {{97, 0, 200}, 1, 1, 32, 66}, {{31, 2, 32}, 2, 1, 64, 7},
+    {{65, 128}, 1, 1, 64, 0},     {{129, 16}, 1, 1, 80, 40},    {{70}, 1, 1, 96, 9},
+    {{33, 65}, 1, 1, 128, 70},    {{1, 0, 1}, 1, 1, 32, 0}};
+
+struct Form {
+  Masking masking;
+  float dropout;
+};
+const Form kForms[] = {{Masking::bidirectional, 0.0f},
+                       {Masking::bidirectional, 0.2f},
+                       {Masking::causal, 0.0f},
+                       {Masking::causal, 0.2f}};
+const Form kBiasForms[] = {{Masking::bidirectional, 0.2f}, {Masking::causal, 0.0f}};
+
+template <class Cases, class Forms, class Check>
+void for_all_shared(const Cases& cases, const Forms& forms, const Check& check) {
+  for (const SharedCase& sizes : cases) {
     if (!has_attention(sizes.head_size)) continue;
-    for (const Masking masking : {Masking::bidirectional, Masking::causal}) {
-      for (const float probability : {0.0f, 0.2f}) {
-        SCOPED_TRACE(fmt::format("rows of {}, {} heads of {} on {}, window {}{}{}",
-                                 fmt::join(sizes.lengths, ", "), sizes.heads, sizes.head_size,
-                                 sizes.key_heads, sizes.window, masking == Masking::causal ? ", causal" : "",
-                                 probability > 0.0f ? ", dropout" : ""));
-        check(Rows(sizes.lengths),
-              AttentionShape{
-                  sizes.heads, sizes.head_size, masking, {probability, 0x77}, sizes.key_heads, sizes.window});
-      }
+    for (const auto [masking, probability] : forms) {
+      SCOPED_TRACE(fmt::format("rows of {}, {} heads of {} on {}, window {}{}{}",
+                               fmt::join(sizes.lengths, ", "), sizes.heads, sizes.head_size, sizes.key_heads,
+                               sizes.window, masking == Masking::causal ? ", causal" : "",
+                               probability > 0.0f ? ", dropout" : ""));
+      check(Rows(sizes.lengths),
+            AttentionShape{
+                sizes.heads, sizes.head_size, masking, {probability, 0x77}, sizes.key_heads, sizes.window});
     }
   }
 }
 
 TEST_P(Attention, GroupedHeadsAndWindowsEqualReference) {
-  for_all_shared([&](const Rows& rows, const AttentionShape& shape) {
+  for_all_shared(kSharedCases, kForms, [&](const Rows& rows, const AttentionShape& shape) {
     const Operand qkv(dtype(), {rows.tokens(), shape.packed_width()}, 14, 1.5),
         y(dtype(), {rows.tokens(), shape.width()}), dy(dtype(), {rows.tokens(), shape.width()}, 15),
         dqkv(dtype(), {rows.tokens(), shape.packed_width()}), lse(DType::f32, {shape.heads, rows.tokens()});
@@ -185,10 +202,12 @@ TEST_P(Attention, GroupedHeadsAndWindowsEqualReference) {
   });
 }
 
-// Distances beyond the longest row are there and get no gradient; what dbias held is added to.
+// Just the distances of the longest row, or some beyond it, which get no gradient; what dbias held is added
+// to.
 TEST_P(Attention, BiasByDistanceEqualsReference) {
-  for_all_shared([&](const Rows& rows, const AttentionShape& shape) {
-    const int64_t distances = 2 * rows.packing().max_length + 5;
+  for_all_shared(kBiasCases, kBiasForms, [&](const Rows& rows, const AttentionShape& shape) {
+    const int64_t beyond = shape.masking == Masking::causal ? 0 : 3;  // on either side
+    const int64_t distances = 2 * (rows.packing().max_length + beyond) - 1;
     const Operand qkv(dtype(), {rows.tokens(), shape.packed_width()}, 21, 1.5),
         bias(DType::f32, {distances, shape.heads}, 22, 2.0), y(dtype(), {rows.tokens(), shape.width()}),
         dy(dtype(), {rows.tokens(), shape.width()}, 23), dqkv(dtype(), {rows.tokens(), shape.packed_width()}),

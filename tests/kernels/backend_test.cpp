@@ -31,6 +31,48 @@ TEST(BackendTest, ReserveAndSynchronizeChangeNoResult) {
   EXPECT_EQ(y.bytes(), z.bytes());
 }
 
+TEST(BackendTest, UploadIsDoneWithItsSource) {
+  const auto backend = make_backend(1);
+  const Operand device(DType::f32, {100});
+  std::vector<float> values(100, 1.0f);
+  backend->upload(device, values.data());
+  values.assign(100, 2.0f);
+  EXPECT_EQ(device.values(), std::vector<double>(100, 1.0));
+}
+
+TEST(BackendTest, OthersSeeWhatWasWaitedFor) {
+  const auto backend = make_backend(1), other = make_backend(1);
+  const Operand x(DType::f32, {40, 50}, 1), y(DType::f32, {40, 50});
+  backend->dropout(y, x, {0.5f, 1}, Rows({40}));
+  backend->synchronize();
+  std::vector<std::byte> seen(static_cast<size_t>(y.tensor().bytes()));
+  other->download(seen.data(), y);
+  EXPECT_EQ(seen, y.bytes());
+  const Buffer buffer = backend->allocate(1000);
+  std::vector<std::byte> zeros(1000, std::byte{1});
+  other->download(zeros.data(), Tensor(buffer.data(), DType::i32, {250}, buffer.device()));
+  EXPECT_EQ(zeros, std::vector<std::byte>(1000));
+}
+
+// Nothing waits between these: what is copied for one must not be overwritten for a later one.
+TEST(BackendTest, ManyOperationsAheadKeepTheirPackings) {
+  const auto backend = make_backend(1), other = make_backend(1);
+  std::vector<int32_t> lengths(15000);
+  lengths.back() = 1;
+  constexpr int kOperations = 16;
+  const Operand x(DType::f32, {1, 64}, 1), expected(DType::f32, {1, 64});
+  std::vector<std::unique_ptr<Operand>> results;
+  for (int i = 0; i < kOperations; ++i)
+    results.push_back(std::make_unique<Operand>(DType::f32, std::vector<int64_t>{1, 64}));
+  const auto rows = [&](int i) { return Rows(lengths, 1 + 100000 * int64_t{i}); };
+  for (int i = 0; i < kOperations; ++i)
+    backend->dropout(*results[static_cast<size_t>(i)], x, {0.5f, 7}, rows(i));
+  for (int i = 0; i < kOperations; ++i) {
+    other->dropout(expected, x, {0.5f, 7}, rows(i));
+    EXPECT_EQ(results[static_cast<size_t>(i)]->bytes(), expected.bytes()) << "operation " << i;
+  }
+}
+
 TEST(BackendTest, WorkAsOneIsTheSameWork) {
   const auto backend = make_backend(1);
   const Operand x(DType::f32, {40, 50}, 1), y(DType::f32, {40, 50});
