@@ -4,23 +4,20 @@
 #include <filesystem>
 #include <vector>
 
+#include "profile/scratch_file.h"
 #include "profile/vocabulary.h"
 
 namespace limner {
 
-// A scratch file without a name, gone with the process. Errors: the disk is full (io).
 class BagFile {
  public:
-  explicit BagFile(const std::filesystem::path& folder);
-  ~BagFile();
-  BagFile(const BagFile&) = delete;
-  BagFile& operator=(const BagFile&) = delete;
+  explicit BagFile(const std::filesystem::path& folder) : file_(folder, "words") {}
   void append(const SparseRows& bags);  // the next block
   SparseRows read(int64_t block) const;
   int64_t blocks() const { return static_cast<int64_t>(starts_.size()) - 1; }
 
  private:
-  int descriptor_ = -1;
+  ScratchFile file_;
   std::vector<int64_t> starts_{0};  // of each block and the end, in bytes
 };
 

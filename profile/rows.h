@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "profile/matrix.h"
+#include "profile/scratch_file.h"
 #include "runtime/parallel.h"
 
 namespace limner {
@@ -44,14 +45,10 @@ class UnitRows : public Rows {
   const Rows& rows_;
 };
 
-// float32 on disk, in a scratch file without a name, gone with the object: the system's page cache holds what
-// memory has room for. Errors: the disk is full or cannot be read (io).
+// float32 on disk, in a ScratchFile.
 class VectorFile : public Rows {
  public:
   VectorFile(const std::filesystem::path& folder, int64_t columns);
-  ~VectorFile() override;
-  VectorFile(const VectorFile&) = delete;
-  VectorFile& operator=(const VectorFile&) = delete;
   void append(std::span<const float> rows);  // whole rows, after those there are
   void append(const Matrix& rows);
   int64_t count() const override { return count_; }
@@ -60,7 +57,7 @@ class VectorFile : public Rows {
   std::vector<float> floats(int64_t first, int64_t rows) const;  // as they are stored
 
  private:
-  int descriptor_ = -1;
+  ScratchFile file_;
   int64_t columns_ = 0, count_ = 0;
 };
 
