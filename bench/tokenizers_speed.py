@@ -1,10 +1,11 @@
 """Tokens per second of Limner beside Hugging Face `tokenizers` (encode_batch), in turns, on the texts of the review tables.
 
-    tokenizers_speed.py BUILD DATA FOLDER [--threads 2] [--max-length 512] [--repeats 5] [--kinds wordpiece bpe unigram]
+    tokenizers_speed.py BUILD DATA FOLDER [--threads 2] [--max-length 512] [--repeats 5] [--kinds wordpiece bpe ...]
 
 BUILD has cli/limner and tests/text/sentencepiece_tool, DATA the tables. The tokenizers are trained on the tables and written into FOLDER,
-unless they lie there: BERT's WordPiece, GPT-2's byte-level BPE, XLM-R's Unigram with SentencePiece's map of characters. Each turn
-runs both contestants once, each in a process of its own after one call to warm up; one JSON line a kind, medians over the turns.
+unless they lie there: BERT's WordPiece, GPT-2's byte-level BPE, the same behind NFC (as Qwen2 has it), XLM-R's Unigram with SentencePiece's
+map of characters. Each turn runs both contestants once, each in a process of its own after one call to warm up; one JSON line a kind,
+medians over the turns.
 """
 
 import argparse
@@ -48,6 +49,13 @@ def bpe(texts, tool, folder):
     return tokenizer
 
 
+def bpe_nfc(texts, tool, folder):
+    from tokenizers import normalizers
+    tokenizer = bpe(texts, tool, folder)
+    tokenizer.normalizer = normalizers.NFC()
+    return tokenizer
+
+
 def unigram(texts, tool, folder):
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "text"))
@@ -64,7 +72,7 @@ def unigram(texts, tool, folder):
     return tokenizer
 
 
-KINDS = {"wordpiece": wordpiece, "bpe": bpe, "unigram": unigram}
+KINDS = {"wordpiece": wordpiece, "bpe": bpe, "bpe_nfc": bpe_nfc, "unigram": unigram}
 
 
 def their_turn(folder, texts_path, max_length):

@@ -24,11 +24,14 @@ inline size_t edit_distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
-// `known` must not be empty; the first of equally near words wins.
+// `known` must not be empty; the first of equally near words wins. Of a long word only the beginning counts.
 inline std::string nearest(const std::string& word, const std::vector<std::string>& known) {
-  return *std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
-    return edit_distance(word, a) < edit_distance(word, b);
-  });
+  constexpr size_t most_bytes = 64;
+  const std::string beginning = word.substr(0, most_bytes);
+  std::vector<size_t> distances;
+  for (const std::string& each : known) distances.push_back(edit_distance(beginning, each));
+  const auto least = std::min_element(distances.begin(), distances.end());
+  return known[static_cast<size_t>(least - distances.begin())];
 }
 
 }  // namespace limner

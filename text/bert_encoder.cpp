@@ -10,13 +10,12 @@ namespace {
 
 // The normalized form of a token's content.
 std::u32string normalized_form(const std::string& content, const NormalizerOptions& options) {
-  const CharacterTable table(options, CharacterTable::Spaces::explicit_);
   const AddedTokenSet none({});
   RawText text;
   text.restart(content);
   PieceReader<RawText> piece(text, none);
   piece.restart();
-  NormalizedText normalized(piece, table);
+  NormalizedText normalized(piece, CharacterTable::of(options, CharacterTable::Spaces::explicit_));
   normalized.restart();
   std::u32string form;
   for (int64_t index = 0; normalized.has(index); ++index) form.push_back(normalized.code(index));
@@ -64,8 +63,9 @@ BertTables::BertTables(TokenizerParts given)
     : parts(std::move(given)),
       raw_tokens(token_set(parts, false)),
       normalized_tokens(token_set(parts, true)),
-      table(parts.normalizer,
-            normalized_tokens.empty() ? CharacterTable::Spaces::implied : CharacterTable::Spaces::explicit_),
+      table(CharacterTable::of(parts.normalizer, normalized_tokens.empty()
+                                                     ? CharacterTable::Spaces::implied
+                                                     : CharacterTable::Spaces::explicit_)),
       unknown_id(id_of(parts, parts.unknown_token)),
       pad_id(id_of(parts, parts.special_tokens.contains("pad_token") ? parts.special_tokens.at("pad_token")
                                                                      : "[PAD]")),

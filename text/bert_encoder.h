@@ -18,7 +18,7 @@ namespace limner {
 struct BertTables {
   TokenizerParts parts;
   AddedTokenSet raw_tokens, normalized_tokens;
-  CharacterTable table;
+  const CharacterTable& table;
   int32_t unknown_id, pad_id;
   WordPieces pieces;
   std::vector<std::string> contents;  // of each id; empty where there is none

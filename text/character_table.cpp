@@ -1,6 +1,9 @@
 #include "text/character_table.h"
 
 #include <map>
+#include <memory>
+#include <mutex>
+#include <tuple>
 
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -39,6 +42,18 @@ CharacterTable::CharacterTable(const NormalizerOptions& options, Spaces spaces)
     if (is_new) entries_.insert(entries_.end(), page.begin(), page.end());
     pages_[index] = place->second;
   }
+}
+
+const CharacterTable& CharacterTable::of(const NormalizerOptions& options, Spaces spaces) {
+  using Settings = std::tuple<bool, bool, bool, bool, Spaces>;
+  static std::mutex mutex;
+  static std::map<Settings, std::unique_ptr<const CharacterTable>> tables;
+  const Settings settings{options.clean_text, options.handle_chinese_chars, options.strips_accents(),
+                          options.lowercase, spaces};
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<const CharacterTable>& table = tables[settings];
+  if (!table) table.reset(new CharacterTable(options, spaces));
+  return *table;
 }
 
 void CharacterTable::append_parts(char32_t code, std::vector<Part>& parts) const {

@@ -38,7 +38,8 @@ class CharacterTable {
     explicit_  // an ideograph has a space on both sides, as the normalizer writes it (for matching added
                // tokens)
   };
-  CharacterTable(const NormalizerOptions& options, Spaces spaces);
+  // The table of these settings. Each of them is worked out at its first use, and stays.
+  static const CharacterTable& of(const NormalizerOptions& options, Spaces spaces);
 
   // An entry without flags is the packed normalized character itself.
   static constexpr uint32_t first_flag = 1u << 23;
@@ -72,6 +73,7 @@ class CharacterTable {
       entries_;  // exclusive-or the code point, so that pages of unchanged characters are equal
   std::vector<std::vector<uint32_t>> expansions_;
 
+  CharacterTable(const NormalizerOptions& options, Spaces spaces);
   uint32_t make_entry(char32_t code);
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "text/unicode.h"
 
@@ -22,6 +23,8 @@ class Unchanged {
           u_getIntPropertyValue(character, quick_check) == UNORM_YES && u_getCombiningClass(character) == 0;
     }
   }
+  Unchanged(const Unchanged&) = delete;  // an algorithm takes its predicate by value: 136 KiB
+  Unchanged& operator=(const Unchanged&) = delete;
   bool operator()(char32_t code) const { return unchanged_[code]; }
 
  private:
@@ -122,7 +125,7 @@ void normalize(AlignedText& text, NormalizationForm form) {
     text.cut(end == 0 ? 0 : end - 1);
   }
   const Unchanged& unchanged = unchanged_by(form);
-  if (std::all_of(text.codes.begin(), text.codes.end(), unchanged)) return;
+  if (std::all_of(text.codes.begin(), text.codes.end(), std::cref(unchanged))) return;
   const bool compatibility = form == NormalizationForm::nfkc || form == NormalizationForm::nfkd;
   const std::vector<Part> parts = decompose(text.codes, compatibility);
   if (form == NormalizationForm::nfc || form == NormalizationForm::nfkc)

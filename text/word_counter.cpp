@@ -32,12 +32,12 @@ void count_words(const std::string& text, WordReader& reader, Counts& counts) {
 
 struct WordCounter::State {
   WordPieceOptions options;
-  CharacterTable table;
+  const CharacterTable& table;
   AddedTokenSet no_tokens{{}};
   Counts counts;
 
   explicit State(const WordPieceOptions& given)
-      : options(given), table(normalizer_of(given), CharacterTable::Spaces::implied) {}
+      : options(given), table(CharacterTable::of(normalizer_of(given), CharacterTable::Spaces::implied)) {}
 
   std::vector<WordCount> sorted() const {
     std::vector<WordCount> words(counts.begin(), counts.end());

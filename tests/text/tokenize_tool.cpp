@@ -65,7 +65,7 @@ void words(const std::string& options, const std::string& texts, const std::stri
   normalizer.handle_chinese_chars = options.at(1) == '1';
   if (options.at(2) != 'n') normalizer.strip_accents = options.at(2) == '1';
   normalizer.lowercase = options.at(3) == '1';
-  const CharacterTable table(normalizer, CharacterTable::Spaces::implied);
+  const CharacterTable& table = CharacterTable::of(normalizer, CharacterTable::Spaces::implied);
   const AddedTokenSet no_tokens({});
   WordReader reader(table, no_tokens, no_tokens);
   std::string lines;

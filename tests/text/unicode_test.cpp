@@ -80,7 +80,7 @@ TEST(Utf8, WritesWhatItReads) {
 }
 
 TEST(CharacterTable, GivesEveryClass) {
-  const CharacterTable table({}, CharacterTable::Spaces::implied);
+  const CharacterTable& table = CharacterTable::of({}, CharacterTable::Spaces::implied);
   const auto class_of = [&](char32_t code) {
     return NormalizedCharacter{table.entry(code), 0}.character_class();
   };
