@@ -59,7 +59,7 @@ DType select_precision(const RuntimeSettings& settings) {
   const CudaModule* module = chosen_module(settings);
   if (settings.precision == "f32") return DType::f32;
   if (settings.precision == "bf16") return DType::bf16;
-  const bool native = module == nullptr ? cpu_has_bf16() : module->multiplies_bf16(0);
+  const bool native = module != nullptr || cpu_has_bf16();
   return native ? DType::bf16 : DType::f32;
 }
 
