@@ -63,6 +63,10 @@ DType select_precision(const RuntimeSettings& settings) {
   return native ? DType::bf16 : DType::f32;
 }
 
+Shapes select_shapes(const RuntimeSettings& settings) {
+  return settings.cuda_graphs && chosen_module(settings) != nullptr ? Shapes::few : Shapes::any;
+}
+
 std::unique_ptr<DeviceReducer> select_reducer(Backend& backend, const Communicator& ranks) {
   if (backend.device() == Device::cpu) return make_mpi_reducer(ranks);
   if (ranks.size() == 1) return make_staged_reducer(backend, ranks);
