@@ -114,8 +114,9 @@ ExtractForecast forecast(const Run& run) {
   const int64_t max_tokens = std::max(settings.max_tokens_per_batch, source.max_length);
   const int64_t rows_of_shard = shard_rows(preview.rows, settings.rows_per_shard);
   const ParameterTable parameters(source.config, source.heads, source.head_input);
-  const int64_t arena = Model::predict_bytes(source.config, source.heads, precision, Purpose::inference,
-                                             max_tokens, most_batch_rows(max_tokens, settings));
+  const int64_t arena =
+      Model::predict_bytes(source.config, source.heads, precision, Purpose::inference, max_tokens,
+                           most_batch_rows(max_tokens, settings), select_shapes(run.settings.runtime));
   const int64_t weights = parameters.elements() * (dtype_bytes(DType::f32) +
                                                    (precision == DType::bf16 ? dtype_bytes(DType::bf16) : 0));
   const int64_t value_bytes = settings.dtype == "float16" ? 2 : 4;

@@ -14,10 +14,8 @@ namespace limner {
 struct CudaModule {
   int interface_version;  // first in every version
   const char* build;      // the program's version
-  // How many GPUs this process may use; with none, `reason` receives why.
+  // How many GPUs this process may use; with none, `reason` receives why. All multiply bf16 natively.
   int (*device_count)(std::string* reason);
-  // Does the GPU multiply bf16 natively? Decides `precision: auto`.
-  bool (*multiplies_bf16)(int device);
   // Of the GPU itself: ranks of a host that name the same one share it, whatever number it has for them.
   std::string (*identity)(int device);
   std::unique_ptr<Backend> (*make_backend)(int device, Graphs graphs);
@@ -26,7 +24,7 @@ struct CudaModule {
   std::unique_ptr<DeviceReducer> (*make_reducer)(Backend& backend, const Communicator& ranks,
                                                  std::string* note);
 };
-inline constexpr int kCudaModuleVersion = 4;
+inline constexpr int kCudaModuleVersion = 5;
 inline constexpr const char* kCudaModuleEntry = "limner_cuda_module";
 using CudaModuleEntry = const CudaModule* (*)();
 

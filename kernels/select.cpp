@@ -59,8 +59,12 @@ DType select_precision(const RuntimeSettings& settings) {
   const CudaModule* module = chosen_module(settings);
   if (settings.precision == "f32") return DType::f32;
   if (settings.precision == "bf16") return DType::bf16;
-  const bool native = module == nullptr ? cpu_has_bf16() : module->multiplies_bf16(0);
+  const bool native = module != nullptr || cpu_has_bf16();
   return native ? DType::bf16 : DType::f32;
+}
+
+Shapes select_shapes(const RuntimeSettings& settings) {
+  return settings.cuda_graphs && chosen_module(settings) != nullptr ? Shapes::few : Shapes::any;
 }
 
 std::unique_ptr<DeviceReducer> select_reducer(Backend& backend, const Communicator& ranks) {

@@ -74,6 +74,11 @@ void initialize_parameter(std::span<float> values, const ParamSpec& spec, float 
   }
 }
 
+// Pairs are told from all other rows, and so from padding.
+bool pads(Shapes preferred, const ModelConfig& config) {
+  return preferred == Shapes::few && config.contrastive.weight <= 0;
+}
+
 }  // namespace
 
 struct Model::State {
@@ -161,7 +166,7 @@ struct Model::State {
   }
 
   bool contrasts() const { return config.contrastive.weight > 0; }
-  bool pads() const { return backend.preferred_shapes() == Shapes::few && !contrasts(); }
+  bool pads() const { return limner::pads(backend.preferred_shapes(), config); }
 
   // What is computed for a batch.
   const Batch& computed(const Batch& batch) const { return pads() ? padded_batch : batch; }
@@ -248,7 +253,11 @@ void Model::upload(const Tensor& tensor, std::span<const float> values) {
 }
 
 int64_t Model::predict_bytes(const ModelConfig& config, const std::vector<HeadSpec>& heads, DType precision,
-                             Purpose purpose, int64_t max_tokens, int64_t max_rows) {
+                             Purpose purpose, int64_t max_tokens, int64_t max_rows, Shapes shapes) {
+  if (pads(shapes, config)) {
+    max_tokens = padded_tokens(max_tokens);
+    max_rows = most_padded_rows(max_rows);
+  }
   Arena counting;
   lay_out(counting, config, heads, precision, purpose, max_tokens, max_rows);
   return counting.high_water_bytes();

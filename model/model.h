@@ -61,8 +61,10 @@ class Model {
   int64_t planned_bytes() const;
   void release_plan();    // as before the first plan, but for the gradients
   void make_gradients();  // of zero; plan(training) does it too
+  // What one such plan takes, on a backend that prefers these shapes.
   static int64_t predict_bytes(const ModelConfig& config, const std::vector<HeadSpec>& heads, DType precision,
-                               Purpose purpose, int64_t max_tokens, int64_t max_rows);
+                               Purpose purpose, int64_t max_tokens, int64_t max_rows,
+                               Shapes shapes = Shapes::any);
 
   struct Output {
     Tensor hidden;               // [tokens, hidden] T, the last layer

@@ -43,9 +43,15 @@ struct Moments {
 };
 Moments no_moments(int64_t columns) { return {0, Vector::Zero(columns), Matrix::Zero(columns, columns)}; }
 
-// The penalised loss at `weights` (the intercept first), its gradient, and the information without penalty.
-Moments logistic_moments(const Rows& features, const Vector& target, const Vector& weights,
-                         const Vector& penalty, int threads) {
+// The intercept, which comes first, has no penalty.
+Matrix penalised(Matrix curvature, double l2) {
+  curvature.diagonal().tail(curvature.rows() - 1).array() += l2;
+  return curvature;
+}
+
+// The penalised loss at `weights`, its gradient, and the information without penalty.
+Moments logistic_moments(const Rows& features, const Vector& target, const Vector& weights, double l2,
+                         int threads) {
   const int64_t columns = features.columns();
   Moments total = sum_row_blocks(
       features, no_moments(columns + 1), threads, [&](Moments& sum, int64_t first, const Matrix& block) {
@@ -62,9 +68,78 @@ Moments logistic_moments(const Rows& features, const Vector& target, const Vecto
         add_gram(sum.curvature, design);
       });
   mirror_lower(total.curvature);
-  total.loss += penalty.cwiseProduct(weights).dot(weights) / 2;
-  total.gradient += penalty.cwiseProduct(weights);
+  total.loss += l2 / 2 * weights.tail(columns).squaredNorm();
+  total.gradient.tail(columns) += l2 * weights.tail(columns);
   return total;
+}
+
+struct LogisticMinimum {
+  Vector weights;
+  Moments moments;  // there
+  bool settled = false;
+};
+
+// Newton's method from `start`, each step halved until the loss does not rise. Steps square what is left of
+// the way: the last one, which hardly changes the loss, is taken unseen.
+LogisticMinimum newton(const Rows& features, const Vector& target, Vector start, double l2, int threads) {
+  const auto moments_at = [&](const Vector& tried) {
+    return logistic_moments(features, target, tried, l2, threads);
+  };
+  LogisticMinimum here{std::move(start), {}, false};
+  here.moments = moments_at(here.weights);
+  constexpr int most_steps = 100, most_halvings = 40;
+  for (int step = 0; step < most_steps && !here.settled; ++step) {
+    const Vector direction =
+        factorise(penalised(here.moments.curvature, l2), l2).solve(here.moments.gradient);
+    if (here.moments.gradient.dot(direction) < 1e-11 * static_cast<double>(features.count())) {
+      here.weights -= direction;
+      here.settled = true;
+      break;
+    }
+    double scale = 1;
+    Moments there = moments_at(here.weights - direction);
+    for (int halving = 0; halving < most_halvings && !(there.loss <= here.moments.loss); ++halving) {
+      scale /= 2;
+      there = moments_at(here.weights - scale * direction);
+    }
+    here.settled = !(there.loss < here.moments.loss);  // rounding hides what is left to gain
+    if (!(there.loss <= here.moments.loss)) break;
+    here.weights -= scale * direction;
+    here.moments = std::move(there);
+  }
+  return here;
+}
+
+// One block of `share` of others.
+class SampledRows : public Rows {
+ public:
+  static constexpr int64_t share = 8;
+  explicit SampledRows(const Rows& rows) : rows_(rows) {}
+  int64_t count() const override { return rows_.count() / (share * rows_per_read) * rows_per_read; }
+  int64_t columns() const override { return rows_.columns(); }
+  Matrix block(int64_t first, int64_t rows) const override { return rows_.block(first * share, rows); }
+
+ private:
+  const Rows& rows_;
+};
+
+// Where there are many customers, most of the way is gone with few of them: what is left is a step or two.
+// With a penalty and enough of both classes only: few customers may be separable where all are not.
+LogisticMinimum minimise_logistic(const Rows& features, const Vector& target, double l2, int threads) {
+  Vector start = Vector::Zero(features.columns() + 1);
+  start[0] = std::log(target.sum() / (static_cast<double>(target.size()) - target.sum()));
+  const SampledRows sample(features);
+  Vector sampled(sample.count());
+  for (int64_t first = 0; first < sample.count(); first += rows_per_read) {
+    sampled.segment(first, rows_per_read) = target.segment(first * SampledRows::share, rows_per_read);
+  }
+  const double rarer = std::min(sampled.sum(), static_cast<double>(sample.count()) - sampled.sum());
+  if (l2 > 0 && rarer > 10.0 * static_cast<double>(features.columns())) {
+    const double part = static_cast<double>(sample.count()) / static_cast<double>(features.count());
+    LogisticMinimum near = newton(sample, sampled, start, l2 * part, threads);
+    if (near.settled) start = std::move(near.weights);
+  }
+  return newton(features, target, std::move(start), l2, threads);
 }
 
 double largest_linear(const Rows& features, const LinearModel& model) {
@@ -168,44 +243,16 @@ LinearModel fit_logistic(const Rows& features, const Vector& target, double l2, 
   if (positives <= 0 || positives >= static_cast<double>(count)) {
     fail(ExitCode::bad_data, "logistic regression on {} customers of one class only", count);
   }
-  Vector penalty = Vector::Constant(columns + 1, l2);
-  penalty[0] = 0;
-  Vector weights = Vector::Zero(columns + 1);
-  weights[0] = std::log(positives / (static_cast<double>(count) - positives));
-  const auto moments_at = [&](const Vector& tried) {
-    return logistic_moments(features, target, tried, penalty, threads);
-  };
-  const auto hessian_of = [&](const Moments& moments) {
-    Matrix hessian = moments.curvature;
-    hessian.diagonal() += penalty;
-    return hessian;
-  };
-  Moments here = moments_at(weights);
-  constexpr int most_steps = 100, most_halvings = 40;
-  bool settled = false;
-  for (int step = 0; step < most_steps && !settled; ++step) {
-    const Vector direction = factorise(hessian_of(here), l2).solve(here.gradient);
-    const double slope = here.gradient.dot(direction);
-    double scale = 1;
-    Moments there = moments_at(weights - direction);
-    for (int halving = 0; halving < most_halvings && !(there.loss <= here.loss); ++halving) {
-      scale /= 2;
-      there = moments_at(weights - scale * direction);
-    }
-    settled = std::abs(scale * slope) < 1e-12 * static_cast<double>(count) || !(there.loss < here.loss);
-    if (!(there.loss <= here.loss)) break;
-    weights -= scale * direction;
-    here = std::move(there);
-  }
-  if (!settled || !std::isfinite(here.loss)) {
+  const LogisticMinimum minimum = minimise_logistic(features, target, l2, threads);
+  if (!minimum.settled || !std::isfinite(minimum.moments.loss)) {
     fail(
         ExitCode::bad_config,
         "profile.regressions: logistic regression of {} customers found no minimum with l2 {}; set l2 higher",
         count, l2);
   }
   LinearModel model;
-  model.intercept = weights[0];
-  model.coefficients = weights.tail(columns);
+  model.intercept = minimum.weights[0];
+  model.coefficients = minimum.weights.tail(columns);
   // Without a penalty the loss of separable classes falls for ever; the last step only looks like a minimum.
   if (l2 == 0 && largest_linear(features, model) > 25) {
     fail(ExitCode::bad_config,
@@ -214,8 +261,9 @@ LinearModel fit_logistic(const Rows& features, const Vector& target, double l2, 
   }
   model.standard_errors = Vector::Constant(columns, nan);
   if (count > columns + 1) {
-    const Matrix inverse = factorise(hessian_of(here), l2).solve(Matrix::Identity(columns + 1, columns + 1));
-    const Vector variances = (inverse * here.curvature * inverse).diagonal();
+    const Matrix inverse = factorise(penalised(minimum.moments.curvature, l2), l2)
+                               .solve(Matrix::Identity(columns + 1, columns + 1));
+    const Vector variances = (inverse * minimum.moments.curvature * inverse).diagonal();
     model.standard_errors = variances.tail(columns).cwiseMax(0).cwiseSqrt();
   }
   return model;

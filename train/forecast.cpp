@@ -1,6 +1,7 @@
 // limner check: what training will take, told from a sample of the rows. Writes nothing.
 #include <algorithm>
 
+#include "kernels/select.h"
 #include "model/adapter_config.h"
 #include "model/flops.h"
 #include "runtime/error.h"
@@ -98,12 +99,16 @@ int64_t published_elements(const ParameterTable& parameters, const ModelPlan& pl
 // trained, its moments and average, and of the weights as others read them), and what sums gradients in a
 // fixed order.
 int64_t model_bytes(const ModelPlan& plan, const std::vector<HeadSpec>& heads, const BatchLimits& limits,
-                    const TrainSettings& train, int ranks) {
+                    const Settings& settings, int ranks) {
+  const TrainSettings& train = settings.train;
   const ParameterTable parameters(plan.config, heads, plan.head_input);
-  const int64_t arena = std::max(Model::predict_bytes(plan.config, heads, plan.precision, Purpose::training,
-                                                      limits.train_tokens, limits.train_rows),
-                                 Model::predict_bytes(plan.config, heads, plan.precision, Purpose::inference,
-                                                      limits.evaluation_tokens, limits.evaluation_rows));
+  const auto arena_bytes = [&](Purpose purpose, int64_t tokens, int64_t rows) {
+    return Model::predict_bytes(plan.config, heads, plan.precision, purpose, tokens, rows,
+                                select_shapes(settings.runtime));
+  };
+  const int64_t arena =
+      std::max(arena_bytes(Purpose::training, limits.train_tokens, limits.train_rows),
+               arena_bytes(Purpose::inference, limits.evaluation_tokens, limits.evaluation_rows));
   const bool halves = plan.precision == DType::bf16;
   const int64_t weights = f32_bytes(halves ? parameters.f32_elements() : parameters.elements());
   const int64_t shadow = halves ? parameters.elements() * dtype_bytes(DType::bf16) : 0;
@@ -158,7 +163,7 @@ TrainForecast forecast(const Run& run) {
   const auto seed = static_cast<uint64_t>(settings.run.seed);
   // By every row once: what train.balance repeats is not known here, but is as many rows.
   forecast.steps = count_steps(settings.train, Sampler(rows.train, settings.train, seed));
-  int64_t model_memory = model_bytes(plan, heads, limits, settings.train, ranks);
+  int64_t model_memory = model_bytes(plan, heads, limits, settings, ranks);
   if (settings.train.pretraining.num_train_epochs > 0) {
     const Settings pretraining = pretraining_settings(settings);
     forecast.pretraining_steps = count_steps(pretraining.train, Sampler(rows.train, pretraining.train, seed));
@@ -166,7 +171,7 @@ TrainForecast forecast(const Run& run) {
     pretrained.config.vocabulary = plan.config.vocabulary;
     const BatchLimits pretraining_limits = batch_limits(pretraining.train, rows.train, {&rows.others}, ranks);
     model_memory =
-        std::max(model_memory, model_bytes(pretrained, {}, pretraining_limits, pretraining.train, ranks));
+        std::max(model_memory, model_bytes(pretrained, {}, pretraining_limits, pretraining, ranks));
   }
   forecast.held_bytes = held_bytes;
   forecast.bytes_per_rank = held_bytes + model_memory + tokens_file + preview.rows * row_bytes +

@@ -130,8 +130,8 @@ void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<bf
 
 void launch_sum_row_biases(const Tensor& dbias, const float* row_dbias, const AttentionBatch& batch,
                            int64_t max_length, GpuStream& stream) {
+  if (max_length == 0) return;
   const auto reach = static_cast<int>(max_length - 1);
-  if (reach < 0) return;
   launch(sum_row_biases_kernel,
          dim3(blocks_for(2 * reach + 1, kWarpSize), static_cast<unsigned>(batch.heads)),
          kRowWarps * kWarpSize, 0, stream, device_data<float>(dbias), dbias.dim(0), row_dbias, batch, reach);

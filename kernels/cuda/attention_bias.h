@@ -29,7 +29,7 @@ __device__ __forceinline__ void add_diagonals(float* sums, const float* tile, in
   constexpr int kDiagonals = kRows + kColumns - 1;
   const int thread = static_cast<int>(threadIdx.x), offset = thread - (kRows - 1);  // column - row
   const int distance = shift + offset;
-  if (thread >= kDiagonals || distance <= -length || distance >= length) return;
+  if (thread >= kDiagonals || abs(distance) >= length) return;
   float sum = 0.0f;
   for (int row = max(0, -offset); row < kRows && row + offset < kColumns; ++row) {
     sum += tile[row * kStride + row + offset];

@@ -77,6 +77,24 @@ __global__ void __launch_bounds__(kThreads) attention_forward_f32_kernel(const A
                         static_cast<int64_t>(batch.heads) * kHeadSize, tile.length - tile.start, sums, scale);
 }
 
+// Shared memory of a block that owns `own` tiles of 64 rows and meets two of 32, and of the exchange of
+// weights.
+template <int kHeadSize>
+constexpr size_t tiles_bytes(int own) {
+  return static_cast<size_t>(own * kRows + 2 * kColumns) * kStride<kHeadSize> * sizeof(float);
+}
+constexpr size_t kExchangeBytes = size_t{kRows} * kWeightStride * sizeof(float);
+// At head size 128 a backward pass exchanges weights where the values lay, once all threads have read them.
+template <int kHeadSize>
+constexpr bool kExchangesOnValues = tiles_bytes<kHeadSize>(2) + kExchangeBytes > kMostSharedBytes;
+template <int kHeadSize>
+constexpr size_t backward_bytes = tiles_bytes<kHeadSize>(2) +
+                                  (kExchangesOnValues<kHeadSize> ? 0 : kExchangeBytes);
+template <int kHeadSize>
+__device__ __forceinline__ float* take_exchange(SharedArena& shared, float* values) {
+  return kExchangesOnValues<kHeadSize> ? values : shared.take<float>(kRows * kWeightStride);
+}
+
 // A thread's own rows, when rows are queries: their statistics, the first one's place, the row's length.
 struct QueryRows {
   const float (&lse)[kOwnRows];
@@ -109,7 +127,7 @@ __global__ void __launch_bounds__(kThreads)
   float* const dy = shared.take<float>(kRows * kStride<kHeadSize>);
   float* const keys = shared.take<float>(kColumns * kStride<kHeadSize>);
   float* const values = shared.take<float>(kColumns * kStride<kHeadSize>);
-  float* const exchange = shared.take<float>(kRows * kWeightStride);
+  float* const exchange = take_exchange<kHeadSize>(shared, values);
   const AttentionBatch& batch = call.batch;
   const RowTile tile = find_row_tile(batch, static_cast<int>(blockIdx.x), kRows);
   if (tile.start >= tile.length) return;
@@ -147,6 +165,7 @@ __global__ void __launch_bounds__(kThreads)
     Products scores, dweights;
     multiply<kHeadSize>(scores, queries, keys);
     multiply<kHeadSize>(dweights, dy, values);
+    if constexpr (kExchangesOnValues<kHeadSize>) __syncthreads();  // the values have been read
     if (bias != nullptr) add_bias<RowsAre::queries>(scores, bias, query, key + place.column);
     score_gradients(scores, dweights, kept, QueryRows{lse, delta, query, tile.length}, key + place.column,
                     batch);
@@ -169,7 +188,7 @@ __global__ void __launch_bounds__(kThreads)
   float* const values = shared.take<float>(kRows * kStride<kHeadSize>);
   float* const queries = shared.take<float>(kColumns * kStride<kHeadSize>);
   float* const dy = shared.take<float>(kColumns * kStride<kHeadSize>);
-  float* const exchange = shared.take<float>(kRows * kWeightStride);
+  float* const exchange = take_exchange<kHeadSize>(shared, values);
   const AttentionBatch& batch = call.batch;
   const RowTile tile = find_row_tile(batch, static_cast<int>(blockIdx.x), kRows);
   if (tile.start >= tile.length) return;
@@ -179,7 +198,10 @@ __global__ void __launch_bounds__(kThreads)
   const HeadRows<const float> rows = head_rows<kHeadSize>(call.qkv, batch, tile.first, first_head);
   const int64_t output_stride = static_cast<int64_t>(batch.heads) * kHeadSize;
   copy_rows<kHeadSize>(keys, rows.keys + tile.start * rows.stride, rows.stride, valid_rows, kRows);
-  copy_rows<kHeadSize>(values, rows.values + tile.start * rows.stride, rows.stride, valid_rows, kRows);
+  const auto copy_values = [&] {
+    copy_rows<kHeadSize>(values, rows.values + tile.start * rows.stride, rows.stride, valid_rows, kRows);
+  };
+  if constexpr (!kExchangesOnValues<kHeadSize>) copy_values();
 
   float dkeys[kOwnRows][kHeadSize / kLanesARow] = {}, dvalues[kOwnRows][kHeadSize / kLanesARow] = {};
   const Range seen = queries_seeing(batch, tile.start, kRows, tile.length);
@@ -190,6 +212,7 @@ __global__ void __launch_bounds__(kThreads)
     const DropoutBits bits(batch, tile.row, head);
     const float* const bias = head_bias(batch, head);
     for (int query = seen.first / kColumns * kColumns; query < seen.last; query += kColumns) {
+      if constexpr (kExchangesOnValues<kHeadSize>) copy_values();
       copy_rows<kHeadSize>(queries, head_queries + query * rows.stride, rows.stride, tile.length - query,
                            kColumns);
       copy_rows<kHeadSize>(dy, head_dy + query * output_stride, output_stride, tile.length - query, kColumns);
@@ -198,6 +221,7 @@ __global__ void __launch_bounds__(kThreads)
       Products scores, dweights;
       multiply<kHeadSize>(scores, keys, queries);
       multiply<kHeadSize>(dweights, values, dy);
+      if constexpr (kExchangesOnValues<kHeadSize>) __syncthreads();  // the values have been read
       if (bias != nullptr) add_bias<RowsAre::keys>(scores, bias, key, query + place.column);
 #pragma unroll
       for (int j = 0; j < kOwnColumns; ++j) {
@@ -241,7 +265,8 @@ __global__ void __launch_bounds__(kThreads)
   float* const dy = shared.take<float>(kRows * kStride<kHeadSize>);
   float* const keys = shared.take<float>(kColumns * kStride<kHeadSize>);
   float* const values = shared.take<float>(kColumns * kStride<kHeadSize>);
-  float* const exchange = shared.take<float>(kRows * kWeightStride);
+  float* const exchange = queries;  // between two shifts
+  static_assert(kStride<kHeadSize> >= kWeightStride);
   const AttentionBatch& batch = call.batch;
   const int row = static_cast<int>(blockIdx.x), head = static_cast<int>(blockIdx.y);
   const int first = batch.cu_lengths[row], length = batch.cu_lengths[row + 1] - first;
@@ -258,8 +283,8 @@ __global__ void __launch_bounds__(kThreads)
   const int last_query = (length - 1) / kRows * kRows;
   for (int shift = -last_query; shift < length; shift += kColumns) {
     Products gradients = {};
-    for (int start = shift < 0 ? (-shift + kRows - 1) / kRows * kRows : 0;
-         start < length && start + shift < length; start += kRows) {
+    for (int start = max(0, (-shift + kRows - 1) / kRows * kRows); start < length && start + shift < length;
+         start += kRows) {
       const int key = start + shift, query = start + place.first_row;
       const Range seen = keys_seen(batch, start, kRows, length);
       if (key >= seen.last || key + kColumns <= seen.first) continue;
@@ -302,18 +327,12 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// Shared memory of a block that owns `own` tiles of 64 rows and meets two of 32.
-template <int kHeadSize>
-constexpr size_t shared_bytes(int own) {
-  return ((own * kRows + 2 * kColumns) * kStride<kHeadSize> + kRows * kWeightStride) * sizeof(float);
-}
-
 }  // namespace
 
 void launch_attention_forward(const AttentionForward<float>& call, int64_t head_size, GpuStream& stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     launch(attention_forward_f32_kernel<kHeadSize>, row_tile_grid(call.batch, kRows, call.batch.heads),
-           kThreads, shared_bytes<kHeadSize>(1), stream, call);
+           kThreads, tiles_bytes<kHeadSize>(1) + kExchangeBytes, stream, call);
   });
 }
 
@@ -321,9 +340,9 @@ void launch_attention_backward(const AttentionBackward<float>& call, int64_t hea
   with_head_size(head_size, [&]<int kHeadSize>() {
     const AttentionBatch& batch = call.batch;
     launch(attention_backward_query_f32_kernel<kHeadSize>, row_tile_grid(batch, kRows, batch.heads), kThreads,
-           shared_bytes<kHeadSize>(2), stream, call);
+           backward_bytes<kHeadSize>, stream, call);
     launch(attention_backward_key_f32_kernel<kHeadSize>, row_tile_grid(batch, kRows, batch.key_heads),
-           kThreads, shared_bytes<kHeadSize>(2), stream, call);
+           kThreads, backward_bytes<kHeadSize>, stream, call);
   });
 }
 
@@ -331,7 +350,7 @@ void launch_attention_bias_gradient(float* row_dbias, const AttentionBackward<fl
                                     GpuStream& stream) {
   with_head_size(head_size, [&]<int kHeadSize>() {
     launch(attention_bias_gradient_f32_kernel<kHeadSize>, row_grid(call.batch), kThreads,
-           shared_bytes<kHeadSize>(2), stream, row_dbias, call);
+           tiles_bytes<kHeadSize>(2), stream, row_dbias, call);
   });
 }
 

@@ -30,6 +30,8 @@ struct LaunchStream {
       : stream(on), place(from) {}
 };
 inline constexpr size_t kPlainSharedBytes = 48 * 1024;  // more must be asked for, kernel by kernel
+inline constexpr size_t kMostSharedBytes =
+    99 * 1024;  // of a block, on every GPU since compute capability 8.0
 
 // A launch as GpuStream writes it down: the arguments one after the other, each at its alignment.
 template <class... Parameters>
@@ -87,8 +89,10 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_
             Arguments&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   if (shared_bytes > kPlainSharedBytes) {
+    require(shared_bytes <= kMostSharedBytes, "a kernel wants {} bytes of shared memory a block",
+            shared_bytes);
     check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(shared_bytes)),
+                                    static_cast<int>(kMostSharedBytes)),
                stream.place);
   }
   if (stream.stream.gathers()) {
@@ -118,21 +122,18 @@ inline unsigned blocks_for(int64_t items, int64_t items_per_block) {
 
 class SharedArena {
  public:
-  __device__ SharedArena() {
-    extern __shared__ __align__(128) unsigned char dynamic_shared_bytes[];
-    next_ = dynamic_shared_bytes;
-  }
   template <class T>
   __device__ T* take(size_t count, size_t alignment = 16) {
-    next_ = reinterpret_cast<unsigned char*>((reinterpret_cast<size_t>(next_) + alignment - 1) / alignment *
-                                             alignment);
-    T* piece = reinterpret_cast<T*>(next_);
-    next_ += count * sizeof(T);
+    extern __shared__ __align__(128) unsigned char dynamic_shared_bytes[];
+    used_ = (used_ + alignment - 1) / alignment * alignment;
+    T* const piece = reinterpret_cast<T*>(dynamic_shared_bytes + used_);
+    used_ += count * sizeof(T);
     return piece;
   }
 
  private:
-  unsigned char* next_;
+  size_t used_ =
+      0;  // not a pointer: rounded as an integer, it would no longer be known to point to shared memory
 };
 #else
 using ::SharedArena;
@@ -187,29 +188,25 @@ __device__ __forceinline__ double warp_sum(double value) {
 }
 
 // Of a one-dimensional block of whole warps; all its threads call. T is float or double.
-template <class T>
-__device__ T block_sum(T value) {
+template <class T, class OfWarp>
+__device__ T of_block(T value, T neutral, OfWarp of_warp) {
   SHARED_ARRAY(T, partial, [kWarpSize]);
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize,
             warp = static_cast<int>(threadIdx.x) / kWarpSize;
-  value = warp_sum(value);
+  value = of_warp(value);
   if (lane == 0) partial[warp] = value;
   __syncthreads();
-  value = warp_sum(lane < static_cast<int>(blockDim.x) / kWarpSize ? partial[lane] : T(0));
+  value = of_warp(lane < static_cast<int>(blockDim.x) / kWarpSize ? partial[lane] : neutral);
   __syncthreads();  // the next call writes `partial` again
   return value;
 }
 template <class T>
+__device__ T block_sum(T value) {
+  return of_block(value, T(0), [](T mine) { return warp_sum(mine); });
+}
+template <class T>
 __device__ T block_max(T value) {
-  SHARED_ARRAY(T, partial, [kWarpSize]);
-  const int lane = static_cast<int>(threadIdx.x) % kWarpSize,
-            warp = static_cast<int>(threadIdx.x) / kWarpSize;
-  value = warp_max(value);
-  if (lane == 0) partial[warp] = value;
-  __syncthreads();
-  value = warp_max(lane < static_cast<int>(blockDim.x) / kWarpSize ? partial[lane] : T(-INFINITY));
-  __syncthreads();
-  return value;
+  return of_block(value, T(-INFINITY), [](T mine) { return warp_max(mine); });
 }
 
 }  // namespace limner

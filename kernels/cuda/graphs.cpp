@@ -97,7 +97,8 @@ Graph::Graph(const Piece& piece, cudaStream_t stream) : piece_(piece) {
     nodes_.push_back(call.arguments == nullptr ? nullptr : capture.last_node());
   }
   graph_ = capture.end();
-  const cudaError_t status = cudaGraphInstantiate(&executable_, graph_, 0);
+  cudaError_t status = cudaGraphInstantiate(&executable_, graph_, 0);
+  if (status == cudaSuccess) status = cudaGraphUpload(executable_, stream);  // now, not in the first launch
   if (status == cudaSuccess) return;
   release();
   if (status == cudaErrorMemoryAllocation) {

@@ -12,14 +12,11 @@ bool can_be_saved(const Tensor& pre) {
   return reinterpret_cast<uintptr_t>(pre.data) % 16 == 0 && pre.columns() % 8 == 0;
 }
 
-// The library's GELU is the tanh form; the exact one, and what must be saved but cannot, take a second pass.
-bool fused(Activation activation, const Tensor& pre) {
-  if (activation == Activation::relu) return pre.absent();
-  return activation == Activation::gelu_tanh && (pre.absent() || can_be_saved(pre));
-}
-
-Epilogue epilogue_of(Activation activation) {
-  return activation == Activation::relu ? Epilogue::relu : Epilogue::gelu_tanh;
+// The library's GELU is the tanh form, as exact as it may be: good enough for bf16. All others, and what must
+// be saved but cannot, take a second pass; so does relu, of which the library does not say that NaN stays
+// NaN.
+bool fused(Activation activation, DType dtype, const Tensor& pre) {
+  return activation == Activation::gelu_tanh && dtype == DType::bf16 && (pre.absent() || can_be_saved(pre));
 }
 
 }  // namespace
@@ -37,8 +34,8 @@ void CudaBackend::linear_forward(Tensor y, Tensor pre, Tensor x, Tensor weight, 
   if (tokens == 0) return;
   ProductShape shape{tokens,          out, in, Operand::plain, Operand::transposed, x.dtype, x.dtype,
                      Write::overwrite};
-  if (fused(activation, pre)) {
-    shape.epilogue = epilogue_of(activation);
+  if (fused(activation, x.dtype, pre)) {
+    shape.epilogue = Epilogue::gelu_tanh;
     products_->multiply(shape, {y.data, x.data, weight.data, bias.data, pre.data});
     return;
   }

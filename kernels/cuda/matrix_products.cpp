@@ -28,8 +28,6 @@ cublasLtEpilogue_t library_epilogue(const ProductShape& shape) {
   switch (shape.epilogue) {
     case Epilogue::none:
       return shape.has_bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
-    case Epilogue::relu:
-      return shape.has_bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU;
     case Epilogue::gelu_tanh:
       if (shape.saves_pre) {
         return shape.has_bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;

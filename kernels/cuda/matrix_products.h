@@ -16,7 +16,7 @@ namespace limner {
 enum class Operand : uint8_t { plain, transposed };
 
 // What the library does to a product (with its bias) before it writes it.
-enum class Epilogue : uint8_t { none, gelu_tanh, relu };
+enum class Epilogue : uint8_t { none, gelu_tanh };
 
 // c [rows, columns] = or += a [rows, depth] * b [depth, columns], row-major and contiguous; a transposed
 // operand is stored as [depth, rows] or [columns, depth]. a and b have type `input`, c `output`.

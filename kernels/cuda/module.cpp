@@ -12,26 +12,34 @@
 namespace limner {
 namespace {
 
+constexpr int kLeastCapability = 8;  // what the kernels are compiled for
+
 int device_count(std::string* reason) {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status == cudaSuccess && count > 0) return count;
-  static_cast<void>(cudaGetLastError());
-  *reason = fmt::format("no GPU can be used: {}",
-                        status == cudaSuccess ? "the driver shows none" : cudaGetErrorString(status));
-  return 0;
+  if (status != cudaSuccess || count == 0) {
+    static_cast<void>(cudaGetLastError());
+    *reason = fmt::format("no GPU can be used: {}",
+                          status == cudaSuccess ? "the driver shows none" : cudaGetErrorString(status));
+    return 0;
+  }
+  for (int device = 0; device < count; ++device) {
+    cudaDeviceProp properties{};
+    check_cuda(cudaGetDeviceProperties(&properties, device));
+    if (properties.major >= kLeastCapability) continue;
+    *reason = fmt::format(
+        "GPU {} ({}) has compute capability {}.{}, and {}.0 is wanted (CUDA_VISIBLE_DEVICES hides GPUs)",
+        device, properties.name, properties.major, properties.minor, kLeastCapability);
+    return 0;
+  }
+  return count;
 }
 
-bool multiplies_bf16(int device) {
-  cudaDeviceProp properties{};
-  check_cuda(cudaGetDeviceProperties(&properties, device));
-  return properties.major >= 8;
-}
-
+// Of the whole GPU, as NCCL tells GPUs apart: slices of one have UUIDs of their own.
 std::string identity(int device) {
   cudaDeviceProp properties{};
   check_cuda(cudaGetDeviceProperties(&properties, device));
-  return {properties.uuid.bytes, sizeof properties.uuid.bytes};
+  return fmt::format("{}:{}:{}", properties.pciDomainID, properties.pciBusID, properties.pciDeviceID);
 }
 
 std::unique_ptr<Backend> make_backend(int device, Graphs graphs) {
@@ -48,7 +56,7 @@ std::unique_ptr<DeviceReducer> make_reducer([[maybe_unused]] Backend& backend,
 #endif
 }
 
-constexpr CudaModule kModule{kCudaModuleVersion, LIMNER_VERSION, device_count, multiplies_bf16,
+constexpr CudaModule kModule{kCudaModuleVersion, LIMNER_VERSION, device_count,
                              identity,           make_backend,   make_reducer};
 
 }  // namespace

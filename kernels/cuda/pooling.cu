@@ -42,14 +42,12 @@ __global__ void __launch_bounds__(kPoolThreads)
   const PooledRange range = pooled_range(packing, row, skipped);
   const int64_t column = first_column + lane_index() * kChunk;
   Chunk sum{};
-  if (column < width) {
-    for (int64_t position = range.begin + warp_index(); position < range.end; position += kPoolWarps) {
-      const float weight = pooling_weight(pooling, position, range);
-      if (weight == 0.0f) continue;
-      const Chunk value = load_chunk(x + (range.first + position) * width + column, width - column);
+  for (int64_t position = range.begin + warp_index(); position < range.end; position += kPoolWarps) {
+    const float weight = pooling_weight(pooling, position, range);
+    if (weight == 0.0f) continue;
+    const Chunk value = load_chunk(x + (range.first + position) * width + column, width - column);
 #pragma unroll
-      for (int i = 0; i < kChunk; ++i) sum.value[i] += weight * value.value[i];
-    }
+    for (int i = 0; i < kChunk; ++i) sum.value[i] += weight * value.value[i];
   }
   sums[warp_index()][lane_index()] = sum;
   __syncthreads();

@@ -28,7 +28,8 @@ def gradients(result):
 def faults(result):
     codes = {"0": "done all the same", "74": "input/output error", "-9": "killed"}
     ended = ", ".join(f"{number} {codes.get(code, code)}" for code, number in sorted(result["outcomes"].items()))
-    return f"of {result['of']:,}; {ended}; the run afterwards always gave the same bytes"
+    of = "all there are" if result["count"] == result["of"] else f"of {result['of']:,}"
+    return f"{of}; {ended}; the run afterwards always gave the same bytes"
 
 
 def fuzz(result):

@@ -113,7 +113,6 @@ void run(const Product& product) {
         const size_t saved_index = column * static_cast<size_t>(product.how.saved_leading) + row;
         store(product.how.saved, product.c.type, saved_index, value);
       }
-      if ((epilogue & CUBLASLT_EPILOGUE_RELU) != 0) value = std::max(value, 0.0f);
       if ((epilogue & CUBLASLT_EPILOGUE_GELU) != 0) value = gelu_tanh(value);
       store(product.memory_c, product.c.type, index, value);
     }
@@ -131,7 +130,7 @@ bool dimensions_agree(const Product& product) {
 }
 
 void check_epilogue(const Product& product) {
-  constexpr int kKnown = 1 | CUBLASLT_EPILOGUE_RELU | CUBLASLT_EPILOGUE_BIAS | CUBLASLT_EPILOGUE_GELU | 128;
+  constexpr int kKnown = 1 | CUBLASLT_EPILOGUE_BIAS | CUBLASLT_EPILOGUE_GELU | 128;
   const int epilogue = static_cast<int>(product.how.epilogue);
   if ((epilogue & ~kKnown) != 0) emulation::fail("cuBLASLt: epilogue %d is not emulated", epilogue);
   if ((epilogue & CUBLASLT_EPILOGUE_BIAS) != 0 && !emulation::is_device_memory(product.how.bias)) {

@@ -23,6 +23,8 @@ Buffer device_memory(int64_t bytes) { return allocate_device(bytes); }
 void copy_to_device(void* device, const void* host, int64_t bytes) {
   check_cuda(cudaDeviceSynchronize());
   check_cuda(cudaMemcpy(device, host, static_cast<size_t>(bytes), cudaMemcpyHostToDevice));
+  check_cuda(
+      cudaDeviceSynchronize());  // else the bytes may still be on their way, which no other stream awaits
 }
 
 void copy_to_host(void* host, const void* device, int64_t bytes) {

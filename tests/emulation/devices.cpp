@@ -46,8 +46,9 @@ cudaError_t cudaSetDevice(int device) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
   std::strcpy(properties->name, "emulation on the CPU");
-  properties->uuid.bytes[0] = static_cast<char>(device);
-  properties->major = 8;
+  properties->pciBusID = device;
+  properties->major = emulation::options().capability / 10;
+  properties->minor = emulation::options().capability % 10;
   properties->totalGlobalMem = emulation::options().memory_bytes;
   return cudaSuccess;
 }

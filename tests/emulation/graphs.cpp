@@ -20,7 +20,7 @@ struct CUgraph_st {
 };
 struct CUgraphExec_st {
   std::vector<std::pair<const CUgraphNode_st*, emulation::Task>> tasks;  // of the graph's nodes
-  size_t bytes = 0;
+  size_t bytes = 0;  // of device memory; 0 before it is uploaded
 };
 
 namespace {
@@ -131,9 +131,15 @@ cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatu
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
   auto made = std::make_unique<CUgraphExec_st>();
   for (const auto& node : graph->nodes) made->tasks.emplace_back(node.get(), node->task);
-  made->bytes = made->tasks.size() * kNodeBytes;
-  if (!emulation::take_device_memory(made->bytes)) return cudaErrorMemoryAllocation;
   *executable = made.release();
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphUpload(cudaGraphExec_t executable, cudaStream_t) {
+  if (executable->bytes > 0) return cudaSuccess;
+  const size_t bytes = executable->tasks.size() * kNodeBytes;
+  if (!emulation::take_device_memory(bytes)) return emulation::remember(cudaErrorMemoryAllocation);
+  executable->bytes = bytes;
   return cudaSuccess;
 }
 
@@ -148,6 +154,7 @@ cudaError_t cudaGraphExecKernelNodeSetParams(cudaGraphExec_t executable, cudaGra
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (emulation::is_captured(stream)) emulation::fail("graphs in graphs are not emulated");
+  if (const cudaError_t refused = cudaGraphUpload(executable, stream)) return refused;
   for (const auto& [node, task] : executable->tasks) {
     if (task.kernel != nullptr && emulation::launch_fails()) return cudaErrorLaunchFailure;
     emulation::enqueue(stream, task);

@@ -32,6 +32,7 @@ std::unique_ptr<Backend> backend_with(Graphs graphs, const Communicator& ranks) 
   auto backend = select_backend(settings, 1, ranks);
   EXPECT_EQ(backend->device(), Device::cuda);
   EXPECT_EQ(backend->preferred_shapes(), graphs == Graphs::on ? Shapes::few : Shapes::any);
+  EXPECT_EQ(backend->preferred_shapes(), select_shapes(settings)) << "what limner check takes it for";
   return backend;
 }
 
@@ -114,7 +115,9 @@ Course train(Graphs graphs, const Case& chosen, int steps, const Communicator& r
   const ModelConfig config = config_of(chosen);
   Model model(*backend, config, three_heads(), usual_input(chosen.family), chosen.precision);
   model.initialize(7);
-  model.plan(Purpose::training, 160, 16);
+  EXPECT_EQ(model.plan(Purpose::training, 160, 16),
+            Model::predict_bytes(config, three_heads(), chosen.precision, Purpose::training, 160, 16,
+                                 backend->preferred_shapes()));
   const int64_t elements = model.parameters().trained_elements();
   const Buffer moments = backend->allocate(2 * elements * static_cast<int64_t>(sizeof(float)));
   const Tensor both(moments.data(), DType::f32, {2 * elements}, backend->device());

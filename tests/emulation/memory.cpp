@@ -118,10 +118,12 @@ cudaError_t cudaMallocHost(void** memory, size_t bytes) {
   return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* memory) {
-  // A queued copy may still name it.
-  if (const cudaError_t refused = cudaDeviceSynchronize()) return refused;
+  // At once, which is worse than CUDA: a queued copy that still names it then reads what was never there.
   const std::lock_guard lock(memories().mutex);
-  memories().pinned.erase(reinterpret_cast<uintptr_t>(memory));
+  const auto found = memories().pinned.find(reinterpret_cast<uintptr_t>(memory));
+  if (found == memories().pinned.end()) return emulation::remember(cudaErrorInvalidValue);
+  std::memset(memory, 0xff, found->second);
+  memories().pinned.erase(found);
   std::free(memory);
   return cudaSuccess;
 }

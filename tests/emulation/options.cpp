@@ -31,6 +31,7 @@ Options read_options() {
   result.guard = variable("LIMNER_EMULATION_GUARD", "0") == "1";
   result.memory_bytes =
       std::strtoull(variable("LIMNER_EMULATION_MEMORY", "17179869184").c_str(), nullptr, 10);
+  result.capability = std::atoi(variable("LIMNER_EMULATION_CAPABILITY", "80").c_str());
   result.failing_launch = std::strtoll(variable("LIMNER_EMULATION_FAILING_LAUNCH", "0").c_str(), nullptr, 10);
   return result;
 }

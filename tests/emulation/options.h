@@ -7,6 +7,7 @@
 //   LIMNER_EMULATION_STREAMS lazy (as late as possible, streams in a drawn order) | eager
 //   LIMNER_EMULATION_GUARD   1: under AddressSanitizer, device memory may be touched by device work only
 //   LIMNER_EMULATION_MEMORY  bytes of device memory
+//   LIMNER_EMULATION_CAPABILITY  ten times the compute capability
 //   LIMNER_EMULATION_FAILING_LAUNCH  the launch with this number, from 1 on, fails
 #pragma once
 
@@ -22,6 +23,7 @@ struct Options {
   bool lazy_streams = true;
   bool guard = false;
   uint64_t memory_bytes = uint64_t{1} << 34;
+  int capability = 80;
   int64_t failing_launch = 0;
 };
 const Options& options();

@@ -212,6 +212,8 @@ TEST_F(Program, TakesTheCpuWhereThereIsNoGpuAndSaysSo) {
   copy("cpu", "auto", "prepared");
   EXPECT_THAT(run("train", "auto", "auto", 1, with_module("0")).output,
               HasSubstr("device: cpu (no GPU can be used"));
+  EXPECT_THAT(run("train", "auto", "auto", 1, with_module() + "LIMNER_EMULATION_CAPABILITY=75 ").output,
+              HasSubstr("device: cpu (GPU 0 (emulation on the CPU) has compute capability 7.5"));
   EXPECT_THAT(run("train", "auto", "auto", 1, "LIMNER_CUDA_MODULE=/nowhere/module.so ").output,
               HasSubstr("device: cpu (no CUDA module /nowhere/module.so)"));
 }
@@ -221,6 +223,9 @@ TEST_F(Program, CudaWithoutAGpuIsAnErrorWithTheReason) {
   const std::string cuda = "train config.yaml run.directory=cpu runtime.device=cuda";
   const std::pair<std::string, const char*> cases[] = {
       {with_module("0"), "runtime.device: cuda, but no GPU can be used"},
+      {with_module() + "LIMNER_EMULATION_CAPABILITY=75 ",
+       "runtime.device: cuda, but GPU 0 (emulation on the CPU) has compute capability 7.5, and 8.0 is "
+       "wanted"},
       {"LIMNER_CUDA_MODULE=/nowhere/module.so ",
        "runtime.device: cuda, but no CUDA module /nowhere/module.so"},
       {"LIMNER_CUDA_MODULE=./broken.so ",

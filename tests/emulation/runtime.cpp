@@ -270,7 +270,7 @@ cudaError_t cudaGetLastError() {
   return error;
 }
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
-  constexpr int kMostDynamicBytes = 227 << 10;  // compute capability 9.0
+  constexpr int kMostDynamicBytes = 99 << 10;  // compute capability 8.6, which has least
   if (attribute == cudaFuncAttributeMaxDynamicSharedMemorySize) {
     if (value > kMostDynamicBytes) return emulation::remember(cudaErrorInvalidValue);
     const std::lock_guard lock(runtime().mutex);

@@ -34,7 +34,7 @@ std::string write_shards(const ShardProvenance& provenance, const std::string& f
                          FuzzedDataProvider& input) {
   std::string entries;
   int64_t first = 0;
-  for (int shards = 0; first < provenance.rows && shards < 4; ++shards, first += provenance.rows_per_shard) {
+  for (int shards = 0; first < provenance.rows && shards < 3; ++shards, first += provenance.rows_per_shard) {
     const int64_t rows = input.ConsumeIntegralInRange<int>(0, 31) == 1
                              ? input.ConsumeIntegral<int64_t>()
                              : std::min(provenance.rows_per_shard, provenance.rows - first);

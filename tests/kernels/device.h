@@ -13,9 +13,9 @@ namespace limner::test {
 std::unique_ptr<Backend> make_backend(int threads);
 // Does this device have attention for heads of this size?
 bool has_attention(int64_t head_size);
-// Memory outside every backend, so that a test can look behind a tensor's last byte.
 // Does it compute on as many threads as make_backend is told?
 bool has_threads();
+// Memory outside every backend, so that a test can look behind a tensor's last byte.
 Buffer device_memory(int64_t bytes);
 // Both wait for every operation that was called before, on any backend.
 void copy_to_device(void* device, const void* host, int64_t bytes);

@@ -70,7 +70,7 @@ class Operand {
 
  private:
   static constexpr int64_t kGuardBytes = 64;
-  static constexpr std::byte kGuard{0xA5};
+  static constexpr std::byte kGuard{0xFF};  // NaN: what is read there shows in the results
 
   template <class T>
   void set_as(const std::vector<double>& values) {
