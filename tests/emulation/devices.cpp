@@ -44,6 +44,7 @@ cudaError_t cudaSetDevice(int device) {
   return device >= 0 && device < count ? cudaSuccess : emulation::remember(cudaErrorInvalidDevice);
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  if (const cudaError_t refused = cudaSetDevice(device)) return refused;
   *properties = {};
   std::strcpy(properties->name, "emulation on the CPU");
   properties->pciBusID = device;
