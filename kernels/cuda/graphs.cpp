@@ -156,13 +156,11 @@ void GraphCache::run(const Piece& piece, cudaStream_t stream) {
   known.last_use = use_.pieces;
   if (is_new) {
     make_calls(piece, stream);
-    forget_oldest(stream);
+    forget_oldest();
     return;
   }
   if (!known.graph || !known.graph->fits(piece)) {
-    if (known.graph)
-      check_cuda(cudaStreamSynchronize(stream));  // of the same hash by chance; it may still run
-    known.graph.emplace(piece, stream);
+    known.graph.emplace(piece, stream);  // also in the place of one that has the same hash by chance
   } else {
     known.graph->set(piece);
     ++use_.replayed;
@@ -170,12 +168,12 @@ void GraphCache::run(const Piece& piece, cudaStream_t stream) {
   known.graph->launch(stream);
 }
 
-void GraphCache::forget_oldest(cudaStream_t stream) {
+// A graph that still runs is freed by CUDA when it is done.
+void GraphCache::forget_oldest() {
   if (known_.size() <= kMostKnown) return;
   const auto oldest = std::min_element(known_.begin(), known_.end(), [](const auto& a, const auto& b) {
     return a.second.last_use < b.second.last_use;
   });
-  if (oldest->second.graph) check_cuda(cudaStreamSynchronize(stream));  // it may still run
   known_.erase(oldest);
 }
 

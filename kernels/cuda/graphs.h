@@ -50,7 +50,7 @@ class GraphCache {
     std::optional<Graph> graph;
     int64_t last_use = 0;
   };
-  void forget_oldest(cudaStream_t stream);
+  void forget_oldest();
 
   std::unordered_map<uint64_t, Known> known_;  // by the structure's hash
   GraphUse use_;
