@@ -26,7 +26,8 @@ TEST(ActivationAccuracy, GeluIsExactToAnEpsilon) {
   const Doubles rounded = x.values();
   for (size_t i = 0; i < y.size(); ++i) {
     const double expected = reference::activation(rounded[i], Activation::gelu);
-    EXPECT_NEAR(y[i], expected, std::numeric_limits<float>::epsilon() * std::max(1.0, std::abs(rounded[i]))) << "at " << rounded[i];
+    EXPECT_NEAR(y[i], expected, std::numeric_limits<float>::epsilon() * std::max(1.0, std::abs(rounded[i])))
+        << "at " << rounded[i];
   }
 }
 
