@@ -16,7 +16,7 @@ std::unique_ptr<Backend> select_backend(const RuntimeSettings& settings, int thr
                                         const Communicator& ranks);
 // Of activations and of the weights in matrix products: f32 or bf16.
 DType select_precision(const RuntimeSettings& settings);
-// What its backend will prefer.
+// The shapes of batches that select_backend's will prefer.
 Shapes select_shapes(const RuntimeSettings& settings);
 // Sums this backend's tensors over the ranks: on GPUs by NCCL where each rank has one of its own, else by MPI
 // through host memory, said in the log. Every rank calls.

@@ -30,8 +30,8 @@ struct LaunchStream {
       : stream(on), place(from) {}
 };
 inline constexpr size_t kPlainSharedBytes = 48 * 1024;  // more must be asked for, kernel by kernel
-inline constexpr size_t kMostSharedBytes =
-    99 * 1024;  // of a block, on every GPU since compute capability 8.0
+// Of a block, on every GPU since compute capability 8.0.
+inline constexpr size_t kMostSharedBytes = 99 * 1024;
 
 // A launch as GpuStream writes it down: the arguments one after the other, each at its alignment.
 template <class... Parameters>
@@ -132,8 +132,8 @@ class SharedArena {
   }
 
  private:
-  size_t used_ =
-      0;  // not a pointer: rounded as an integer, it would no longer be known to point to shared memory
+  // Not a pointer: rounded as an integer, it would no longer be known to point to shared memory.
+  size_t used_ = 0;
 };
 #else
 using ::SharedArena;
