@@ -67,7 +67,8 @@ std::vector<std::string> read_names(const ConfigReader& reader, const char* key)
 std::filesystem::path read_base(const ConfigReader& reader) {
   const char* const key = "base_model_name_or_path";
   std::filesystem::path base = reader.text(key);
-  if (!std::filesystem::exists(base / "config.json")) {
+  std::error_code no_path;  // one too long to be a path, for example
+  if (!std::filesystem::exists(base / "config.json", no_path)) {
     fail(ExitCode::missing_input,
          "{}: {} is '{}', where no config.json is; set it to the folder of the model that was adapted",
          reader.path().string(), key, base.string());

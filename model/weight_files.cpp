@@ -28,7 +28,9 @@ std::map<std::string, std::string> read_weight_map(const fs::path& index) {
   std::map<std::string, std::string> map;
   for (const auto& [tensor, file] : json["weight_map"].items()) {
     const std::string name = file.is_string() ? file.get<std::string>() : "";
-    if (name.empty() || name == "." || name == ".." || name.find_first_of("/\\") != std::string::npos) {
+    constexpr size_t longest_name = 255;  // bytes
+    if (name.empty() || name == "." || name == ".." || name.size() > longest_name ||
+        name.find_first_of("/\\") != std::string::npos) {
       fail(ExitCode::bad_data, "{}: tensor '{}' lies in {}, which is not a file name in this folder",
            index.string(), tensor, file.dump());
     }
