@@ -81,19 +81,25 @@ int64_t verify_embeddings(const fs::path& folder) {
   return reader.rows();
 }
 
+void verify_quality(const fs::path& path) {
+  const Json quality = read_json(path);
+  try {
+    const auto rows = [&](const char* key) { return json_integer(quality.at("rows").at(key)); };
+    if (rows("read") != rows("prepared") + rows("duplicates") + rows("rejected")) {
+      fail(ExitCode::bad_data, "{}: rows read are not rows prepared + duplicates + rejected", path.string());
+    }
+  } catch (const Json::exception& error) {
+    fail(ExitCode::bad_data, "{}: not a record of quality ({})", path.string(), error.what());
+  }
+}
+
 void verify_run(const fs::path& folder) {
   int64_t prepared_rows = -1;
   bool found = false;
   if (fs::exists(folder / "prepared" / "prepared.h5"))
     prepared_rows = verify_prepared(folder / "prepared" / "prepared.h5"), found = true;
   if (fs::exists(folder / "prepared" / "quality.json")) {
-    const Json rows = read_json(folder / "prepared" / "quality.json").at("rows");
-    if (rows.at("read").get<int64_t>() != rows.at("prepared").get<int64_t>() +
-                                              rows.at("duplicates").get<int64_t>() +
-                                              rows.at("rejected").get<int64_t>()) {
-      fail(ExitCode::bad_data, "{}: rows read are not rows prepared + duplicates + rejected",
-           (folder / "prepared" / "quality.json").string());
-    }
+    verify_quality(folder / "prepared" / "quality.json");
     passed("rows", "read = prepared + duplicates + rejected");
   }
   if (fs::is_directory(folder / "checkpoints")) {

@@ -17,13 +17,13 @@ struct Shard {
 
 ShardProvenance read_provenance(const Json& manifest) {
   ShardProvenance provenance;
-  manifest.at("rows").get_to(provenance.rows);
-  manifest.at("width").get_to(provenance.width);
-  manifest.at("rows_per_shard").get_to(provenance.rows_per_shard);
+  provenance.rows = json_integer(manifest.at("rows"));
+  provenance.width = json_integer(manifest.at("width"));
+  provenance.rows_per_shard = json_integer(manifest.at("rows_per_shard"));
   manifest.at("dtype").get_to(provenance.dtype);
   manifest.at("pooling").get_to(provenance.pooling);
   manifest.at("normalize").get_to(provenance.normalize);
-  provenance.full_width = manifest.value("full_width", int64_t{0});
+  if (manifest.contains("full_width")) provenance.full_width = json_integer(manifest.at("full_width"));
   provenance.prompt = manifest.value("prompt", std::string());
   manifest.at("model_sha256").get_to(provenance.model_sha256);
   manifest.at("tokenizer_sha256").get_to(provenance.tokenizer_sha256);
@@ -50,9 +50,9 @@ std::vector<Shard> read_shards(const Json& manifest, const fs::path& folder, int
   int64_t next = 0;
   for (const Json& entry : manifest.at("shards")) {
     Shard shard;
-    entry.at("first").get_to(shard.first);
-    entry.at("rows").get_to(shard.rows);
-    entry.at("bytes").get_to(shard.bytes);
+    shard.first = json_integer(entry.at("first"));
+    shard.rows = json_integer(entry.at("rows"));
+    shard.bytes = json_integer(entry.at("bytes"));
     entry.at("sha256").get_to(shard.sha256);
     const std::string file = entry.at("file").get<std::string>();
     if (shard.first != next || shard.rows <= 0 || shard.rows > rows - next ||
@@ -97,7 +97,7 @@ void check_published(const fs::path& folder, const Json& manifest) {
   if (entry.at("file") != "embeddings.h5") {
     fail(ExitCode::bad_data, "{}: names another file than embeddings.h5", path.string());
   }
-  check_shard({folder / "embeddings.h5", 0, 0, entry.at("bytes").get<int64_t>(),
+  check_shard({folder / "embeddings.h5", 0, 0, json_integer(entry.at("bytes")),
                entry.at("sha256").get<std::string>()},
               EmbeddingsReader::Verify::hashes);
 }
@@ -153,7 +153,7 @@ EmbeddingsReader::EmbeddingsReader(const fs::path& folder, Verify verify)
   }
   const Json manifest = read_json(path);
   try {
-    if (const int64_t version = manifest.at("format_version").get<int64_t>(); version != 1) {
+    if (const int64_t version = json_integer(manifest.at("format_version")); version != 1) {
       fail(ExitCode::bad_data, "{}: format version {}, this program reads 1", path.string(), version);
     }
     state_->provenance = read_provenance(manifest);

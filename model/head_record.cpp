@@ -45,7 +45,8 @@ HeadSpec head_from_json(const ConfigReader& reader, const Json& json, size_t pos
     head.class_weight = json.at("class_weight").get<std::vector<float>>();
     head.target_mean = json.at("target_mean").get<double>();
     head.target_scale = json.at("target_scale").get<double>();
-    if (json.at("position").get<size_t>() != position) reader.refuse(record_key, "heads are out of order");
+    if (json_integer(json.at("position")) != static_cast<int64_t>(position))
+      reader.refuse(record_key, "heads are out of order");
   } catch (const Json::exception& error) {
     reader.refuse(record_key, fmt::format("head {} is not whole: {}", position, error.what()));
   }

@@ -52,7 +52,7 @@ std::string rows_figure(const ReportInputs& inputs) {
   if (html.empty()) return "";
   std::string reasons;
   for (const auto& [reason, count] : part_at(quality, "/rejected").items()) {
-    if (!count.is_number()) continue;
+    if (!count.is_number_integer()) continue;
     const std::string name =
         reason.starts_with("rule ") ? say("reject.rule", reason.substr(5)) : say.word("reject.", reason);
     reasons +=

@@ -83,7 +83,7 @@ SavedModel read_model(const fs::path& folder, const std::string& file) {
     saved.kind = text("kind");
     saved.outcome = outcome_named(text("outcome"));
     saved.features = read_features(json.at("features"));
-    saved.components = json.at("components").get<int64_t>();
+    saved.components = json_integer(json.at("components"));
     if (saved.outcome == Outcome::classes) {
       saved.classes = json.at("classes").get<std::vector<std::string>>();
     } else {

@@ -10,13 +10,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <map>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include "runtime/error.h"
-#include "runtime/json_limit.h"
+#include "runtime/json_parser.h"
 #include "runtime/log.h"
 
 namespace limner {
@@ -285,32 +285,15 @@ std::string read_file(const fs::path& path) {
   return bytes;
 }
 
-Json read_json(const fs::path& path) {
-  const std::string text = read_file(path);
-  // nlohmann/json keeps the last of two equal keys without a word.
-  std::vector<std::set<std::string>> open_objects;
-  const auto refuse_duplicates = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth > deepest_json) {
-      fail(ExitCode::bad_data, "{}: nested more than {} deep", path.string(), deepest_json);
-    }
-    if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == Json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == Json::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second) {
-      fail(ExitCode::bad_data, "{}: key {} stands twice in one object", path.string(), value.dump());
-    }
-    return true;
-  };
-  try {
-    return Json::parse(text, refuse_duplicates);
-  } catch (const Json::parse_error& error) {
-    const size_t offset = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
-    const std::string_view before = std::string_view(text).substr(0, offset);
-    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-    const size_t line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-    fail(ExitCode::bad_data, "{}:{}:{}: not valid JSON", path.string(), line, offset - line_start + 1);
-  } catch (const Json::exception& error) {
-    fail(ExitCode::bad_data, "{}: not valid JSON: {}", path.string(), error.what());
+Json read_json(const fs::path& path) { return parse_json<Json>(read_file(path), path.string()); }
+
+int64_t json_integer(const Json& value) {
+  const bool large =
+      value.is_number_unsigned() && value.get<uint64_t>() > std::numeric_limits<int64_t>::max();
+  if (!value.is_number_integer() || large) {
+    throw Json::type_error::create(302, "an integer of 64 bits is wanted, not " + value.dump(), &value);
   }
+  return value.get<int64_t>();
 }
 
 void write_json(const fs::path& path, const Json& json) {

@@ -63,6 +63,8 @@ void remove_unfinished(const fs::path& folder);
 void make_folder(const fs::path& path);       // with parents, mode 0700
 std::string read_file(const fs::path& path);  // missing: ExitCode::missing_input
 Json read_json(const fs::path& path);         // strict: duplicate keys, trailing bytes are ExitCode::bad_data
+// An integer of 64 bits. Json::get also takes 2.5, 1e90 and 2^64 - 1 for one; here they are Json::type_error.
+int64_t json_integer(const Json& value);
 void write_json(const fs::path& path, const Json& json);  // indented by 2, newline at the end
 
 // SHA-256 as 64 hexadecimal digits.

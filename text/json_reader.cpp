@@ -1,37 +1,15 @@
 #include "text/json_reader.h"
 
 #include <algorithm>
-#include <limits>
-#include <set>
-#include <vector>
 
 #include "runtime/error.h"
 #include "runtime/files.h"
-#include "runtime/json_limit.h"
+#include "runtime/json_parser.h"
 
 namespace limner {
 
 nlohmann::json read_sorted_json(const std::filesystem::path& path) {
-  return parse_sorted_json(read_file(path), path.string());
-}
-
-nlohmann::json parse_sorted_json(std::string_view text, const std::string& file) {
-  using Value = nlohmann::json;
-  std::vector<std::set<std::string>> open_objects;
-  const auto refuse_duplicates = [&](int depth, Value::parse_event_t event, Value& value) {
-    if (depth > deepest_json) fail(ExitCode::bad_data, "{}: nested more than {} deep", file, deepest_json);
-    if (event == Value::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == Value::parse_event_t::object_end) open_objects.pop_back();
-    if (event == Value::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second) {
-      fail(ExitCode::bad_data, "{}: key {} stands twice in one object", file, value.dump());
-    }
-    return true;
-  };
-  try {
-    return Value::parse(text, refuse_duplicates);
-  } catch (const Value::parse_error& error) {
-    fail(ExitCode::bad_data, "{}: not valid JSON at byte {}", file, error.byte);
-  }
+  return parse_json<nlohmann::json>(read_file(path), path.string());
 }
 
 JsonObject::JsonObject(const nlohmann::json& value, std::string file, std::string name)
@@ -66,9 +44,7 @@ bool JsonObject::flag(const std::string& key) const {
 
 int64_t JsonObject::count(const std::string& key) const {
   const nlohmann::json& value = at(key);
-  if (!value.is_number_unsigned() || value.get<uint64_t>() > std::numeric_limits<int32_t>::max()) {
-    refuse(key, "must be an integer from 0 to 2147483647");
-  }
+  if (!is_id(value)) refuse(key, "must be an integer from 0 to 2147483647");
   return value.get<int64_t>();
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <initializer_list>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,13 @@ namespace limner {
 // A whole file. nlohmann::json keeps objects sorted, so a vocabulary of 100,000 keys is read in a moment.
 // Equal keys in one object and trailing bytes are bad_data.
 nlohmann::json read_sorted_json(const std::filesystem::path& path);
-// The same of a text; `file` names it in messages.
-nlohmann::json parse_sorted_json(std::string_view text, const std::string& file);
+
+// Of a token or a type: an integer from 0 to 2^31 - 1.
+template <class Json>
+bool is_id(const Json& value) {
+  return value.is_number_unsigned() &&
+         value.template get<uint64_t>() <= uint64_t{std::numeric_limits<int32_t>::max()};
+}
 
 // An object of a file, called `name` in messages.
 class JsonObject {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/error.h"
+#include "text/json_reader.h"
 #include "text/sentencepiece_files.h"
 
 namespace limner {
@@ -85,7 +86,7 @@ std::optional<OlderFiles> read_older_files(const std::filesystem::path& folder, 
   const Json vocabulary = read_json(path);
   if (!vocabulary.is_object()) fail(ExitCode::bad_data, "{}: must hold an object", path.string());
   for (const auto& [content, id] : vocabulary.items()) {
-    if (!id.is_number_unsigned()) fail(ExitCode::bad_data, "{}: {} has no id", path.string(), content);
+    if (!is_id(id)) fail(ExitCode::bad_data, "{}: {} has no id", path.string(), content);
   }
   const bool prefix = flag_of(config, "add_prefix_space");
   const std::string usual = "<|endoftext|>";

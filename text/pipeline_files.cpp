@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/error.h"
+#include "runtime/json_parser.h"
 #include "text/json_reader.h"
 #include "text/older_files.h"
 
@@ -50,7 +51,7 @@ std::variant<TokenizerParts, PipelineFiles> read_tokenizer_folder(const std::fil
          "{}: no tokenizer.json, no vocab.txt, no vocab.json with merges.txt and no SentencePiece model",
          folder.string());
   }
-  const nlohmann::json value = parse_sorted_json(document, source);
+  const nlohmann::json value = parse_json<nlohmann::json>(document, source);
   if (is_bert(value)) return read_bert_folder(folder, value);
   files.pipeline = read_pipeline(value, std::move(document), source);
   std::string pad = content_of(files.config, "pad_token");

@@ -28,7 +28,7 @@ void add_template(const JsonObject& processor, PostProcessing& post) {
     const JsonObject token = special_tokens.object(part.text("id"));
     if (!token.at("ids").is_array()) token.refuse("ids", "must be a list");
     for (const Value& id : token.at("ids")) {
-      if (!id.is_number_unsigned()) token.refuse("ids", "must be a list of ids");
+      if (!is_id(id)) token.refuse("ids", "must be a list of ids");
       (seen_text ? post.ids_behind : before).push_back(id.get<int32_t>());
     }
   }
@@ -38,7 +38,7 @@ void add_template(const JsonObject& processor, PostProcessing& post) {
 
 int32_t paired_id(const JsonObject& processor, const std::string& key) {
   const Value& pair = processor.at(key);
-  if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_number_unsigned()) {
+  if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !is_id(pair[1])) {
     processor.refuse(key, "must be a token and its id");
   }
   return pair[1].get<int32_t>();

@@ -53,7 +53,7 @@ AddedToken token_from_json(const Json& value, const std::string& where, bool spe
 }
 
 int32_t id_from_json(const Json& id, const std::string& of, const std::string& file) {
-  if (!id.is_number_unsigned() || id.get<uint64_t>() > std::numeric_limits<int32_t>::max()) {
+  if (!is_id(id)) {
     fail(ExitCode::bad_data, "{}: the id of {} must be an integer from 0 to 2147483647", file, of);
   }
   return id.get<int32_t>();

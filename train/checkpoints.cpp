@@ -37,19 +37,19 @@ Json state_json(const TrainState& state, const std::string& fingerprint) {
 
 TrainState parse_state(const Json& json) {
   TrainState state;
-  json.at("step").get_to(state.step);
-  json.at("epoch").get_to(state.epoch);
-  json.at("batch").get_to(state.batch);
-  json.at("tokens").get_to(state.tokens);
+  state.step = json_integer(json.at("step"));
+  state.epoch = json_integer(json.at("epoch"));
+  state.batch = json_integer(json.at("batch"));
+  state.tokens = json_integer(json.at("tokens"));
   json.at("seconds").get_to(state.seconds);
   if (!json.at("best_metric").is_null()) state.best_metric = json.at("best_metric").get<double>();
-  json.at("best_step").get_to(state.best_step);
-  json.at("evaluations_without_better").get_to(state.evaluations_without_better);
+  state.best_step = json_integer(json.at("best_step"));
+  state.evaluations_without_better = json_integer(json.at("evaluations_without_better"));
   json.at("evaluation_due").get_to(state.evaluation_due);
   json.at("usual_norm").get_to(state.usual_norm);
-  json.at("bad_steps").get_to(state.bad_steps);
-  if (!json.at("share_tokens").is_null()) state.share_tokens = json.at("share_tokens").get<int64_t>();
-  json.at("window").at("steps").get_to(state.window.steps);
+  state.bad_steps = json_integer(json.at("bad_steps"));
+  if (!json.at("share_tokens").is_null()) state.share_tokens = json_integer(json.at("share_tokens"));
+  state.window.steps = json_integer(json.at("window").at("steps"));
   json.at("window").at("losses").get_to(state.window.losses);
   return state;
 }

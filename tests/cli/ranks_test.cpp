@@ -104,6 +104,20 @@ TEST(Run, SkipsWhatHasNotChanged) {
   const Outcome torn = limner::testing::limner(scratch.path(), "verify run");
   EXPECT_EQ(torn.exit_code, 65) << torn.output;
   EXPECT_THAT(torn.output, ::testing::HasSubstr("rows-"));
+  // Counts of rows that do not add up, and what is no count.
+  const auto with_rows = [&](const std::string& rows) {
+    const fs::path path = scratch / "run/prepared/quality.json";
+    fs::remove(path);
+    std::ofstream(path) << R"({"rows": {"prepared": 1, "duplicates": 1, "rejected": 1, "read": )" + rows +
+                               "}}";
+    return limner::testing::limner(scratch.path(), "verify run");
+  };
+  for (const auto& [rows, message] :
+       {std::pair("4", "rows read are not"), std::pair("1e90", "quality.json: not a record")}) {
+    const Outcome counted = with_rows(rows);
+    EXPECT_EQ(counted.exit_code, 65) << counted.output;
+    EXPECT_THAT(counted.output, ::testing::HasSubstr(message));
+  }
 }
 
 TEST(Ranks, AcrossRanksTrainsToTheSameBytes) {

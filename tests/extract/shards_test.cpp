@@ -209,6 +209,13 @@ TEST(Shards, ReaderNamesWhatIsWrong) {
   manifest["shards"][0]["file"] = "../elsewhere.h5";
   write_json(folder.path() / "manifest.json", manifest);
   expect_error(ExitCode::bad_data, {"elsewhere"}, open());
+  for (const Json& wrong : {Json(1e90), Json(2.5), Json(uint64_t{1} << 63)}) {
+    Json other = manifest;
+    other["rows_per_shard"] = wrong;
+    write_json(folder.path() / "manifest.json", other);
+    expect_error(ExitCode::bad_data,
+                 {"not a manifest", "an integer of 64 bits is wanted, not " + wrong.dump()}, open());
+  }
   manifest["format_version"] = 2;
   write_json(folder.path() / "manifest.json", manifest);
   expect_error(ExitCode::bad_data, {"version 2"}, open());

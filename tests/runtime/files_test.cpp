@@ -207,9 +207,21 @@ TEST(Files, JsonIsStrict) {
   refuse("{\n  \"a\": nan\n}", {"x.json:2:"});
   refuse("", {"x.json:1:1"});
   refuse("\"\xff\"", {"x.json"});
+  refuse("[6.5e562]", {"x.json", "6.5e562"});  // beyond a double
   write_file(path, "{\"a\": {\"b\": 1}, \"c\": {\"b\": 2}}");
   EXPECT_EQ(read_json(path)["c"]["b"], 2);
   expect_error(ExitCode::internal, {"x.json"}, [&] { write_json(path, Json("\xff")); });
+}
+
+TEST(Files, JsonIntegersAreWhole) {
+  for (const int64_t value :
+       {int64_t{0}, int64_t{-7}, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()}) {
+    EXPECT_EQ(json_integer(Json::parse(std::to_string(value))), value);
+  }
+  for (const char* other : {"2.5", "2.0", "1e90", "-1e90", "9223372036854775808", "18446744073709551615",
+                            "true", "\"1\"", "null", "[1]"}) {
+    EXPECT_THROW(json_integer(Json::parse(other)), Json::type_error) << other;
+  }
 }
 
 TEST(Files, Sha256KnownAnswer) {

@@ -206,6 +206,9 @@ TEST_F(TokenizerFiles, RefusesWhatDoesNotFit) {
   EXPECT_THAT(refusal("/added_tokens/4/content", "[SEP]"), HasSubstr("twice"));
   EXPECT_THAT(refusal("/added_tokens/4/content", ""), HasSubstr("empty"));
   EXPECT_THAT(refusal("/post_processor/cls", {"[CLS]", 99}), HasSubstr("99"));
+  // As 32 bits these would be an id.
+  EXPECT_THAT(refusal("/post_processor/cls", {"[CLS]", (int64_t{1} << 32) + 2}),
+              HasSubstr("post_processor.cls"));
 }
 
 TEST_F(TokenizerFiles, RefusesAddedTokensThatNormalizeToTheSame) {
@@ -223,6 +226,8 @@ TEST_F(TokenizerFiles, RefusesBrokenFiles) {
   write_file(folder_.path() / "tokenizer.json", tokenizer_json().dump().substr(0, 300));
   EXPECT_THAT(refusal_of([&] { Tokenizer::load(folder_.path()); }, ExitCode::bad_data),
               HasSubstr("not valid JSON"));
+  write_file(folder_.path() / "tokenizer.json", R"({"version": 6.5e562})");  // beyond a double
+  EXPECT_THAT(refusal_of([&] { Tokenizer::load(folder_.path()); }, ExitCode::bad_data), HasSubstr("6.5e562"));
   write_file(folder_.path() / "tokenizer.json", "[]");
   EXPECT_THAT(refusal_of([&] { Tokenizer::load(folder_.path()); }, ExitCode::bad_data), HasSubstr("object"));
 }
