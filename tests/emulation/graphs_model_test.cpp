@@ -12,19 +12,6 @@
 namespace limner::testing {
 namespace {
 
-MpiSession* session = nullptr;
-
-class Ranks : public ::testing::Environment {
- public:
-  void SetUp() override {
-    int argc = 0;
-    char** argv = nullptr;
-    session = new MpiSession(argc, argv);
-  }
-  void TearDown() override { delete session; }
-};
-[[maybe_unused]] const auto* const ranks_environment = ::testing::AddGlobalTestEnvironment(new Ranks);
-
 std::unique_ptr<Backend> backend_with(Graphs graphs, const Communicator& ranks) {
   RuntimeSettings settings;
   settings.device = "cuda";

@@ -11,19 +11,6 @@
 namespace limner::testing {
 namespace {
 
-MpiSession* session = nullptr;
-
-class Ranks : public ::testing::Environment {
- public:
-  void SetUp() override {
-    int argc = 0;
-    char** argv = nullptr;
-    session = new MpiSession(argc, argv);
-  }
-  void TearDown() override { delete session; }
-};
-[[maybe_unused]] const auto* const ranks_environment = ::testing::AddGlobalTestEnvironment(new Ranks);
-
 constexpr int kSteps = 20;
 const std::vector<int> kLengths = {9, 17, 1, 12, 5, 16, 3, 14};
 
