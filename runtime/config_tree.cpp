@@ -125,6 +125,7 @@ class TreeBuilder : public YAML::EventHandler {
 };
 
 // Text in another encoding would be read here and could not be written into config.yaml and run.json later.
+// A zero byte makes yaml-cpp take the text for UTF-16 or UTF-32, with code points that there are not.
 void refuse_other_encodings(const std::string& yaml, const std::shared_ptr<const std::string>& name) {
   std::istringstream lines(yaml);
   int number = 1;
@@ -133,6 +134,10 @@ void refuse_other_encodings(const std::string& yaml, const std::shared_ptr<const
       nlohmann::json(line).dump();
     } catch (const nlohmann::json::exception&) {
       fail_at({name, number, 1}, "not UTF-8; convert the file (iconv -f GB18030 -t UTF-8)");
+    }
+    if (line.find('\0') != std::string::npos) {
+      fail_at({name, number, 1},
+              "not UTF-8, it holds a zero byte; convert the file (iconv -f UTF-16 -t UTF-8)");
     }
   }
 }
@@ -225,6 +230,7 @@ void apply_override(Node& root, const std::string& assignment) {
   const Place place{std::make_shared<const std::string>(name), 0, 0};
   const size_t sign = assignment.find('=');
   if (sign == std::string::npos || sign == 0) fail_at(place, "an override is KEY.PATH=VALUE");
+  refuse_other_encodings(assignment, place.name);
 
   Node* target = &root;
   std::string before;

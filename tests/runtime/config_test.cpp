@@ -142,6 +142,10 @@ TEST(Config, YamlTricksAreRefused) {
 TEST(Config, OtherEncodingsAreRefused) {
   refuse("run:\n  directory: caf\xe9\n", {"UTF-8", ":2:1"});
   refuse("", {"UTF-8"}, {"run.directory=caf\xe9"});
+  refuse("", {"UTF-8"}, {"caf\xe9=1"});
+  // yaml-cpp would read these as UTF-16 and UTF-32.
+  refuse(std::string("r\0u\0n\0:\0", 8), {"zero byte", ":1:1"});
+  refuse(std::string("\1\0\0\0t{[,", 8), {"zero byte", ":1:1"});
 }
 
 TEST(Config, OverridesComeLast) {
