@@ -33,7 +33,7 @@ def faults(result):
 
 
 def fuzz(result):
-    return f"no failure; {result['seconds'] / 3600:.1f} h"
+    return f"no failure; {result['seconds'] / 3600:.1f} h of processor time"
 
 
 def throughput(result):
