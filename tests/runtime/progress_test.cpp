@@ -54,9 +54,10 @@ std::string drawn(const char* term, const char* no_color) {
   dup2(before, STDERR_FILENO);
   close(before);
   close(other_end);
-  std::string text(4096, '\0');
-  const ssize_t got = read(terminal, text.data(), text.size());
-  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  std::string text, piece(4096, '\0');  // in as many pieces as the terminal likes; EIO at the end
+  for (ssize_t got; (got = read(terminal, piece.data(), piece.size())) > 0;) {
+    text.append(piece, 0, static_cast<size_t>(got));
+  }
   close(terminal);
   return text;
 }
