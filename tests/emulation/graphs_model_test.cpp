@@ -47,13 +47,6 @@ ModelConfig config_of(const Case& chosen) {
   return config;
 }
 
-std::vector<HeadSpec> three_heads() {
-  std::vector<HeadSpec> heads{single_label_head("sentiment", 3), multi_label_head("topics", 2),
-                              regression_head("spend", 20.0, 4.0)};
-  heads[0].class_weight = {0.5f, 1.0f, 2.5f};
-  return heads;
-}
-
 struct Work {
   Batch batch;
   std::vector<HeadLabels> labels;

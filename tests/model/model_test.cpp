@@ -11,35 +11,18 @@ namespace {
 
 using testing::all_families;
 using testing::expect_error;
+using testing::five_lengths;
 using testing::ignore_layer;
 using testing::make_batch;
 using testing::make_model;
-using testing::multi_label_head;
-using testing::regression_head;
 using testing::shake_weights;
 using testing::single_label_head;
+using testing::three_heads;
+using testing::three_labels;
 using testing::tiny_config;
 using testing::tiny_family;
 using testing::usual_input;
 using testing::values;
-
-const float missing = std::nanf("");
-
-// Three heads of three kinds; every one lacks some labels.
-std::vector<HeadSpec> three_heads() {
-  std::vector<HeadSpec> heads{single_label_head("sentiment", 3), multi_label_head("topics", 2),
-                              regression_head("spend", 20.0, 4.0)};
-  heads[0].class_weight = {0.5f, 1.0f, 2.5f};
-  heads[0].weight = 0.7;
-  heads[2].weight = 1.3;
-  return heads;
-}
-const std::vector<int> lengths{5, 1, 17, 2, 8};
-std::vector<HeadLabels> three_labels() {
-  return {{{2, -1, 0, 1, 1}, {}},
-          {{}, {1, 0, 0, 0, missing, missing, 1, 1, 0, 1}},
-          {{}, {24.0f, 11.0f, missing, missing, 21.5f}}};
-}
 
 double total_loss(const Model& model, const Losses& loss, const std::vector<double>& weights) {
   double total = 0.0;
@@ -87,7 +70,7 @@ TEST_P(Gradients, EqualCentralDifferences) {
   if (GetParam().rank > 0) config.lora = {GetParam().rank, 3.0, 0.2f, {"all-linear"}, {}, {}};
   Model model = make_model(*backend, three_heads(), GetParam().input, DType::f32, config);
   shake_weights(model);
-  Batch batch = make_batch(lengths, model.config());
+  Batch batch = make_batch(five_lengths, model.config());
   batch.target_places = {0, 3, 6, 7, 20, 32};
   batch.target_ids = {4, 28, 0, 4, 11, 9};
   model.plan(Purpose::training, batch.token_count(), batch.row_count());
@@ -170,14 +153,14 @@ TEST_F(ModelTest, RowAloneEqualsRowInBatch) {
     shake_weights(model);
     model.plan(Purpose::inference, 64, 8);
     model.plan(Purpose::training, 64, 8);
-    const Batch batch = make_batch(lengths, model.config());
+    const Batch batch = make_batch(five_lengths, model.config());
     for (const std::optional<uint64_t> key : {std::optional<uint64_t>(), std::optional<uint64_t>(5)}) {
       const Purpose purpose = key ? Purpose::training : Purpose::inference;
       const Model::Output together = model.forward(batch, purpose, key);
       const std::vector<float> hidden = values(together.hidden), logits = values(together.logits[0]);
       const std::vector<float> vectors = values(model.pooled(batch, Pooling::mean, true));
-      for (size_t row = 0; row < lengths.size(); ++row) {
-        const Batch single = make_batch({lengths[row]}, model.config(), 3, static_cast<int64_t>(row));
+      for (size_t row = 0; row < five_lengths.size(); ++row) {
+        const Batch single = make_batch({five_lengths[row]}, model.config(), 3, static_cast<int64_t>(row));
         const Model::Output alone = model.forward(single, purpose, key);
         const auto width = static_cast<size_t>(model.config().hidden);
         const auto part = [](const std::vector<float>& all, size_t first, size_t count) {
@@ -201,7 +184,7 @@ TEST_F(ModelTest, InferenceEqualsTrainingForward) {
     Model model = make_model(*backend_, three_heads(), usual_input(family), DType::f32, tiny_family(family));
     shake_weights(model);
     model.plan(Purpose::training, 64, 8);
-    const Batch batch = make_batch(lengths, model.config());
+    const Batch batch = make_batch(five_lengths, model.config());
     const Model::Output output = model.forward(batch, Purpose::training);
     const std::vector<float> training = values(output.hidden), logits = values(output.logits[0]);
     EXPECT_EQ(values(model.hidden_state(2)), training);
@@ -279,7 +262,7 @@ TEST_F(ModelTest, Bf16StaysNearF32) {
   for (const HeadInput input : {HeadInput::pooler, HeadInput::mean}) {
     Model exact = make_model(*backend_, three_heads(), input),
           rounded = make_model(*backend_, three_heads(), input, DType::bf16);
-    const Batch batch = make_batch(lengths, exact.config());
+    const Batch batch = make_batch(five_lengths, exact.config());
     const auto labels = three_labels();
     const std::vector<double> weights = exact.loss_weights(batch, labels);
     exact.plan(Purpose::training, 64, 8);
@@ -297,7 +280,7 @@ TEST_F(ModelTest, Bf16StaysNearF32) {
 TEST_F(ModelTest, DropoutIsAFunctionOfItsKey) {
   Model model = make_model(*backend_, three_heads());
   model.plan(Purpose::training, 64, 8);
-  const Batch batch = make_batch(lengths, model.config());
+  const Batch batch = make_batch(five_lengths, model.config());
   const auto logits = [&](std::optional<uint64_t> key) {
     return values(model.forward(batch, Purpose::training, key).logits[0]);
   };
@@ -319,7 +302,7 @@ TEST_F(ModelTest, RecomputedActivationsGiveTheSameGradientsInLessMemory) {
       config.recompute = recompute == 1;
       Model model = make_model(*backend_, three_heads(), usual_input(family), DType::bf16, config);
       shake_weights(model);
-      const Batch batch = make_batch(lengths, model.config());
+      const Batch batch = make_batch(five_lengths, model.config());
       bytes[recompute] = model.plan(Purpose::training, batch.token_count(), batch.row_count());
       const auto labels = three_labels();
       gradient[recompute] =
@@ -373,7 +356,7 @@ TEST_F(ModelTest, BatchesBeyondThePlanAreRefused) {
 TEST_F(ModelTest, HeadWithoutLabelsLeavesNoTrace) {
   Model both = make_model(*backend_, {single_label_head("a", 3), single_label_head("b", 4)}, HeadInput::mean);
   Model one = make_model(*backend_, {single_label_head("a", 3)}, HeadInput::mean);
-  const Batch batch = make_batch(lengths, one.config());
+  const Batch batch = make_batch(five_lengths, one.config());
   both.plan(Purpose::training, 64, 8);
   one.plan(Purpose::training, 64, 8);
   const HeadLabels labels{{2, 0, -1, 1, 1}, {}}, none{{-1, -1, -1, -1, -1}, {}};
@@ -401,11 +384,11 @@ TEST_F(ModelTest, ClassWeightsAsByHand) {
   Model model = make_model(*backend_, {head});
   shake_weights(model);
   model.plan(Purpose::training, 64, 8);
-  const Batch batch = make_batch(lengths, model.config());
+  const Batch batch = make_batch(five_lengths, model.config());
   const HeadLabels labels{{2, -1, 0, 1, 2}, {}};
   const std::vector<float> logits = values(model.forward(batch, Purpose::training).logits[0]);
   double sum = 0.0;
-  for (size_t row = 0; row < lengths.size(); ++row) {
+  for (size_t row = 0; row < five_lengths.size(); ++row) {
     if (labels.classes[row] < 0) continue;
     const auto label = static_cast<size_t>(labels.classes[row]);
     double total = 0.0;
@@ -421,11 +404,11 @@ TEST_F(ModelTest, PredictionsAreInTheReadersUnit) {
   Model model = make_model(*backend_, three_heads());
   shake_weights(model);
   model.plan(Purpose::inference, 64, 8);
-  const Batch batch = make_batch(lengths, model.config());
+  const Batch batch = make_batch(five_lengths, model.config());
   const Model::Output output = model.forward(batch, Purpose::inference);
   const auto predictions = model.predictions(output);
   ASSERT_EQ(predictions.size(), 3u);
-  for (size_t row = 0; row < lengths.size(); ++row) {
+  for (size_t row = 0; row < five_lengths.size(); ++row) {
     EXPECT_NEAR(predictions[0][row * 3] + predictions[0][row * 3 + 1] + predictions[0][row * 3 + 2], 1.0,
                 1e-6);
     const float topic = values(output.logits[1])[row * 2 + 1];
@@ -438,7 +421,7 @@ TEST_F(ModelTest, HalfBatchesAddUpToOne) {
   Model model = make_model(*backend_, three_heads());
   shake_weights(model);
   model.plan(Purpose::training, 64, 8);
-  const Batch whole = make_batch(lengths, model.config());
+  const Batch whole = make_batch(five_lengths, model.config());
   const auto labels = three_labels();
   const std::vector<double> weights = model.loss_weights(whole, labels);
   const auto at_once = gradients_of(model, *backend_, whole, labels, weights, 9);
@@ -466,7 +449,7 @@ TEST_F(ModelTest, HalfBatchesAddUpToOne) {
 TEST_F(ModelTest, LayersAreReportedWhenComplete) {
   Model model = make_model(*backend_, three_heads());
   model.plan(Purpose::training, 64, 8);
-  const Batch batch = make_batch(lengths, model.config());
+  const Batch batch = make_batch(five_lengths, model.config());
   const auto labels = three_labels();
   const auto final_gradients =
       gradients_of(model, *backend_, batch, labels, model.loss_weights(batch, labels));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -126,6 +127,23 @@ inline HeadSpec regression_head(const std::string& name, double mean, double sca
   head.target_mean = mean;
   head.target_scale = scale;
   return head;
+}
+
+// Three heads of three kinds, and their labels for five rows; every head lacks some.
+inline std::vector<HeadSpec> three_heads() {
+  std::vector<HeadSpec> heads{single_label_head("sentiment", 3), multi_label_head("topics", 2),
+                              regression_head("spend", 20.0, 4.0)};
+  heads[0].class_weight = {0.5f, 1.0f, 2.5f};
+  heads[0].weight = 0.7;
+  heads[2].weight = 1.3;
+  return heads;
+}
+inline const std::vector<int> five_lengths{5, 1, 17, 2, 8};
+inline std::vector<HeadLabels> three_labels() {
+  const float missing = std::nanf("");
+  return {{{2, -1, 0, 1, 1}, {}},
+          {{}, {1, 0, 0, 0, missing, missing, 1, 1, 0, 1}},
+          {{}, {24.0f, 11.0f, missing, missing, 21.5f}}};
 }
 
 // Rows of these lengths with ids drawn from `seed` and the row's key, so that the same key has the same

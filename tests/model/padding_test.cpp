@@ -9,19 +9,16 @@ namespace {
 
 using testing::all_families;
 using testing::expect_error;
+using testing::five_lengths;
 using testing::ignore_layer;
 using testing::make_batch;
-using testing::multi_label_head;
-using testing::regression_head;
 using testing::shake_weights;
-using testing::single_label_head;
+using testing::three_heads;
+using testing::three_labels;
 using testing::tiny_config;
 using testing::tiny_family;
 using testing::usual_input;
 using testing::values;
-
-const float missing = std::nanf("");
-const std::vector<int> lengths{5, 1, 17, 2, 8};  // 33 tokens: 7 of padding
 
 TEST(PaddedTokens, AreFewSizesAndLittleMore) {
   int64_t sizes = 0, last = 0;
@@ -79,12 +76,9 @@ TEST(PaddedBatch, ChangesNoResult) {
     for (const double language_weight : {0.0, 0.5}) {
       ModelConfig config = tiny_family(family);
       config.language_weight = family == "bert" || family == "gpt2" ? language_weight : 0.0;
-      const std::vector<HeadSpec> heads{single_label_head("sentiment", 3), multi_label_head("topics", 2),
-                                        regression_head("spend", 20.0, 4.0)};
-      const std::vector<HeadLabels> labels{{{2, -1, 0, 1, 1}, {}},
-                                           {{}, {1, 0, 0, 0, missing, missing, 1, 1, 0, 1}},
-                                           {{}, {24.0f, 11.0f, missing, missing, 21.5f}}};
-      Batch batch = make_batch(lengths, config);
+      const std::vector<HeadSpec> heads = three_heads();
+      const std::vector<HeadLabels> labels = three_labels();
+      Batch batch = make_batch(five_lengths, config);  // 33 tokens: 7 of padding
       if (config.has_language_head()) {
         batch.target_places = {2, 7, 30};
         batch.target_ids = {4, 5, 6};
