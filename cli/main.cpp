@@ -12,6 +12,7 @@
 #include "cli/version.h"
 #include "runtime/error.h"
 #include "runtime/interrupt.h"
+#include "runtime/job_limit.h"
 #include "runtime/launcher.h"
 #include "runtime/log.h"
 
@@ -79,18 +80,19 @@ int dispatch(const std::vector<std::string>& words, Communicator& communicator) 
 }
 
 // Where all ranks have come to their end: nobody stops listening to another before that.
-int end_together(Communicator& communicator, int exit_code) {
+int end_together(Communicator& communicator, JobLimit& limit, int exit_code) {
   communicator.barrier("end the program", Patience::unlimited);
   communicator.leave();
+  if (communicator.size() > 1) limit.begin_end();
   return exit_code;
 }
 
 // One rank speaks: an error that all ranks meet is printed by rank 0, whose end takes the others along. A
 // rank that fails alone waits in vain for that, then speaks itself.
-int report(Communicator& communicator, ExitCode code, const std::string& message) {
+int report(Communicator& communicator, JobLimit& limit, ExitCode code, const std::string& message) {
   if (code == ExitCode::interrupted) {  // agreed on by all
     log_info("{}", message);
-    return end_together(communicator, static_cast<int>(code));
+    return end_together(communicator, limit, static_cast<int>(code));
   }
   if (!communicator.root()) std::this_thread::sleep_for(std::chrono::seconds(1));
   if (communicator.size() == 1) {
@@ -100,6 +102,7 @@ int report(Communicator& communicator, ExitCode code, const std::string& message
   log_error("rank {} of {} on {}, phase {}: {}", communicator.rank(), communicator.size(),
             communicator.host(), communicator.phase(), message);
   communicator.leave();
+  limit.begin_end();
   MpiSession::abort(static_cast<int>(code));
 }
 
@@ -110,7 +113,8 @@ int main(int argc, char** argv) {
   using namespace limner;
   try {
     watch_signals();  // before anything that takes time
-    begin_start_limit();
+    JobLimit limit;   // outlives MPI
+    limit.begin_start();
     const MpiSession session(argc, argv);
     Communicator communicator = Communicator::world();
     start_log(communicator.rank(), communicator.size(), communicator.host());
@@ -121,19 +125,23 @@ int main(int argc, char** argv) {
           tasks);
     }
     communicator.watch_ranks();
-    end_start_limit();
+    limit.lift();
     try {
-      return end_together(communicator, dispatch({argv + 1, argv + argc}, communicator));
+      return end_together(communicator, limit, dispatch({argv + 1, argv + argc}, communicator));
     } catch (const Error& error) {
-      return report(communicator, error.code(), error.what());
+      return report(communicator, limit, error.code(), error.what());
     } catch (const std::filesystem::filesystem_error& error) {
-      return report(communicator, ExitCode::io, error.what());
+      if (error.code() == std::errc::filename_too_long) {
+        return report(communicator, limit, ExitCode::missing_input,
+                      fmt::format("{}: a name too long for this file system", error.path1().string()));
+      }
+      return report(communicator, limit, ExitCode::io, error.what());
     } catch (const std::bad_alloc&) {
-      return report(communicator, ExitCode::io,
+      return report(communicator, limit, ExitCode::internal,
                     "out of memory: lower max_tokens_per_batch or rows_per_shard; limner check predicts what "
                     "a run needs");
     } catch (const std::exception& error) {
-      return report(communicator, ExitCode::internal, fmt::format("internal error: {}", error.what()));
+      return report(communicator, limit, ExitCode::internal, fmt::format("internal error: {}", error.what()));
     }
   } catch (const Error& error) {  // before there are ranks
     std::fprintf(stderr, "limner: %s\n", error.what());

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -22,15 +21,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int64_t piece_bytes = int64_t{1} << 30;
 constexpr size_t piece_floats = size_t{piece_bytes} / sizeof(float);
 constexpr int gather_tag = 32767;  // the highest that every MPI has; callers' tags lie below
-
-constexpr unsigned seconds_to_end = 15;
-
-void end_alone(int /*signal*/) {
-  constexpr std::string_view message =
-      "limner: another rank did not come to its end within 15 s; the job ends\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, message.data(), message.size());
-  _exit(static_cast<int>(ExitCode::internal));
-}
 
 std::string host_name() {
   char host[256] = {};
@@ -184,11 +174,6 @@ void Communicator::set_silence_limit(std::chrono::seconds limit) {
 }
 void Communicator::leave() {
   if (state_->watchdog) state_->watchdog->leave();
-  if (size() == 1) return;
-  // Nobody listens to the others any more, and one that is stopped now would hold all of them in
-  // MPI_Finalize.
-  std::signal(SIGALRM, end_alone);
-  alarm(seconds_to_end);
 }
 void Communicator::set_phase(const char* phase) const { state_->activity->phase = phase; }
 const char* Communicator::phase() const { return state_->activity->phase; }

@@ -26,8 +26,12 @@ constexpr size_t buffer_bytes = size_t{1} << 20;
 constexpr const char* temporary_mark = ".tmp-";
 constexpr const char* checksums_name = "checksums.json";
 
-// The reason in words; a full disk also says what to do about it.
+// The reason in words; a full disk also says what to do about it. No disk is to blame for a name that is too
+// long.
 [[noreturn]] void fail_io(const char* action, const fs::path& path, int error) {
+  if (error == ENAMETOOLONG) {
+    fail(ExitCode::missing_input, "{}: a name too long for this file system", path.string());
+  }
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
   fail(ExitCode::io, "cannot {} {}: {}{}", action, path.string(), std::strerror(error),
        full ? "; free space there or choose another run.directory" : "");

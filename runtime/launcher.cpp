@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -19,24 +18,6 @@ bool any_variable_starts_with(std::string_view mark) {
   return false;
 }
 
-int environment_count(const char* name) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? 0 : std::atoi(text);
-}
-
-constexpr int start_seconds_one_host = 20, start_seconds_hosts = 120;
-// Written before the alarm is set: a signal handler cannot format.
-std::string& start_message() {
-  static std::string message;
-  return message;
-}
-
-void end_unstarted(int /*signal*/) {
-  const std::string& message = start_message();
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, message.data(), message.size());
-  _exit(static_cast<int>(ExitCode::internal));
-}
-
 [[noreturn]] void refuse(const char* variable, int processes) {
   // Each of them comes here; the first one speaks.
   if (environment_count("SLURM_PROCID") > 0 || environment_count("PMI_RANK") > 0) {
@@ -49,6 +30,11 @@ void end_unstarted(int /*signal*/) {
 }
 
 }  // namespace
+
+int environment_count(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? 0 : std::atoi(text);
+}
 
 bool started_by_launcher() {
   for (const char* mark : {"OMPI_COMM_WORLD_", "PMIX_", "PMI_", "SLURM_STEP_", "PALS_", "FLUX_TASK_"}) {
@@ -72,26 +58,6 @@ void refuse_singletons(int mpi_size) {
     if (started > 1) refuse(name, started);
     if (started == 1) return;  // the nearest launcher knows best
   }
-}
-
-void begin_start_limit() {
-  if (!started_by_launcher()) return;
-  const int ranks = environment_count("OMPI_COMM_WORLD_SIZE");
-  const bool one_host = ranks > 0 && environment_count("OMPI_COMM_WORLD_LOCAL_SIZE") == ranks;
-  // One after the other: Open MPI 4.1's mpirun may crash or wait for ever where all ranks end at once.
-  const int seconds = (one_host ? start_seconds_one_host : start_seconds_hosts) +
-                      environment_count("OMPI_COMM_WORLD_RANK") % 4;
-  start_message() = fmt::format(
-      "limner: MPI did not start within {} s: a rank is stopped, or its host or network is gone; the job "
-      "ends\n",
-      seconds);
-  std::signal(SIGALRM, end_unstarted);
-  alarm(static_cast<unsigned>(seconds));
-}
-
-void end_start_limit() {
-  alarm(0);
-  std::signal(SIGALRM, SIG_DFL);
 }
 
 int unused_slurm_tasks() {

@@ -15,11 +15,6 @@ void refuse_singletons(int mpi_size);  // afterwards: the mpirun of another MPI
 // Tasks that SLURM gave to a batch job whose script called the program without srun or mpirun; else 0.
 int unused_slurm_tasks();
 
-// From here until end_start_limit() MPI must start: a rank that is stopped meanwhile would hold the others
-// for ever, and nobody listens to it yet. Too long: a message, and the process ends with ExitCode::internal,
-// which ends the job. 20 s where all ranks are on one host, 120 s where hosts may begin at different times,
-// up to 3 s more on some ranks; nothing without a launcher.
-void begin_start_limit();
-void end_start_limit();
+int environment_count(const char* name);  // a number that a launcher gives; 0 without it
 
 }  // namespace limner

@@ -7,14 +7,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <string>
 #include <thread>
 
 #include "runtime/communicator_state.h"
 #include "runtime/error.h"
 #include "runtime/log.h"
+#include "runtime/process.h"
 
 namespace limner {
 namespace {
@@ -36,20 +35,8 @@ int64_t own_process_namespace() {
 
 // When a process was started, in ticks since boot; 0 if it is gone or only waits to be reaped.
 int64_t start_time(int64_t process) {
-  std::ifstream file(fmt::format("/proc/{}/stat", process));
-  std::string line;
-  std::getline(file, line);
-  const size_t name_end = line.rfind(')');  // the name may hold blanks and brackets
-  if (name_end == std::string::npos || name_end + 2 >= line.size()) return 0;
-  const char state = line[name_end + 2];
-  if (state == 'Z' || state == 'X') return 0;
-  size_t at = name_end + 2;
-  for (int field = 3; field < 22; ++field) {  // proc(5): state is field 3, starttime field 22
-    at = line.find(' ', at);
-    if (at == std::string::npos) return 0;
-    ++at;
-  }
-  return std::strtoll(line.c_str() + at, nullptr, 10);
+  const auto status = process_status(process);
+  return !status || status->state == 'Z' || status->state == 'X' ? 0 : status->started_at;
 }
 
 // A sign of life, sent as bytes: all ranks run the same program.

@@ -44,6 +44,14 @@ class BadInput : public ::testing::Test {
 TEST_F(BadInput, UnknownCommand) { expect("trian config.yaml", 64, {"trian", "train"}); }
 TEST_F(BadInput, MissingConfigurationArgument) { expect("train", 64, {"CONFIG"}); }
 TEST_F(BadInput, MissingConfigurationFile) { expect("train nowhere.yaml", 66, {"nowhere.yaml"}); }
+TEST_F(BadInput, NameTooLong) {
+  const std::string name(300, 'n'), words = name + ": a name too long for this file system";
+  for (const std::string arguments : {"train ", "verify ", "prepare config.yaml run.directory="}) {
+    expect(arguments + name, 66, {words});
+  }
+  replace(small_config(), "reviews.csv", name);
+  expect("prepare config.yaml", 66, {words});
+}
 TEST_F(BadInput, UnknownKey) {
   replace(small_config(), "learning_rate", "learning_rat");
   expect("prepare config.yaml", 78, {"config.yaml:", "learning_rat", "learning_rate"});
