@@ -11,10 +11,16 @@
 namespace limner {
 namespace {
 
-// Squared distances of a block to every centroid, not below 0: |x|^2 + |c|^2 - 2 x c.
+// Of a block to every centroid, |c|^2 - 2 x c: squared distances but for |x|^2.
+Matrix relative_distances(const Matrix& block, const Matrix& centroids, const Vector& centroid_squares) {
+  Matrix relative = product_with_transposed(block, centroids) * -2.0;
+  relative.rowwise() += centroid_squares.transpose();
+  return relative;
+}
+
+// Not below 0.
 Matrix squared_distances(const Matrix& block, const Matrix& centroids, const Vector& centroid_squares) {
-  Matrix squared = product_with_transposed(block, centroids) * -2.0;
-  squared.rowwise() += centroid_squares.transpose();
+  Matrix squared = relative_distances(block, centroids, centroid_squares);
   const Vector squares = block.rowwise().squaredNorm();
   squared.colwise() += squares;
   return squared.cwiseMax(0.0);
@@ -49,10 +55,11 @@ Pass assign(const Rows& points, const Matrix& centroids, int threads) {
                       std::vector<int64_t>(static_cast<size_t>(centroids.rows())), 0};
   PassSums sums =
       sum_row_blocks(points, zero, threads, [&](PassSums& sum, int64_t first, const Matrix& block) {
-        const Matrix squared = squared_distances(block, centroids, centroid_squares);
+        const Matrix relative = relative_distances(block, centroids, centroid_squares);
         for (int64_t row = 0; row < block.rows(); ++row) {
           Eigen::Index nearest = 0;
-          const double least = squared.row(row).minCoeff(&nearest);
+          const double to_nearest = relative.row(row).minCoeff(&nearest);
+          const double least = std::max(0.0, block.row(row).squaredNorm() + to_nearest);
           pass.cluster[static_cast<size_t>(first + row)] = static_cast<int32_t>(nearest);
           pass.squared[static_cast<size_t>(first + row)] = least;
           sum.sums.row(nearest) += block.row(row);

@@ -42,6 +42,7 @@ struct Moments {
   }
 };
 Moments no_moments(int64_t columns) { return {0, Vector::Zero(columns), Matrix::Zero(columns, columns)}; }
+enum class Curvature { summed, left_out };
 
 // The intercept, which comes first, has no penalty.
 Matrix penalised(Matrix curvature, double l2) {
@@ -49,22 +50,27 @@ Matrix penalised(Matrix curvature, double l2) {
   return curvature;
 }
 
-// The penalised loss at `weights`, its gradient, and the information without penalty.
+// The penalised loss at `weights`, its gradient, and the information without penalty, most of the work,
+// unless it is left out.
 Moments logistic_moments(const Rows& features, const Vector& target, const Vector& weights, double l2,
-                         int threads) {
+                         Curvature curvature, int threads) {
   const int64_t columns = features.columns();
-  Moments total = sum_row_blocks(
-      features, no_moments(columns + 1), threads, [&](Moments& sum, int64_t first, const Matrix& block) {
-        Matrix design(block.rows(), columns + 1);
-        design.col(0).setOnes();
-        design.rightCols(columns) = block;
-        const Vector linear = design * weights;
+  Moments zero = no_moments(columns + 1);
+  if (curvature == Curvature::left_out) zero.curvature.resize(0, 0);
+  Moments total =
+      sum_row_blocks(features, zero, threads, [&](Moments& sum, int64_t first, const Matrix& block) {
+        const Vector linear = (block * weights.tail(columns)).array() + weights[0];
         const auto wanted = target.segment(first, block.rows());
         const Vector probability = linear.unaryExpr(&sigmoid);
         for (int64_t i = 0; i < linear.size(); ++i) sum.loss += softplus(linear[i]) - wanted[i] * linear[i];
-        sum.gradient += design.transpose() * (probability - wanted);
+        const Vector excess = probability - wanted;
+        sum.gradient[0] += excess.sum();
+        sum.gradient.tail(columns) += block.transpose() * excess;
+        if (curvature == Curvature::left_out) return;
         const Vector weight = (probability.array() * (1 - probability.array())).sqrt();
-        design.array().colwise() *= weight.array();
+        Matrix design(block.rows(), columns + 1);
+        design.col(0) = weight;
+        design.rightCols(columns) = block.array().colwise() * weight.array();
         add_gram(sum.curvature, design);
       });
   mirror_lower(total.curvature);
@@ -75,15 +81,19 @@ Moments logistic_moments(const Rows& features, const Vector& target, const Vecto
 
 struct LogisticMinimum {
   Vector weights;
-  Moments moments;  // there
+  Moments moments;  // there, or a step of Newton's method before
   bool settled = false;
 };
 
-// Newton's method from `start`, each step halved until the loss does not rise. Steps square what is left of
-// the way: the last one, which hardly changes the loss, is taken unseen.
-LogisticMinimum newton(const Rows& features, const Vector& target, Vector start, double l2, int threads) {
+// What a step still promises to take from the loss, a customer, where it is the last one. Steps of Newton's
+// method square it, so the last one is taken unseen.
+constexpr double settled_gain = 1e-9, settled_gain_of_samples = 1e-4;
+
+// Newton's method from `start`, each step halved until the loss does not rise.
+LogisticMinimum newton(const Rows& features, const Vector& target, Vector start, double l2, double least_gain,
+                       int threads) {
   const auto moments_at = [&](const Vector& tried) {
-    return logistic_moments(features, target, tried, l2, threads);
+    return logistic_moments(features, target, tried, l2, Curvature::summed, threads);
   };
   LogisticMinimum here{std::move(start), {}, false};
   here.moments = moments_at(here.weights);
@@ -91,7 +101,7 @@ LogisticMinimum newton(const Rows& features, const Vector& target, Vector start,
   for (int step = 0; step < most_steps && !here.settled; ++step) {
     const Vector direction =
         factorise(penalised(here.moments.curvature, l2), l2).solve(here.moments.gradient);
-    if (here.moments.gradient.dot(direction) < 1e-11 * static_cast<double>(features.count())) {
+    if (here.moments.gradient.dot(direction) < least_gain * static_cast<double>(features.count())) {
       here.weights -= direction;
       here.settled = true;
       break;
@@ -110,6 +120,26 @@ LogisticMinimum newton(const Rows& features, const Vector& target, Vector start,
   return here;
 }
 
+// Steps by a curvature that is not quite theirs, from where it was summed; passes of gradients alone, until
+// less than `least_gain` is left or the loss rises.
+Vector approach(const Rows& features, const Vector& target, Vector start, const Matrix& curvature, double l2,
+                double least_gain, int threads) {
+  const Eigen::LLT<Matrix> factor = factorise(penalised(curvature, l2), l2);
+  constexpr int most_steps = 10;
+  Vector tried = start;
+  double loss = std::numeric_limits<double>::infinity();
+  for (int step = 0; step < most_steps; ++step) {
+    const Moments there = logistic_moments(features, target, tried, l2, Curvature::left_out, threads);
+    if (!(there.loss <= loss)) break;
+    start = tried;
+    loss = there.loss;
+    const Vector direction = factor.solve(there.gradient);
+    tried -= direction;
+    if (there.gradient.dot(direction) < least_gain * static_cast<double>(features.count())) return tried;
+  }
+  return start;
+}
+
 // One block of `share` of others.
 class SampledRows : public Rows {
  public:
@@ -123,9 +153,11 @@ class SampledRows : public Rows {
   const Rows& rows_;
 };
 
-// Where there are many customers, most of the way is gone with few of them: what is left is a step or two.
-// With a penalty and enough of both classes only: few customers may be separable where all are not.
-LogisticMinimum minimise_logistic(const Rows& features, const Vector& target, double l2, int threads) {
+// Where there are many customers, most of the way is gone with an eighth of them, and most of that with an
+// eighth of these. From there their curvature is good enough for steps; all customers' is summed once, at the
+// end. With a penalty and enough of both classes only: few customers may be separable where all are not.
+LogisticMinimum minimise_logistic(const Rows& features, const Vector& target, double l2, double least_gain,
+                                  int threads) {
   Vector start = Vector::Zero(features.columns() + 1);
   start[0] = std::log(target.sum() / (static_cast<double>(target.size()) - target.sum()));
   const SampledRows sample(features);
@@ -136,10 +168,13 @@ LogisticMinimum minimise_logistic(const Rows& features, const Vector& target, do
   const double rarer = std::min(sampled.sum(), static_cast<double>(sample.count()) - sampled.sum());
   if (l2 > 0 && rarer > 10.0 * static_cast<double>(features.columns())) {
     const double part = static_cast<double>(sample.count()) / static_cast<double>(features.count());
-    LogisticMinimum near = newton(sample, sampled, start, l2 * part, threads);
-    if (near.settled) start = std::move(near.weights);
+    LogisticMinimum near = minimise_logistic(sample, sampled, l2 * part, settled_gain_of_samples, threads);
+    if (near.settled) {
+      start = approach(features, target, std::move(near.weights), near.moments.curvature / part, l2,
+                       least_gain, threads);
+    }
   }
-  return newton(features, target, std::move(start), l2, threads);
+  return newton(features, target, std::move(start), l2, least_gain, threads);
 }
 
 double largest_linear(const Rows& features, const LinearModel& model) {
@@ -243,7 +278,7 @@ LinearModel fit_logistic(const Rows& features, const Vector& target, double l2, 
   if (positives <= 0 || positives >= static_cast<double>(count)) {
     fail(ExitCode::bad_data, "logistic regression on {} customers of one class only", count);
   }
-  const LogisticMinimum minimum = minimise_logistic(features, target, l2, threads);
+  const LogisticMinimum minimum = minimise_logistic(features, target, l2, settled_gain, threads);
   if (!minimum.settled || !std::isfinite(minimum.moments.loss)) {
     fail(
         ExitCode::bad_config,

@@ -35,8 +35,10 @@ CentredMoments centred_moments(const Rows& features, const Vector& target, int t
 LinearModel fit_ridge(const Rows& features, const Vector& target, std::optional<double> l2, int threads = 1);
 
 // Minimises sum log(1 + exp(-(2y - 1)(b0 + x b))) + l2 / 2 |b|^2, y of 0 and 1, by Newton's method
-// (iteratively reweighted least squares) with step halving. Standard errors: H^-1 I H^-1 with H the penalised
-// Hessian and I the one without penalty. Errors: one class only (bad_data); no finite minimum (bad_config).
+// (iteratively reweighted least squares) with step halving; of many customers it begins near the minimum of a
+// sample, where about five passes are left, one of which sums the Hessian. Standard errors: H^-1 I H^-1 with
+// H the penalised Hessian and I the one without penalty. Errors: one class only (bad_data); no finite minimum
+// (bad_config).
 LinearModel fit_logistic(const Rows& features, const Vector& target, double l2, int threads = 1);
 
 Vector probabilities(const LinearModel& model, const Matrix& features);

@@ -1,5 +1,7 @@
 #include "profile/rows.h"
 
+#include <memory>
+
 #include "runtime/error.h"
 
 namespace limner {
@@ -19,19 +21,25 @@ void VectorFile::append(const Matrix& rows) {
   append(std::span<const float>(values));
 }
 
-std::vector<float> VectorFile::floats(int64_t first, int64_t rows) const {
+void VectorFile::read(int64_t first, int64_t rows, float* values) const {
   require(first >= 0 && rows >= 0 && first + rows <= count_, "rows {} to {} of {}", first, first + rows,
           count_);
+  const auto row_bytes = columns_ * static_cast<int64_t>(sizeof(float));
+  file_.read(first * row_bytes, values, static_cast<size_t>(rows * row_bytes));
+}
+
+std::vector<float> VectorFile::floats(int64_t first, int64_t rows) const {
   std::vector<float> values(static_cast<size_t>(rows * columns_));
-  file_.read(first * columns_ * static_cast<int64_t>(sizeof(float)), values.data(),
-             values.size() * sizeof(float));
+  read(first, rows, values.data());
   return values;
 }
 
 Matrix VectorFile::block(int64_t first, int64_t rows) const {
-  const std::vector<float> values = floats(first, rows);
+  const int64_t count = rows * columns_;
+  const auto values = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(count));
+  read(first, rows, values.get());
   Matrix result(rows, columns_);
-  std::copy(values.begin(), values.end(), result.data());
+  std::copy(values.get(), values.get() + count, result.data());
   return result;
 }
 

@@ -57,6 +57,7 @@ class VectorFile : public Rows {
   std::vector<float> floats(int64_t first, int64_t rows) const;  // as they are stored
 
  private:
+  void read(int64_t first, int64_t rows, float* values) const;
   ScratchFile file_;
   int64_t columns_ = 0, count_ = 0;
 };
