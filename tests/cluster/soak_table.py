@@ -14,8 +14,9 @@ def kills(result):
 
 
 def down(result):
-    return (f"down within {result['most_seconds']:.1f} s; {result['named_with_phase_and_operation']} named with phase and operation, "
-            "the others, while MPI started, as not started or by mpirun")
+    named = result["named_with_phase_and_operation"]
+    others = f", the other {rest} by mpirun with rank and host" if (rest := result["count"] - named) else ""
+    return f"down within {result['most_seconds']:.1f} s; {named} named with rank, host, phase and operation{others}"
 
 
 def gradients(result):
