@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <set>
 #include <utility>
 
 #include "runtime/hdf5.h"
+#include "runtime/json_parser.h"
 
 namespace limner {
 namespace {
@@ -15,7 +15,6 @@ static_assert(std::endian::native == std::endian::little, "safetensors are littl
 
 constexpr int64_t length_bytes = 8;
 constexpr int64_t largest_header_bytes = 100'000'000;
-constexpr int deepest_header = 3;  // header, tensor, list of sizes
 constexpr int64_t data_alignment_bytes = 8;
 constexpr const char* metadata_key = "__metadata__";
 
@@ -51,29 +50,12 @@ const char* file_dtype(DType dtype) {
        why);
 }
 
-// What a parsed header cannot show any more: a key that stands twice, nesting without end.
-bool accept_event(const fs::path& path, std::vector<std::set<std::string>>& open_objects, int depth,
-                  Json::parse_event_t event, const Json& value) {
-  using Event = Json::parse_event_t;
-  if (depth > deepest_header) refuse(path, "the header is nested too deeply");
-  if (event == Event::object_start) open_objects.emplace_back();
-  if (event == Event::object_end) open_objects.pop_back();
-  if (event == Event::key && !open_objects.back().insert(value.get<std::string>()).second) {
-    refuse(path, fmt::format("the header names '{}' twice", value.get<std::string>()));
-  }
-  return true;
-}
-
-Json parse_strictly(const fs::path& path, std::string_view text) {
+Json parse_header_text(const fs::path& path, std::string_view text) {
   if (text.empty() || text.front() != '{') refuse(path, "the header does not begin with {");
-  std::vector<std::set<std::string>> open_objects;
-  const auto accept = [&](int depth, Json::parse_event_t event, Json& value) {
-    return accept_event(path, open_objects, depth, event, value);
-  };
   try {
-    return Json::parse(text, accept);
-  } catch (const Json::exception& error) {
-    refuse(path, fmt::format("the header is not JSON: {}", error.what()));
+    return parse_json<Json>(text, "the header");
+  } catch (const Error& error) {
+    refuse(path, error.what());
   }
 }
 
@@ -155,7 +137,7 @@ void SafetensorsFile::parse_header() {
   if (data_start_ > static_cast<int64_t>(file.size())) {
     refuse(path_, fmt::format("the header ends at byte {}, the file at {}", data_start_, file.size()));
   }
-  const Json header = parse_strictly(path_, file.substr(length_bytes, static_cast<size_t>(header_bytes)));
+  const Json header = parse_header_text(path_, file.substr(length_bytes, static_cast<size_t>(header_bytes)));
   for (const auto& [name, value] : header.items()) {
     if (name != metadata_key) {
       entries_.push_back(read_entry(path_, name, value));
