@@ -120,14 +120,15 @@ LogisticMinimum newton(const Rows& features, const Vector& target, Vector start,
   return here;
 }
 
-// Steps by a curvature that is not quite theirs, from where it was summed; passes of gradients alone, until
-// less than `least_gain` is left or the loss rises.
+// Steps by a curvature that is not quite theirs, from where it was summed; passes of gradients alone. What is
+// left falls by much the same share each time: the end is where less than `least_gain` will be left after the
+// next step, or where the loss rises.
 Vector approach(const Rows& features, const Vector& target, Vector start, const Matrix& curvature, double l2,
                 double least_gain, int threads) {
   const Eigen::LLT<Matrix> factor = factorise(penalised(curvature, l2), l2);
   constexpr int most_steps = 10;
   Vector tried = start;
-  double loss = std::numeric_limits<double>::infinity();
+  double loss = std::numeric_limits<double>::infinity(), gain_before = 0;
   for (int step = 0; step < most_steps; ++step) {
     const Moments there = logistic_moments(features, target, tried, l2, Curvature::left_out, threads);
     if (!(there.loss <= loss)) break;
@@ -135,7 +136,10 @@ Vector approach(const Rows& features, const Vector& target, Vector start, const 
     loss = there.loss;
     const Vector direction = factor.solve(there.gradient);
     tried -= direction;
-    if (there.gradient.dot(direction) < least_gain * static_cast<double>(features.count())) return tried;
+    const double gain = there.gradient.dot(direction) / static_cast<double>(features.count());
+    const double share = step == 0 ? 1 : std::min(1.0, gain / gain_before);
+    if (gain * share < least_gain) return tried;
+    gain_before = gain;
   }
   return start;
 }
