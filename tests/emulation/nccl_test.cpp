@@ -14,7 +14,10 @@
 namespace limner::testing {
 namespace {
 
-const Communicator* world = nullptr;
+const Communicator& world() {
+  static const Communicator communicator = Communicator::world();
+  return communicator;
+}
 
 // Values of this rank on its GPU.
 struct OnGpu {
@@ -30,13 +33,13 @@ struct OnGpu {
 std::unique_ptr<Backend> gpu() {
   RuntimeSettings settings;
   settings.device = "cuda";
-  return select_backend(settings, 1, *world);
+  return select_backend(settings, 1, world());
 }
 
 TEST(Nccl, SumsWhatTheComputingStreamHasMade) {
   const auto backend = gpu();
-  const auto reducer = select_reducer(*backend, *world);
-  const auto mine = static_cast<float>(world->rank() + 1), ranks = static_cast<float>(world->size());
+  const auto reducer = select_reducer(*backend, world());
+  const auto mine = static_cast<float>(world().rank() + 1), ranks = static_cast<float>(world().size());
   const float all = ranks * (ranks + 1) / 2;
   const OnGpu first(*backend, std::vector<float>(100'003, mine)),
       second(*backend, std::vector<float>(7, mine));
@@ -61,15 +64,15 @@ TEST(Nccl, SumsWhatTheComputingStreamHasMade) {
 TEST(Nccl, GathersPartsWhatTheComputingStreamHasMadeOfThem) {
   constexpr int64_t kPart = 4'099;
   const auto backend = gpu();
-  const auto reducer = select_reducer(*backend, *world);
-  const int64_t elements = kPart * world->size();
+  const auto reducer = select_reducer(*backend, world());
+  const int64_t elements = kPart * world().size();
   std::vector<float> values(static_cast<size_t>(elements), -1.0f);
   for (int64_t i = 0; i < kPart; ++i) {
-    values[static_cast<size_t>(world->rank() * kPart + i)] = static_cast<float>(world->rank() * 10'000 + i);
+    values[static_cast<size_t>(world().rank() * kPart + i)] = static_cast<float>(world().rank() * 10'000 + i);
   }
   const OnGpu whole(*backend, values);
   for (int round = 1; round <= 2; ++round) {
-    const Tensor own = whole.tensor.slice_rows(world->rank() * kPart, kPart);
+    const Tensor own = whole.tensor.slice_rows(world().rank() * kPart, kPart);
     backend->add(own, own);  // under way when the gather is asked for
     reducer->start_gather(whole.tensor, "parts");
     reducer->finish();
@@ -87,16 +90,16 @@ TEST(Nccl, GathersPartsWhatTheComputingStreamHasMadeOfThem) {
 TEST(Nccl, NamesTheOperationAndTheRankThatIsMissing) {
   constexpr int kGaveUp = 5;
   const auto backend = gpu();
-  Communicator impatient = world->duplicate();
+  Communicator impatient = world().duplicate();
   impatient.set_time_limit(std::chrono::seconds(2));
   const auto reducer = select_reducer(*backend, impatient);
   const OnGpu values(*backend, {1.0f, 2.0f});
   reducer->start_sum(values.tensor, "early gradients");
   reducer->finish();
-  const int last = world->size() - 1;
+  const int last = world().size() - 1;
   std::array<int64_t, 1> word{};
-  if (world->rank() == last) {
-    for (int rank = 0; rank < last; ++rank) world->receive(word, rank, kGaveUp);
+  if (world().rank() == last) {
+    for (int rank = 0; rank < last; ++rank) world().receive(word, rank, kGaveUp);
     reducer->start_sum(values.tensor, "late gradients");
     reducer->finish();
   } else {
@@ -108,24 +111,16 @@ TEST(Nccl, NamesTheOperationAndTheRankThatIsMissing) {
       EXPECT_EQ(error.code(), ExitCode::internal);
       const std::string message = error.what();
       for (const std::string& part :
-           {"rank " + std::to_string(world->rank()) + " on " + world->host() + " waited 2 s",
+           {"rank " + std::to_string(world().rank()) + " on " + world().host() + " waited 2 s",
             std::string("'late gradients', operation 3 of NCCL, to which rank 2 has not come"),
             std::string("runtime.collective_timeout")}) {
         EXPECT_NE(message.find(part), std::string::npos) << message;
       }
     }
-    world->send(word, last, kGaveUp);
+    world().send(word, last, kGaveUp);
   }
-  world->barrier("end of test");
+  world().barrier("end of test");
 }
 
 }  // namespace
 }  // namespace limner::testing
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  const limner::MpiSession session(argc, argv);
-  const limner::Communicator world = limner::Communicator::world();
-  limner::testing::world = &world;
-  return RUN_ALL_TESTS();
-}

@@ -54,9 +54,3 @@ TEST(ExtractRanks, AnErrorIsAnErrorOnEveryRank) {
 
 }  // namespace
 }  // namespace limner::testing
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  const limner::MpiSession session(argc, argv);
-  return RUN_ALL_TESTS();
-}

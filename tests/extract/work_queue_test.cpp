@@ -90,9 +90,3 @@ TEST(WorkQueue, IsLeftWithoutFinishing) {
 
 }  // namespace
 }  // namespace limner::testing
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  const limner::MpiSession session(argc, argv);
-  return RUN_ALL_TESTS();
-}

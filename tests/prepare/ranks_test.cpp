@@ -97,9 +97,3 @@ TEST(Ranks, TheSameBytesAsOneRank) {
 
 }  // namespace
 }  // namespace limner::testing
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  const limner::MpiSession session(argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -101,9 +101,3 @@ TEST(Ranks, GiveTheSameProfile) {
 
 }  // namespace
 }  // namespace limner
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  const limner::MpiSession session(argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -68,15 +68,9 @@ TEST(CommunicatorAlone, NSingletonsAreRefused) {
 }
 
 TEST(CommunicatorAloneDeathTest, AbortKeepsTheExitCode) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";  // MPI runs threads: a bare fork would hang
   EXPECT_EXIT(MpiSession::abort(65), testing::ExitedWithCode(65), "");
 }
 
 }  // namespace
 }  // namespace limner
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  testing::FLAGS_gtest_death_test_style = "threadsafe";  // MPI runs threads: a bare fork would hang
-  const limner::MpiSession session(argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -131,9 +131,3 @@ TEST(Communicator, WaitsEndWithNames) {
 
 }  // namespace
 }  // namespace limner
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  const limner::MpiSession session(argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -301,9 +301,3 @@ TEST(GradientSync, SumsEveryElementOnce) {
 
 }  // namespace
 }  // namespace limner::testing
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  const limner::MpiSession session(argc, argv);
-  return RUN_ALL_TESTS();
-}

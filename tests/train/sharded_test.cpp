@@ -151,9 +151,3 @@ TEST(ShardedState, MemoryIsForetold) {
 
 }  // namespace
 }  // namespace limner::testing
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  const limner::MpiSession session(argc, argv);
-  return RUN_ALL_TESTS();
-}
