@@ -1,7 +1,6 @@
 #include "runtime/communicator.h"
 
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -11,6 +10,7 @@
 
 #include "runtime/communicator_state.h"
 #include "runtime/launcher.h"
+#include "runtime/process.h"
 
 namespace limner {
 namespace {
@@ -21,12 +21,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int64_t piece_bytes = int64_t{1} << 30;
 constexpr size_t piece_floats = size_t{piece_bytes} / sizeof(float);
 constexpr int gather_tag = 32767;  // the highest that every MPI has; callers' tags lie below
-
-std::string host_name() {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
-  return host;
-}
 
 bool mpi_runs() {
   int initialized = 0;

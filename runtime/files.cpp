@@ -18,6 +18,7 @@
 #include "runtime/error.h"
 #include "runtime/json_parser.h"
 #include "runtime/log.h"
+#include "runtime/process.h"
 
 namespace limner {
 namespace {
@@ -37,11 +38,7 @@ constexpr const char* checksums_name = "checksums.json";
        full ? "; free space there or choose another run.directory" : "");
 }
 
-std::string temporary_suffix() {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
-  return fmt::format("{}{}-{}", temporary_mark, host, getpid());
-}
+std::string temporary_suffix() { return fmt::format("{}{}-{}", temporary_mark, host_name(), getpid()); }
 
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");

@@ -1,7 +1,6 @@
 #include "runtime/job_limit.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cstdio>
@@ -63,12 +62,6 @@ std::optional<StoppedRank> find_stopped_rank() {
 int launched_ranks() {
   const int ranks = environment_count("OMPI_COMM_WORLD_SIZE");
   return ranks > 0 ? ranks : environment_count("SLURM_STEP_NUM_TASKS");
-}
-
-std::string host_name() {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
-  return host;
 }
 
 }  // namespace

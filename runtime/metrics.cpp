@@ -14,6 +14,7 @@
 #include "runtime/error.h"
 #include "runtime/events.pb.h"
 #include "runtime/files.h"
+#include "runtime/process.h"
 
 namespace limner {
 namespace {
@@ -157,10 +158,8 @@ MetricsWriter::MetricsWriter(const std::filesystem::path& folder, bool append, i
     line_bytes += json_line(record);
     event_bytes += event_frame(record);
   }
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
   const fs::path events =
-      folder / fmt::format("{}{}.{}.{}.0", event_prefix, static_cast<int64_t>(now), host, getpid());
+      folder / fmt::format("{}{}.{}.{}.0", event_prefix, static_cast<int64_t>(now), host_name(), getpid());
   remove_event_files(folder);
   write_file(lines, line_bytes);
   write_file(events, event_bytes);

@@ -5,9 +5,14 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <string>
 
 namespace limner {
+
+std::string host_name() {
+  char host[256] = {};
+  gethostname(host, sizeof host - 1);
+  return host;
+}
 
 int64_t resident_bytes() {
   int64_t all_pages = 0, resident_pages = 0;

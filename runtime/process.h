@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace limner {
+
+std::string host_name();
 
 int64_t resident_bytes();  // memory in use now: the program, its libraries, MPI, everything
 
