@@ -57,6 +57,21 @@ class Job:
                     found[int(variable.partition(b"=")[2])] = int(entry.name)
         return found
 
+    def wait_for_ranks(self, watched):
+        """{rank: process} once every rank runs or, watched, listens to another; {} if the job ends before."""
+        def ready(process):
+            try:
+                return not watched or any((task / "comm").read_text().strip() == "limner-watch"
+                                          for task in Path(f"/proc/{process}/task").iterdir())
+            except OSError:
+                return False
+        while self.process.poll() is None:
+            processes = self.rank_processes()
+            if len(processes) == self.ranks and all(ready(process) for process in processes.values()):
+                return processes
+            time.sleep(0.002)
+        return {}
+
     def wait(self, seconds):
         try:
             code = self.process.wait(seconds)

@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 from soak_job import DOWN_WITHIN, OVERRIDES, ROOT, STAGES, TRAINING_RANKS, Failure, Job, is_running, send
 
@@ -149,22 +148,6 @@ class Soak:
     # --- dead and stopped ranks ---
 
 
-    @staticmethod
-    def wait_for_ranks(job, watched):
-        """Until every rank runs or, watched, listens to another."""
-        def ready(process):
-            try:
-                return not watched or any((task / "comm").read_text().strip() == "limner-watch"
-                                          for task in Path(f"/proc/{process}/task").iterdir())
-            except OSError:
-                return False
-        while job.process.poll() is None:
-            processes = job.rank_processes()
-            if len(processes) == job.ranks and all(ready(process) for process in processes.values()):
-                return processes
-            time.sleep(0.002)
-        return {}
-
     def one_rank(self):
         shutil.rmtree(self.work / "run", ignore_errors=True)
         shutil.copytree(self.reference / "run", self.work / "run")
@@ -176,7 +159,7 @@ class Soak:
         stop = self.dice.random() < 0.5
         starting = self.dice.random() < 0.2  # while MPI itself starts: nobody knows the others' names yet
         job = Job(self.limner, self.work, self.arguments(stage) + ["runtime.silence_timeout=5"], 3)
-        processes = self.wait_for_ranks(job, watched=not starting)
+        processes = job.wait_for_ranks(watched=not starting)
         time.sleep(self.dice.uniform(0.0, 0.3 if starting else self.seconds[stage] / 2))
         processes = job.rank_processes() if processes else {}
         if len(processes) < 3:

@@ -21,11 +21,7 @@ def main():
             place.mkdir()
             jobs[phase, call] = Job(limner, place, ["--version"], 3, LD_PRELOAD=str(preload), LIMNER_STOP_IN=f"{call}:1")
         begun = time.monotonic()
-        ranks = {}
-        for phase_call, job in jobs.items():
-            while len(ranks.setdefault(phase_call, {})) < 3 and job.process.poll() is None:
-                time.sleep(0.01)
-                ranks[phase_call] = job.rank_processes()
+        ranks = {name: job.wait_for_ranks(watched=False) for name, job in jobs.items()}
         for (phase, call), job in jobs.items():
             processes = ranks[phase, call]
             code = job.wait(max(0.0, begun + DOWN_WITHIN - time.monotonic()))
