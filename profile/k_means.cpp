@@ -59,7 +59,8 @@ Pass assign(const Rows& points, const Matrix& centroids, int threads) {
         for (int64_t row = 0; row < block.rows(); ++row) {
           Eigen::Index nearest = 0;
           const double to_nearest = relative.row(row).minCoeff(&nearest);
-          const double least = std::max(0.0, block.row(row).squaredNorm() + to_nearest);
+          // This order keeps what is not a number.
+          const double least = std::max(block.row(row).squaredNorm() + to_nearest, 0.0);
           pass.cluster[static_cast<size_t>(first + row)] = static_cast<int32_t>(nearest);
           pass.squared[static_cast<size_t>(first + row)] = least;
           sum.sums.row(nearest) += block.row(row);
